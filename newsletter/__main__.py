@@ -1,0 +1,5 @@
+"""``python -m newsletter`` is the command ``newsletter``."""
+
+from newsletter.cli.main import main
+
+main()

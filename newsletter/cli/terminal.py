@@ -1,0 +1,152 @@
+"""How a command talks: one JSON document or something to read on standard output, everything else on standard error.
+
+Not here: what is said. Rich is imported only where something is drawn, so that ``--help`` stays quick.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from newsletter.app import App
+
+
+@dataclass
+class Terminal:
+    """The options that every command takes, and the ways to answer."""
+
+    config: Path | None = None
+    json: bool = False
+    verbose: bool = False
+    quiet: bool = False
+
+    @contextmanager
+    def app(self) -> Iterator["App"]:
+        """Open the service as configured."""
+        from newsletter.app import open_app
+
+        with open_app(self.config, self.now()) as app:
+            yield app
+
+    def now(self) -> datetime:
+        """Return the instant at which the command was given; the services take it as an argument."""
+        return datetime.now(UTC)
+
+    def answer(self, document: Any, text: str | Callable[[], str] = "") -> None:
+        """Print the result: *document* as JSON when asked for, else *text*."""
+        if self.json:
+            click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+            return
+        said = text if isinstance(text, str) else text()
+        if said:
+            click.echo(said)
+
+    def say(self, text: str) -> None:
+        """Tell a person something along the way, unless quiet or nobody watches."""
+        if not self.quiet and (self.verbose or sys.stderr.isatty()):
+            click.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """Tell a person something that needs a person."""
+        click.echo(text, err=True)
+
+    @contextmanager
+    def progress(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        """Give a function that takes how much is done so far; a bar is drawn only on a terminal."""
+        if self.quiet or self.json or not sys.stderr.isatty():
+            yield lambda _done: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda done: bar.update(task, completed=done)
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+        """Return *rows* as a table that fits the terminal."""
+        from io import StringIO
+
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        drawn = Table(box=None, header_style="bold", pad_edge=False)
+        for heading in headings:
+            drawn.add_column(heading, overflow="fold")
+        for row in rows:
+            drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        out = StringIO()
+        width = None if sys.stdout.isatty() else 200
+        Console(file=out, width=width, force_terminal=sys.stdout.isatty(), highlight=False).print(drawn)
+        return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def examples(*lines: str) -> str:
+    """Return the epilogue of a command's help."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def remember(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value:
+            setattr(context.ensure_object(Terminal), name, True)
+
+    return remember
+
+
+COMMON = (
+    click.Option(["--json"], is_flag=True, expose_value=False, callback=_set("json"), help="Answer one JSON document."),
+    click.Option(["-v", "--verbose"], is_flag=True, expose_value=False, callback=_set("verbose"), help="Say more."),
+    click.Option(["-q", "--quiet"], is_flag=True, expose_value=False, callback=_set("quiet"), help="Say less."),
+)
+
+
+class Command(click.Command):
+    """A command that takes ``--json``, ``-v`` and ``-q`` after its name, as the group does before it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(COMMON)
+
+
+class Group(click.Group):
+    """A group of such commands. ``lazy`` names the module of each command that is not imported yet."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(COMMON)
+        self._lazy = lazy or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which a newcomer meets them."""
+        return [*self._lazy, *(name for name in self.commands if name not in self._lazy)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command *cmd_name* when it is asked for."""
+        if cmd_name in self._lazy and cmd_name not in self.commands:
+            module = __import__(self._lazy[cmd_name][0], fromlist=["command"])
+            self.add_command(module.command if hasattr(module, "command") else module.group, cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with their one-line help without importing them."""
+        rows = [
+            (n, self._lazy[n][1] if n in self._lazy else self.commands[n].get_short_help_str(70))
+            for n in self.list_commands(ctx)
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+Group.group_class = Group

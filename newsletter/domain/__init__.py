@@ -1,0 +1,1 @@
+"""What is decided: values and pure functions. No I/O, no clock, no randomness, no third-party import."""

@@ -1,0 +1,50 @@
+"""Foreign text made harmless to store and compare. Escaping belongs to where text is shown, not here."""
+
+import re
+import unicodedata
+
+# Cc and Cf hold what can break a line, a header or the direction of a whole page. Kept are the joiners
+# that scripts and emoji need, and a soft hyphen goes too because it hides words from matching.
+_KEPT_FORMAT = {"\u200c", "\u200d"}
+_SPACES = re.compile(r"\s+")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+
+
+def plain(text: str) -> str:
+    """Return *text* on one line: white space folded, controls, surrogates and direction marks removed."""
+    spaced = _SPACES.sub(" ", text)
+    if spaced.isprintable():  # nearly always, and thirty times as fast as looking at each character
+        return spaced.strip()
+    kept = (c for c in spaced if c in _KEPT_FORMAT or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
+    return _SPACES.sub(" ", "".join(kept)).strip()
+
+
+def folded(text: str) -> str:
+    """Return *text* as it is compared: without case, accents and compatibility forms."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+def words(text: str) -> list[str]:
+    """Return the folded words of *text*, plurals reduced to their singular."""
+    return [singular(w) for w in _WORD.findall(folded(text))]
+
+
+def singular(word: str) -> str:
+    """Reduce an English plural: *models* to *model*, *queries* to *query*; *bias* and *class* stay."""
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "as", "os")):
+        return word[:-1]
+    return word
+
+
+def first_sentences(text: str, limit: int) -> str:
+    """Return the beginning of *text*, at most *limit* characters, ending at a sentence or else at a word."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit + 1]
+    end = max(head.rfind(mark) for mark in (". ", "! ", "? "))
+    if end >= limit // 3:
+        return head[: end + 1]
+    return head[:limit].rsplit(" ", 1)[0].rstrip(",;:") + " …"

@@ -1,0 +1,102 @@
+"""What a topic matches: the small grammar in which readers and the newsletter say what they follow.
+
+A topic is one or more terms, all of which must match; several topics are alternatives. A term is a ``word``,
+a ``"phrase"``, a ``prefix*``, ``cat:cs.CL``, ``author:Tri Dao`` or ``org:NVIDIA`` (to the end of the topic, or
+quoted). A leading ``-`` excludes. Words are compared folded and singular, never inside other words.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from newsletter.domain.paper import Paper
+from newsletter.domain.text import folded, words
+from newsletter.errors import UsageError
+
+_TERM = re.compile(r'\s*(-?)(?:(cat|author|org):)?(?:"([^"]*)"|(\S+))', re.IGNORECASE)
+_TO_THE_END = re.compile(r'\s*(-?)(author|org):\s*([^"].*)', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition. ``field`` is '' (title, abstract, summary, keywords), 'cat', 'author' or 'org'."""
+
+    field: str
+    words: tuple[str, ...]
+    prefix: bool
+    excludes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Terms that must all hold. ``text`` is what the person wrote."""
+
+    text: str
+    terms: tuple[Term, ...]
+
+    @property
+    def excludes(self) -> bool:
+        """Return whether the topic only excludes: then a paper that matches any of its terms is left out."""
+        return all(term.excludes for term in self.terms)
+
+
+@lru_cache(maxsize=4096)
+def parse_topic(text: str) -> Topic:
+    """Return the topic that *text* says. Raises UsageError that points at the place where it cannot be read."""
+    terms: list[Term] = []
+    at = 0
+    while text[at:].strip():
+        rest = _TO_THE_END.match(text, at) or _TERM.match(text, at)
+        assert rest is not None  # any visible character begins a term
+        terms.append(_term(text, rest))
+        at = rest.end()
+    if not terms:
+        raise UsageError('topic is empty: write a word, a "phrase", cat:cs.CL, author:NAME or org:NAME')
+    return Topic(text.strip(), tuple(terms))
+
+
+def _term(text: str, found: re.Match[str]) -> Term:
+    minus, field, *values = found.groups()
+    value = next((v for v in values if v is not None), "")
+    prefix = value.endswith("*") and not field
+    if value.count('"'):
+        raise UsageError(f"topic {text!r}: unbalanced quote at character {found.start() + 1}")
+    kept = (value.casefold(),) if (field or "").lower() == "cat" else tuple(_term_words(value, prefix=prefix))
+    if not any(kept):
+        raise UsageError(f"topic {text!r}: nothing to look for at character {found.start() + 1}")
+    return Term((field or "").lower(), kept, prefix, bool(minus))
+
+
+def _term_words(value: str, *, prefix: bool) -> list[str]:
+    # A prefix is compared as it stands: its last word is not a whole one, so it has no plural.
+    return folded(value.rstrip("*")).split() if prefix else words(value)
+
+
+class Matcher:
+    """A paper prepared for many topics: its texts folded once."""
+
+    def __init__(self, paper: Paper) -> None:
+        said = " | ".join((paper.title, paper.abstract, paper.summary, *paper.keywords))
+        self._text = " " + " ".join(words(said)) + " "
+        self._raw = " " + " ".join(folded(said).split())
+        self._categories = [c.casefold() for c in paper.categories]
+        self._authors = [set(words(author)) for author in paper.authors]
+        self._organisation = " " + " ".join(words(paper.organisation)) + " "
+
+    def matches(self, topic: Topic) -> bool:
+        """Return whether every term of *topic* holds; a topic that only excludes never matches."""
+        return not topic.excludes and all(self._holds(t) != t.excludes for t in topic.terms)
+
+    def excluded_by(self, topic: Topic) -> bool:
+        """Return whether *topic* only excludes, and one of its terms is found."""
+        return topic.excludes and any(self._holds(t) for t in topic.terms)
+
+    def _holds(self, term: Term) -> bool:
+        if term.field == "cat":
+            return any(c == term.words[0] or c.startswith(term.words[0] + ".") for c in self._categories)
+        if term.field == "author":
+            return any(set(term.words) <= author for author in self._authors)
+        phrase = " ".join(term.words)
+        if term.field == "org":
+            return f" {phrase} " in self._organisation
+        return f" {phrase}" in self._raw if term.prefix else f" {phrase} " in self._text

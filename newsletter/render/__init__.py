@@ -1,0 +1,1 @@
+"""What a reader sees: papers and picks become HTML and text."""

@@ -1,0 +1,1 @@
+"""The verbs. Cron, the scheduler, the command line and the web call the same ones."""

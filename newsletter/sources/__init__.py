@@ -1,0 +1,1 @@
+"""Upstreams: each turns a foreign payload into sightings."""

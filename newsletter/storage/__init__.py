@@ -1,0 +1,1 @@
+"""What is remembered: SQLModel rows, which never leave this folder."""

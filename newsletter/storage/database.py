@@ -1,0 +1,126 @@
+"""The database: opening, transactions, and everything that differs between SQLite and PostgreSQL.
+
+SQLite runs in WAL mode. Readers never wait; writers say BEGIN IMMEDIATE, so that two of them queue instead of
+failing half-way. ``synchronous = FULL``: what is committed survives a power cut, which is what lets *accepted*
+mean that a server said 250. Not here: the schema's upgrades (``upgrade``) and who may write what (``services``).
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects.sqlite import insert as _insert
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
+from sqlmodel import Session
+
+from newsletter.errors import NewsletterError
+
+BUSY_TIMEOUT = 30  # seconds that a writer waits for another
+upsert = _insert  # INSERT … ON CONFLICT, which both databases have under their own dialect
+
+
+class StorageError(NewsletterError):
+    """The database cannot be read or written: full, locked, damaged or not ours."""
+
+
+class Database:
+    """One SQLite file. Safe to use from several threads; each transaction has its own connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.engine = _engine(path)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session that sees one state of the database and writes nothing."""
+        with _named(self.path), self.engine.connect() as connection, Session(connection) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Give a session that is the only writer, committed at the end and rolled back on any error."""
+        with (
+            _named(self.path),
+            self.engine.connect().execution_options(immediate=True) as connection,
+            connection.begin(),
+            Session(connection, join_transaction_mode="rollback_only") as session,
+        ):
+            yield session
+            session.flush()
+
+    def close(self) -> None:
+        """Close the connections; the last one to close folds the write-ahead log into the file."""
+        self.engine.dispose()
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}", poolclass=QueuePool, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+_REMEDIES = {
+    "disk is full": "free some room; nothing is lost, the next run continues",
+    "database is locked": "another process holds it for long; try again, or look for a stuck 'newsletter'",
+    "unable to open": "check that the folder exists and may be written",
+    "readonly": "check who owns the file and its folder",
+    "disk I/O error": "check the disk; the next run reads what was kept and continues",
+    "malformed": "restore a backup, or ask 'newsletter db check' what is damaged",
+    "not a database": "this file is something else; check database.url",
+}
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what SQLite says into one line for the person who can act."""
+    try:
+        yield
+    except (OperationalError, sqlite3.DatabaseError) as error:
+        said = str(getattr(error, "orig", error))
+        remedy = next((r for sign, r in _REMEDIES.items() if sign in said), None)
+        if remedy is None:
+            raise
+        raise StorageError(f"database {path}: {said}; {remedy}") from error
+
+
+def backup(path: Path, target: Path) -> None:
+    """Copy the database at *path*, in use or not, to *target*, which must not exist. Raises StorageError."""
+    if target.exists():
+        raise StorageError(f"{target}: is there already; name another file")
+    partial = target.with_name(target.name + ".partial")
+    with _named(path), sqlite3.connect(path, timeout=BUSY_TIMEOUT) as source, sqlite3.connect(partial) as copy:
+        source.backup(copy)
+    source.close()
+    copy.close()
+    partial.rename(target)
+
+
+def check(path: Path) -> list[str]:
+    """Return what is wrong with the database at *path*: damage, and rows that point at nothing."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
+    try:
+        said = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+        broken = [
+            f"{row[0]} row {row[1]} points at no {row[2]}" for row in connection.execute("PRAGMA foreign_key_check")
+        ]
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+    finally:
+        connection.close()
+    return [line for line in said if line != "ok"] + broken

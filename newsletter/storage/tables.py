@@ -1,0 +1,283 @@
+"""The tables. Rows never leave this folder; ``docs/design.md`` says what each is for.
+
+SQLModel does not check values of tables, so the domain does before they come here.
+"""
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+
+class Instant(TypeDecorator[datetime]):
+    """A UTC instant that stays UTC: SQLite forgets zones, so it goes in without one and comes out with it."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return *value* in UTC without its zone; an instant without a zone is a fault of the program."""
+        if value is None:
+            return None
+        assert value.tzinfo is not None, "an instant needs its zone"
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return *value* as the UTC instant that it is."""
+        return value.replace(tzinfo=UTC) if value else None
+
+
+def _instant(*, nullable: bool = True) -> Any:
+    return Field(default=None, sa_column=Column(Instant(), nullable=nullable))
+
+
+def _big_id() -> Any:
+    return Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False))
+
+
+def _json(default: Any) -> Any:
+    return Field(default=default, sa_column=Column(JSON, nullable=False))
+
+
+class MetaRow(SQLModel, table=True):
+    """A fact about the database itself: the pepper of suppressions, the fingerprints of the secrets."""
+
+    __tablename__ = "meta"
+    key: str = Field(primary_key=True)
+    value: str
+
+
+class PaperRow(SQLModel, table=True):
+    """A paper as merged from its sightings. Ids grow and are never reused: of two that are joined the older stays."""
+
+    __tablename__ = "papers"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    id: int | None = Field(
+        default=None,
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    )
+    title: str
+    facts: dict[str, Any] = _json({})
+    withdrawn: bool = False
+    first_seen_at: datetime = _instant(nullable=False)
+
+
+class PaperKeyRow(SQLModel, table=True):
+    """An arXiv id, a DOI or a canonical link: each names one paper."""
+
+    __tablename__ = "paper_keys"
+    key: str = Field(primary_key=True)
+    paper_id: int = Field(index=True)
+
+
+class PaperRedirectRow(SQLModel, table=True):
+    """A paper that turned out to be another one, so that links and ledgers still find it."""
+
+    __tablename__ = "paper_redirects"
+    old_id: int = Field(primary_key=True)
+    paper_id: int = Field(index=True)
+
+
+class SightingRow(SQLModel, table=True):
+    """What one source last said of a paper."""
+
+    __tablename__ = "sightings"
+    paper_id: int = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    kind: str
+    seen_at: datetime = _instant(nullable=False)
+    facts: dict[str, Any] = _json({})
+
+
+class ListingRow(SQLModel, table=True):
+    """One source's view of a paper on one day."""
+
+    __tablename__ = "listings"
+    __table_args__ = (Index("ix_listings_day", "day"), Index("ix_listings_paper", "paper_id"))
+    source: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    paper_id: int = Field(primary_key=True)
+    upvotes: int | None = None
+    comments: int | None = None
+    position: int = 0
+    submitter: str = ""
+    first_seen: bool = False
+
+
+class FetchRow(SQLModel, table=True):
+    """When a source was last asked, for a date by name or ('') for what is current, and what came of it."""
+
+    __tablename__ = "fetches"
+    source: str = Field(primary_key=True)
+    asked: str = Field(primary_key=True)
+    attempted_at: datetime = _instant(nullable=False)
+    succeeded_at: datetime | None = _instant()
+    retry_at: datetime | None = _instant()
+    failures: int = 0
+    error: str | None = None
+    papers: int = 0
+    new: int = 0
+
+
+class ValidatorRow(SQLModel, table=True):
+    """What a server gave to ask again whether a resource changed."""
+
+    __tablename__ = "validators"
+    source: str = Field(primary_key=True)
+    url: str = Field(primary_key=True)
+    etag: str = ""
+    last_modified: str = ""
+
+
+class IssueRow(SQLModel, table=True):
+    """An issue, with the editor's hand."""
+
+    __tablename__ = "issues"
+    id: int = _big_id()
+    day: date = Field(unique=True)
+    status: str
+    subject: str = ""
+    note: str = ""
+    brake: str = "none"
+    reason: str = ""
+    hand: dict[str, Any] = _json({})
+    sealed_at: datetime | None = _instant()
+    edited_at: datetime | None = _instant()
+
+
+class IssuePaperRow(SQLModel, table=True):
+    """A paper of a sealed issue's pool, as it stood when the issue was sealed. Ranks count from 1."""
+
+    __tablename__ = "issue_papers"
+    __table_args__ = (Index("ix_issue_papers_paper", "paper_id"),)
+    issue_id: int = Field(sa_type=BigInteger, primary_key=True)
+    paper_id: int = Field(primary_key=True)
+    pool_rank: int
+    front_rank: int | None = None
+    editors: bool = False
+    upvotes: int | None = None
+    comments: int | None = None
+    first_listed: date
+
+
+class SubscriberRow(SQLModel, table=True):
+    """One address on the list. ``email_key`` is how addresses are compared."""
+
+    __tablename__ = "subscribers"
+    __table_args__ = (
+        Index("ix_subscribers_due", "status", "next_due_at"),
+        Index("ix_subscribers_created", "created_at"),
+    )
+    id: int = _big_id()
+    email: str
+    email_key: str = Field(unique=True)
+    status: str
+    topics: list[str] = _json([])
+    frequency: str | None = None
+    hour: time | None = None
+    zone: str | None = None
+    max_papers: int | None = None
+    min_upvotes: int | None = None
+    format: str | None = None
+    language: str | None = None
+    created_at: datetime = _instant(nullable=False)
+    confirmed_at: datetime | None = _instant()
+    next_due_at: datetime | None = _instant()
+    paused_until: date | None = None
+    status_at: datetime = _instant(nullable=False)
+    suppression_reason: str | None = None
+    consent_source: str = ""
+    last_digest_on: date | None = None
+    last_issue_on: date | None = None
+    last_accepted_on: date | None = None
+
+
+class SuppressionRow(SQLModel, table=True):
+    """An address that must not be mailed again, as a hash that outlives the address."""
+
+    __tablename__ = "suppressions"
+    hash: str = Field(primary_key=True)
+    reason: str
+    created_at: datetime = _instant(nullable=False)
+
+
+class DeliveryRow(SQLModel, table=True):
+    """One digest on its way to one reader."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("subscriber_id", "day", name="uq_deliveries_reader_day"),
+        UniqueConstraint("subscriber_id", "issue_id", name="uq_deliveries_reader_issue"),
+        Index("ix_deliveries_issue", "issue_id", "status"),
+        # Claims look only at what is open, however long the ledger grows.
+        Index(
+            "ix_deliveries_open",
+            "status",
+            "next_attempt_at",
+            sqlite_where=text("status IN ('ready', 'leased', 'offered', 'deferred', 'held')"),
+            postgresql_where=text("status IN ('ready', 'leased', 'offered', 'deferred', 'held')"),
+        ),
+        Index("ix_deliveries_settled", "settled_at"),
+    )
+    id: int = _big_id()
+    subscriber_id: int = Field(sa_type=BigInteger)
+    issue_id: int = Field(sa_type=BigInteger)
+    day: date
+    status: str
+    message_id: str
+    made_at: datetime = _instant(nullable=False)
+    next_attempt_at: datetime = _instant(nullable=False)
+    expires_at: datetime = _instant(nullable=False)
+    served_on: date | None = (
+        None  # the reader's last accepted digest when this was made: the longest unserved goes first
+    )
+    owner: str | None = None
+    attempts: int = 0
+    uncertain: int = 0
+    offered_at: datetime | None = _instant()
+    settled_at: datetime | None = _instant()
+    server: str = ""
+    reply: str = ""
+    picks: list[Any] = _json([])
+
+
+class OwnerRow(SQLModel, table=True):
+    """A process that claims deliveries. Its lock file beside the database tells whether it lives."""
+
+    __tablename__ = "owners"
+    id: str = Field(primary_key=True)
+    host: str
+    pid: int
+    started_at: datetime = _instant(nullable=False)
+    heartbeat_at: datetime = _instant(nullable=False)
+
+
+class LeaseRow(SQLModel, table=True):
+    """Who gathers, seals and sends. Every version of the schema has this table and ``owners`` as they are here."""
+
+    __tablename__ = "leases"
+    name: str = Field(primary_key=True)
+    owner: str
+
+
+class ProblemRow(SQLModel, table=True):
+    """Something the operator was or will be told: one mail per problem and day, one when it is solved."""
+
+    __tablename__ = "problems"
+    name: str = Field(primary_key=True)
+    text: str
+    since: datetime = _instant(nullable=False)
+    told_on: date | None = None
+    solved_at: datetime | None = _instant()

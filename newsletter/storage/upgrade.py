@@ -1,0 +1,137 @@
+"""The schema's version: creating a database that is not there yet, upgrading an older one, refusing a newer one.
+
+An upgrade waits for the run at work, takes a backup beside the database, and keeps every row. An older process
+that still runs notices at its next tick (``require_current``) and ends.
+"""
+
+import fcntl
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from newsletter.errors import BusyError
+from newsletter.storage.database import BUSY_TIMEOUT, StorageError, backup
+from newsletter.storage.locks import is_held, lock_file
+
+HEAD = "0001"  # the version of the tables in ``tables.py``; a test compares it with the migrations
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def upgrade(path: Path, now: datetime, *, migrations: Path = MIGRATIONS, head: str = HEAD) -> Path | None:
+    """Bring the database at *path* to *head*, creating it if need be. Return the backup taken, if any.
+
+    Raises StorageError when it is newer than this program or cannot be opened, BusyError when a run is at work
+    for longer than a writer waits.
+    """
+    if version(path) == head:
+        return None
+    with _alone(path):
+        before = version(path)
+        if before == head:
+            return None
+        if before is not None and before not in _known(migrations):
+            raise StorageError(
+                f"database {path} has version {before}, this program knows up to {head}: install the newer program"
+            )
+        saved = _backup_beside(path, before, now) if before else None
+        _migrate(path, migrations, head)
+        return saved
+
+
+def require_current(path: Path, head: str = HEAD) -> None:
+    """Raise StorageError when the database at *path* is not of this program's version any more."""
+    found = version(path)
+    if found != head:
+        raise StorageError(f"database {path} was upgraded to version {found} meanwhile: start the newer program")
+
+
+def version(path: Path) -> str | None:
+    """Return the version of the database at *path*, None when it is not there or empty. Raises StorageError."""
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)) as connection:
+            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if "alembic_version" in tables:
+                row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+                return str(row[0]) if row else None
+    except sqlite3.OperationalError as error:
+        raise StorageError(f"database {path}: {error}; check that it may be read and its folder written") from error
+    except sqlite3.DatabaseError as error:
+        raise StorageError(f"database {path}: {error}; check database.url") from error
+    if tables:
+        raise StorageError(f"database {path} holds other tables than a newsletter's; check database.url")
+    return None
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other upgrades out, and wait until no live run holds the lease."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".upgrade").open("w")
+    except OSError as error:
+        raise StorageError(f"database {path}: {error.strerror}; check who owns the folder") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        give_up = time.monotonic() + BUSY_TIMEOUT
+        while holder := _live_run(path):
+            if time.monotonic() > give_up:
+                raise BusyError(f"run {holder} is at work; the database will be upgraded when it has ended")
+            time.sleep(0.2)
+        yield
+    Path(lock.name).unlink(missing_ok=True)
+
+
+def _live_run(path: Path) -> str | None:
+    if not path.exists() or version(path) is None:
+        return None
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)) as connection:
+        row = connection.execute("SELECT owner FROM leases WHERE name = 'run'").fetchone()
+    return str(row[0]) if row and is_held(lock_file(path, row[0])) else None
+
+
+def _known(migrations: Path) -> set[str]:
+    return {file.name.partition("_")[0] for file in (migrations / "versions").glob("[0-9]*.py")}
+
+
+def _backup_beside(path: Path, before: str, now: datetime) -> Path:
+    saved = path.with_name(f"{path.name}.{before}.{now:%Y%m%dT%H%M%S}.backup")
+    backup(path, saved)
+    return saved
+
+
+def _migrate(path: Path, migrations: Path, head: str) -> None:
+    # Imported here since it takes a third of a second, and only an upgrade needs it.
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import DatabaseError
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    engine = create_engine(f"sqlite:///{path}")
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        # Rebuilding a table with foreign keys on deletes the rows that point at it.
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: object) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
+
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, head)
+            if loose := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():
+                raise StorageError(f"database {path}: the upgrade would leave {len(loose)} rows that point at nothing")
+    except DatabaseError as error:
+        raise StorageError(f"database {path}: {error.orig}; nothing was changed") from error
+    finally:
+        engine.dispose()
