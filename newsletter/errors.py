@@ -53,3 +53,11 @@ class SourceError(NewsletterError):
 
 class IllegalMoveError(NewsletterError):
     """A subscriber, issue or delivery is not in a state that allows this."""
+
+
+class TokenError(NewsletterError):
+    """A token in a link or a return address is malformed, forged, or made for another purpose."""
+
+
+class TokenExpiredError(TokenError):
+    """A token was genuine, but its time is over: a fresh one helps."""

@@ -4,7 +4,7 @@ Not here: what a server's reply means (``mail/replies.py``) and keeping the ledg
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 
@@ -61,6 +61,29 @@ class Outcome:
     server: str = ""
     pauses_route: bool = False  # the site refuses: go on later, with nobody hurt
     suppresses: bool = False  # the address does not exist
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One digest on its way to one reader. ``picks`` are paper ids, each with why it is there (``digest.Why``)."""
+
+    id: int
+    subscriber_id: int
+    issue_id: int
+    day: date  # the digest's
+    status: Status
+    message_id: str
+    made_at: datetime
+    next_attempt_at: datetime
+    expires_at: datetime
+    attempts: int = 0
+    uncertain: int = 0
+    offered_at: datetime | None = None
+    settled_at: datetime | None = None
+    server: str = ""
+    reply: str = ""
+    since: date | None = None  # set where the digest makes up for days without mail
+    picks: tuple[tuple[int, str, str], ...] = ()  # paper id, why, detail
 
 
 _PACE = tuple(timedelta(minutes=m) for m in (5, 15, 30, 60, 120, 240))

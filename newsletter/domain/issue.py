@@ -5,12 +5,13 @@ archive shows, and what a reader without preferences gets.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
 from newsletter.domain.ranking import Candidate, newsletter_order
 from newsletter.domain.topics import Topic
+from newsletter.errors import IllegalMoveError, UsageError
 
 
 class Status(StrEnum):
@@ -39,6 +40,56 @@ class Hand:
     dropped: frozenset[int] = frozenset()
     moved: Mapping[int, int] = field(default_factory=dict)  # to a place in the front, from 1
     notes: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> frozenset[int]:
+        """Return the papers that are in the issue because the editor wants them there."""
+        return frozenset((*self.added, *self.pinned, *self.moved))
+
+    def add(self, paper: int) -> "Hand":
+        """Put *paper* into the issue, listed or not; one that was dropped comes back."""
+        return replace(self, added=_with(self.added, paper), dropped=self.dropped - {paper})
+
+    def pin(self, paper: int) -> "Hand":
+        """Let *paper* lead the front, after those pinned before."""
+        return replace(self.add(paper), pinned=_with(self.pinned, paper))
+
+    def unpin(self, paper: int) -> "Hand":
+        """Undo ``pin``: the paper stands where its order puts it. Raises IllegalMoveError."""
+        if paper not in self.pinned:
+            raise IllegalMoveError("that paper is not pinned")
+        return replace(self, added=_without(self.added, paper), pinned=_without(self.pinned, paper))
+
+    def drop(self, paper: int) -> "Hand":
+        """Leave *paper* out of the issue; what else was done to it, but for its note, is undone."""
+        undone = replace(self, added=_without(self.added, paper), pinned=_without(self.pinned, paper))
+        return replace(undone.move(paper, 0), dropped=self.dropped | {paper})
+
+    def undrop(self, paper: int) -> "Hand":
+        """Undo ``drop``. Raises IllegalMoveError."""
+        if paper not in self.dropped:
+            raise IllegalMoveError("that paper is not dropped")
+        return replace(self, dropped=self.dropped - {paper})
+
+    def move(self, paper: int, position: int) -> "Hand":
+        """Let *paper* stand at *position* of the front, from 1; 0 gives it back its own place. Raises UsageError."""
+        if not 0 <= position <= 100:
+            raise UsageError(f"position {position}: use a place in the front from 1 on, or 0 to undo a move")
+        others = {i: place for i, place in self.moved.items() if i != paper}
+        return replace(self, moved=others | ({paper: position} if position else {}))
+
+    def note(self, paper: int, text: str) -> "Hand":
+        """Write the editor's note on *paper*; an empty text takes it away."""
+        others = {i: said for i, said in self.notes.items() if i != paper}
+        return replace(self, notes=others | ({paper: text} if text else {}))
+
+
+def _with(papers: tuple[int, ...], paper: int) -> tuple[int, ...]:
+    return papers if paper in papers else (*papers, paper)
+
+
+def _without(papers: tuple[int, ...], paper: int) -> tuple[int, ...]:
+    return tuple(i for i in papers if i != paper)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

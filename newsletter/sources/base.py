@@ -9,7 +9,8 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from newsletter.domain.paper import Sighting
-from newsletter.sources.client import Client, Validator
+from newsletter.sources.client import Client
+from newsletter.sources.response import Validator
 
 __all__ = ["ANNOUNCEMENT_LAG", "Ask", "Fetched", "Source", "Validator"]
 

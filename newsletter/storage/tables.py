@@ -250,6 +250,7 @@ class DeliveryRow(SQLModel, table=True):
     settled_at: datetime | None = _instant()
     server: str = ""
     reply: str = ""
+    since: date | None = None
     picks: list[Any] = _json([])
 
 

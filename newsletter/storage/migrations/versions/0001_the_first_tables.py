@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -30,6 +29,7 @@ def upgrade() -> None:
         sa.Column("settled_at", sa.DateTime(), nullable=True),
         sa.Column("server", sa.String(), nullable=False),
         sa.Column("reply", sa.String(), nullable=False),
+        sa.Column("since", sa.Date(), nullable=True),
         sa.Column("picks", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("subscriber_id", "day", name="uq_deliveries_reader_day"),
@@ -133,7 +133,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     with op.batch_alter_table("paper_keys", schema=None) as batch_op:
-        batch_op.create_index(batch_"ix_paper_keys_paper_id", ["paper_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_paper_keys_paper_id"), ["paper_id"], unique=False)
 
     op.create_table(
         "paper_redirects",
@@ -142,7 +142,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("old_id"),
     )
     with op.batch_alter_table("paper_redirects", schema=None) as batch_op:
-        batch_op.create_index(batch_"ix_paper_redirects_paper_id", ["paper_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_paper_redirects_paper_id"), ["paper_id"], unique=False)
 
     op.create_table(
         "papers",

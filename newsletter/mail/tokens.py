@@ -1,0 +1,71 @@
+"""Signed tokens: what a link or a return address says about whom it was made for, and that we made it.
+
+A token is 48 characters of a-z and 2-7, so that it survives being copied from text, ends a link, is readable where
+a mail server changes case, and fits with a prefix into the 64 octets of a local part. It hides nothing: the ids in
+it can be read by anyone, but not changed. Using a token up, and what it allows, is the business of the services.
+"""
+
+import base64
+import hmac
+import re
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from newsletter.errors import TokenError, TokenExpiredError
+
+_PAYLOAD = struct.Struct(">QQI")  # subscriber, delivery, expiry in seconds since 1970; 0: none
+_MAC_LENGTH = 10  # 80 bits: forging needs 2**79 requests to us, and with the payload no base32 padding bit is left over
+_TOKEN = re.compile(r"[A-Za-z2-7]{48}")
+
+
+class Purpose(StrEnum):
+    """What a token is good for, and nothing else. The letter is part of what is signed."""
+
+    UNSUBSCRIBE = "u"
+    CONFIRM = "c"
+    PREFERENCES = "p"
+    BOUNCE = "b"
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Whom a token was made for. ``delivery`` is 0 where it was made for none."""
+
+    subscriber: int
+    delivery: int
+
+
+class Signer:
+    """Makes and reads tokens. The first secret signs, all verify, so that a secret can be replaced."""
+
+    def __init__(self, secrets: tuple[str, ...]):
+        self._keys = tuple(secret.encode() for secret in secrets)
+
+    def token(self, purpose: Purpose, *, subscriber: int, delivery: int = 0, expires: datetime | None = None) -> str:
+        """Return a token for *purpose*, good before *expires* (aware, cut to the second), or for ever."""
+        payload = _PAYLOAD.pack(subscriber, delivery, int(expires.timestamp()) if expires else 0)
+        return base64.b32encode(payload + _mac(self._keys[0], purpose, payload)).decode().lower()
+
+    def read(self, purpose: Purpose, token: str, now: datetime) -> Claims:
+        """Return whom *token* was made for. Raises TokenError, and TokenExpiredError where it was good once."""
+        if not _TOKEN.fullmatch(token):
+            raise TokenError("This link is incomplete: copy the whole of it from the mail")
+        content = base64.b32decode(token.upper())
+        payload, mac = content[: _PAYLOAD.size], content[_PAYLOAD.size :]
+        if not any(hmac.compare_digest(mac, _mac(key, purpose, payload)) for key in self._keys):
+            raise TokenError("This link was not made here for this: use the link of the newest mail")
+        subscriber, delivery, expires = _PAYLOAD.unpack(payload)
+        if expires and now.timestamp() >= expires:
+            ended = datetime.fromtimestamp(expires, UTC)
+            raise TokenExpiredError(f"This link expired on {ended:%Y-%m-%d}: ask for a fresh one")
+        return Claims(subscriber, delivery)
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """Return a short hash of each secret, for a database to remember which one signed."""
+        return tuple(hmac.digest(key, b"fingerprint", "sha256").hex()[:16] for key in self._keys)
+
+
+def _mac(key: bytes, purpose: Purpose, payload: bytes) -> bytes:
+    return hmac.digest(key, b"token:" + purpose.encode() + payload, "sha256")[:_MAC_LENGTH]

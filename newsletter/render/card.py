@@ -1,0 +1,112 @@
+"""A paper as its card shows it: what a template calls ``card``.
+
+Here is decided what is said of a paper and how much of it; how it looks is the template's business. Everything
+foreign passes through here, and leaves on one line, of bounded length, with web links only.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import urlsplit
+
+from newsletter.domain.paper import Paper
+from newsletter.domain.ranking import Candidate
+from newsletter.domain.text import first_sentences, plain
+from newsletter.render import wording
+from newsletter.render.wrapping import shorten
+
+_TITLE = 300  # characters; the longest real ones have about 250
+_SHORT_TITLE = 40
+_NAME = 80
+_ABSTRACT = 320
+_SUMMARY = 480
+_LINK = 1000
+_CATEGORIES = 3
+
+_WEB = re.compile(r"https?://[^\s<>\"\\`^{|}]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One of a card's links. ``stars`` is 0 where nobody counted them."""
+
+    label: str
+    url: str
+    stars: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a card says. Texts are '' and counts 0 where there is nothing to say."""
+
+    title: str
+    short_title: str  # names the paper in the labels of its links
+    url: str
+    authors: str  # the first three, and how many more
+    organisation: str
+    published: date | None
+    upvotes: int
+    comments: int
+    categories: tuple[str, ...]
+    summary: str
+    note: str  # the editor's
+    links: tuple[Link, ...]
+
+
+def card(candidate: Candidate, note: str = "") -> Card:
+    """Return what is shown of *candidate*, with the editor's *note* on it."""
+    paper = candidate.paper
+    title = shorten(plain(paper.title), _TITLE) or "Untitled"
+    links = _links(paper)
+    return Card(
+        title=title,
+        short_title=_short(title),
+        url=web_link(paper.link) or (links[0].url if links else ""),
+        authors=wording.authors(_texts(paper.authors)),
+        organisation=shorten(plain(paper.organisation), _NAME),
+        published=paper.published.date() if paper.published else None,
+        upvotes=candidate.upvotes or 0,
+        comments=candidate.comments or 0,
+        categories=_texts(paper.categories)[:_CATEGORIES],
+        summary=first_sentences(plain(paper.summary), _SUMMARY) or first_sentences(plain(paper.abstract), _ABSTRACT),
+        note=plain(note),
+        links=links,
+    )
+
+
+def web_link(text: str) -> str:
+    """Return *text* if it is an http(s) link that can stand in a mail as it is, else ''."""
+    if len(text) > _LINK or not _WEB.fullmatch(text) or plain(text) != text:
+        return ""
+    try:
+        url = urlsplit(text)
+        # A name before the host makes a link look like one to somewhere else.
+        return text if url.hostname and "@" not in url.netloc else ""
+    except ValueError:
+        return ""
+
+
+def _links(paper: Paper) -> tuple[Link, ...]:
+    found = (
+        Link(label="Abstract", url=web_link(paper.link)),
+        Link(label="PDF", url=web_link(paper.pdf)),
+        Link(label="Discussion", url=web_link(paper.discussion)),
+        Link(label="Code", url=web_link(paper.code), stars=paper.code_stars or 0),
+        Link(label="Project", url=web_link(paper.project)),
+    )
+    distinct: dict[str, Link] = {}
+    for link in found:
+        if link.url:
+            distinct.setdefault(link.url, link)
+    return tuple(distinct.values())
+
+
+def _texts(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(short for text in texts if (short := shorten(plain(text), _NAME)))
+
+
+def _short(title: str) -> str:
+    """Return the name that a title gives its paper before a colon, else its first words."""
+    name = title.partition(": ")[0]
+    return name if len(name) <= _SHORT_TITLE else shorten(title, _SHORT_TITLE)

@@ -1,0 +1,81 @@
+"""Jinja's sandboxed environment: the operator's templates before the packaged ones, HTML escaped, nothing undefined.
+
+A template that does not work is a ConfigurationError that names its file and line. Not here: which variables
+templates get (``digest``, ``notices``).
+"""
+
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from newsletter.errors import ConfigurationError
+from newsletter.packaged import packaged
+from newsletter.render import formats, wrapping
+
+_SUFFIXES = (".html", ".txt", ".css")
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    # The sandbox alone lets 'a' * 10**9 fill the memory.
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" or not (isinstance(left, int | float) and isinstance(right, int | float)):
+            raise SecurityError(f"{operator} is for small numbers only")
+        return super().call_binop(context, operator, left, right)
+
+
+def environment(overrides: Path | None) -> ImmutableSandboxedEnvironment:
+    """Return the environment whose templates come from *overrides* (``email/card.html``), else from the package."""
+    folders = [*([overrides] if overrides else []), packaged("templates")]
+    made = _Sandbox(
+        loader=FileSystemLoader(folders),
+        autoescape=lambda name: bool(name) and str(name).endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "day": formats.day,
+        "long_date": formats.long_date,
+        "number": formats.number,
+        "counted": formats.counted,
+        "wrap": wrapping.wrap,
+    }
+    return made
+
+
+def render(environment: ImmutableSandboxedEnvironment, name: str, **variables: Any) -> str:
+    """Return the template *name* rendered. Raises ConfigurationError with file and line where it cannot be."""
+    try:
+        return environment.get_template(name).render(variables)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        _explain(error, name)
+
+
+def _explain(error: Exception, name: str) -> NoReturn:
+    place = _place(error, name)
+    if not place:
+        raise error
+    if isinstance(error, TemplateNotFound) and not error.message:
+        reason = f"no template named {error.name}"
+    else:
+        reason = " ".join(str(error).split()) or type(error).__name__
+    raise ConfigurationError(f"template {place}: {reason}; correct it, or remove it to use the packaged one") from error
+
+
+def _place(error: Exception, name: str) -> str:
+    """Return file and line of what is wrong in a template, '' if the fault lies in the program."""
+    if isinstance(error, TemplateSyntaxError):
+        return f"{error.filename or error.name}:{error.lineno}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(_SUFFIXES)]
+    if frames:
+        return f"{frames[-1].filename}:{frames[-1].lineno}"
+    return name if isinstance(error, TemplateError | UnicodeDecodeError | OSError) else ""

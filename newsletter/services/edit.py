@@ -1,0 +1,172 @@
+"""Editing: the draft of a date, the editor's hand and its undoing, sealing, and the stop button.
+
+``show`` is the one way to see an issue, draft or sealed; ``change`` the one way to edit a draft. Not here:
+the order of a pool (``domain/ranking.py``) and finding a paper that was not gathered (``gather.look_up``).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from sqlmodel import Session
+
+from newsletter.domain.issue import Arranged, Brake, Hand, Issue, Status, arrange
+from newsletter.domain.ranking import Candidate
+from newsletter.domain.text import plain
+from newsletter.domain.topics import Topic
+from newsletter.errors import IllegalMoveError, NotFoundError
+from newsletter.storage import issues, papers
+from newsletter.storage.claims import withdraw
+from newsletter.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How the newsletter picks: its sources' shares in order, its topics, and how much."""
+
+    shares: Mapping[str, int]
+    topics: Sequence[Topic]
+    max_papers: int
+    lookback_days: int
+    send_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An issue with its papers. ``arrived`` are the papers of a draft that came since the editor last touched it."""
+
+    issue: Issue
+    hand: Hand
+    arranged: Arranged
+    arrived: frozenset[int]
+
+
+def show(session: Session, policy: Policy, day: date) -> Shown:
+    """Return the issue of *day*, or the draft that it would be now. Nothing is stored.
+
+    Raises NotFoundError for a date that has neither an issue nor any paper.
+    """
+    issue = issues.get(session, day)
+    if issue and issue.status is Status.SEALED:
+        sealed = issues.pool(session, issue)
+        by_id = {c.paper.id: c for c in sealed.order}
+        arranged = Arranged(pool=sealed.order, front=tuple(by_id[i] for i in sealed.front))
+        return Shown(issue=issue, hand=issues.hand(session, issue.id), arranged=arranged, arrived=frozenset())
+    hand = issues.hand(session, issue.id) if issue else Hand()
+    issue = issue or Issue(id=0, date=day, status=Status.DRAFT)
+    arranged = arranged_now(session, policy, day, hand)
+    arrived = _arrived(session, issue, arranged)
+    return Shown(issue=issue, hand=hand, arranged=arranged, arrived=arrived)
+
+
+def arranged_now(session: Session, policy: Policy, day: date, hand: Hand) -> Arranged:
+    """Return the pool and front that an issue of *day* would have now."""
+    candidates = papers.listed(session, day - timedelta(days=policy.lookback_days - 1), day)
+    known = {c.paper.id for c in candidates}
+    unlisted = papers.load(session, [i for i in hand.added if i not in known])
+    candidates += [Candidate(paper=p, listings=(), first_listed=day) for p in unlisted.values()]
+    return arrange(
+        candidates,
+        hand,
+        day=day,
+        earlier_fronts=issues.fronts_before(session, day),
+        shares=policy.shares,
+        topics=policy.topics,
+        max_papers=policy.max_papers,
+    )
+
+
+def _arrived(session: Session, issue: Issue, arranged: Arranged) -> frozenset[int]:
+    if issue.edited_at is None:
+        return frozenset()
+    seen = papers.first_seen(session, [c.paper.id for c in arranged.pool])
+    return frozenset(i for i, at in seen.items() if at > issue.edited_at)
+
+
+def change(database: Database, day: date, now: datetime, done: Callable[[Hand], Hand]) -> None:
+    """Do to the draft of *day* what *done* does to the editor's hand. Raises IllegalMoveError."""
+    with database.write() as session:
+        issue = _draft(session, day)
+        issues.keep_hand(session, issue.id, done(issues.hand(session, issue.id)), now)
+
+
+def retitle(
+    database: Database, day: date, now: datetime, *, subject: str | None = None, note: str | None = None
+) -> None:
+    """Set the subject of the draft's mails, or the editor's note on it; an empty text takes it away."""
+    with database.write() as session:
+        issue = _draft(session, day)
+        given = {name: plain(text) for name, text in (("subject", subject), ("note", note)) if text is not None}
+        issues.keep(session, replace(issue, edited_at=now, **given))  # type: ignore[arg-type]
+
+
+def _draft(session: Session, day: date) -> Issue:
+    issue = issues.draft(session, day)
+    if issue.status is not Status.DRAFT:
+        raise IllegalMoveError(f"the issue of {day} is {issue.status}; only a draft can be edited")
+    return issue
+
+
+def seal(session: Session, policy: Policy, day: date, now: datetime) -> Issue:
+    """Seal the issue of *day*, or record it as empty, once and for good.
+
+    Empty is a date on which nothing is in the pool that the last sealed issue did not know; with ``send_empty`` it is
+    sealed without papers instead, so that readers are told. One that is not a draft any more is returned as it is.
+    """
+    issue = issues.draft(session, day)
+    if issue.status is not Status.DRAFT:
+        return issue
+    hand = issues.hand(session, issue.id)
+    arranged = arranged_now(session, policy, day, hand)
+    if not arranged.front or {c.paper.id for c in arranged.pool} <= issues.pooled_before(session, day):
+        reason = "nothing was listed" if not arranged.pool else "nothing was listed that the last issue did not know"
+        if not policy.send_empty:
+            return _close(session, issue, Status.EMPTY, reason)
+        issue, arranged = replace(issue, reason=reason), Arranged(pool=(), front=())
+    return issues.seal(session, issue, arranged, hand.chosen, now)
+
+
+def skip(session: Session, day: date, reason: str) -> Issue:
+    """Close the draft of *day* without an issue. Return it; one that is not a draft is returned as it is."""
+    issue = issues.draft(session, day)
+    return _close(session, issue, Status.SKIPPED, reason) if issue.status is Status.DRAFT else issue
+
+
+def _close(session: Session, issue: Issue, status: Status, reason: str) -> Issue:
+    closed = replace(issue, status=status, reason=reason)
+    issues.keep(session, closed)
+    return closed
+
+
+def halt(database: Database, day: date, reason: str) -> Issue:
+    """Stop sending the issue of *day*, at once and in every process, until resumed."""
+    return _brake(database, day, Brake.HALTED, reason)
+
+
+def resume(database: Database, day: date) -> Issue:
+    """Go on sending a halted issue."""
+    return _brake(database, day, Brake.NONE, "")
+
+
+def cancel(database: Database, day: date, now: datetime) -> Issue:
+    """Send the issue of *day* to nobody who was not reached yet. This is final."""
+    issue = _brake(database, day, Brake.CANCELLED, "cancelled")
+    with database.write() as session:
+        withdraw(session, now)
+    return issue
+
+
+def _brake(database: Database, day: date, brake: Brake, reason: str) -> Issue:
+    with database.write() as session:
+        issue = issues.get(session, day)
+        if issue is None:
+            raise NotFoundError(f"no issue of {day}")
+        if issue.status is not Status.SEALED:
+            raise IllegalMoveError(f"the issue of {day} is {issue.status}; only a sealed one is being sent")
+        if issue.brake is Brake.CANCELLED:
+            raise IllegalMoveError(f"the issue of {day} was cancelled, which is final")
+        if brake is Brake.NONE and issue.brake is not Brake.HALTED:
+            raise IllegalMoveError(f"the issue of {day} is not halted")
+        braked = replace(issue, brake=brake, reason=reason)
+        issues.keep(session, braked)
+        return braked

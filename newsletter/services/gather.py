@@ -1,0 +1,171 @@
+"""Gathering: asks each source that is due, and stores what it gave.
+
+One source's failure is recorded and reported; the others' papers still go out. Not here: what a payload means
+(``sources``), and how sightings become papers (``storage/papers.py``).
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from newsletter.domain.calendar import local_date
+from newsletter.domain.paper import Paper
+from newsletter.errors import NotFoundError, SourceError, UsageError
+from newsletter.sources.base import Ask, Fetched, Source, Validator
+from newsletter.sources.client import Client
+from newsletter.storage import fetches, papers
+from newsletter.storage.database import Database
+from newsletter.storage.fetches import Fetch
+
+log = logging.getLogger(__name__)
+
+_FIRST_RETRY = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """A configured source: how often it may be asked, and whether sealing waits for it."""
+
+    source: Source
+    refresh: timedelta
+    share: int
+    required: bool
+    wait_until: time
+    allow_private_address: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of one source: listings fetched, papers never stored before, and what went wrong."""
+
+    name: str
+    papers: int
+    new: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """What gathering needs to know of the newsletter."""
+
+    upstreams: Sequence[Upstream]
+    zone: ZoneInfo
+    lookback_days: int
+    user_agent: str
+
+
+async def gather(
+    database: Database, gathering: Gathering, now: datetime, *, day: date | None = None, only: str | None = None
+) -> list[Report]:
+    """Ask the sources (or *only* one) for *day*, or else for every day since their last success.
+
+    A source that was asked within its ``refresh`` is not asked again: its last report stands. After a failure it
+    is asked again sooner, one minute later at first, four times as long each time; when a person names the day,
+    at once. Raises UsageError for an unknown source.
+    """
+    if only and only not in {u.source.name for u in gathering.upstreams}:
+        known = ", ".join(u.source.name for u in gathering.upstreams)
+        raise UsageError(f"no source is named {only!r}; there are {known}")
+    wanted = [u for u in gathering.upstreams if only in {None, u.source.name}]
+    return list(await asyncio.gather(*(_gather_one(database, gathering, u, now, day) for u in wanted)))
+
+
+async def _gather_one(
+    database: Database, gathering: Gathering, upstream: Upstream, now: datetime, day: date | None
+) -> Report:
+    asked = day.isoformat() if day else ""
+    last, ask = await asyncio.to_thread(_question, database, gathering, upstream, now, day)
+    if last and not _may_ask(last, upstream.refresh, now, named=day is not None):
+        return Report(name=upstream.source.name, papers=last.papers, new=0, error=last.error)
+    try:
+        async with _client(gathering, upstream) as client:
+            fetched = await upstream.source.fetch(client, ask)
+    except SourceError as error:
+        return await _give_up(database, upstream, asked, _failed(last, str(error), error.retry_at, now))
+    except Exception as error:
+        # A fault of this program in one source must not cost the day of the others.
+        log.exception("source %s failed in a way that is this program's fault", upstream.source.name)
+        return await _give_up(database, upstream, asked, _failed(last, f"fault of this program: {error!r}", None, now))
+    fetch = Fetch(attempted_at=now, succeeded_at=now)
+    stored = await asyncio.to_thread(_keep, database, upstream.source.name, asked, fetch, fetched)
+    return Report(name=upstream.source.name, papers=stored.papers, new=stored.new)
+
+
+def _question(
+    database: Database, gathering: Gathering, upstream: Upstream, now: datetime, day: date | None
+) -> tuple[Fetch | None, Ask]:
+    today = local_date(now, gathering.zone)
+    name = upstream.source.name
+    with database.read() as session:
+        last = fetches.last_fetch(session, name, day.isoformat() if day else "")
+        given = {url: Validator(*v) for url, v in fetches.validators(session, name).items()}
+    days = (day,) if day else _days(last, today, gathering)
+    # A day that is still going on is not a past one: what has no list of its own lists what it has not given before.
+    return last, Ask(now=now, today=today, days=days, dated=day is not None and day < today, validators=given)
+
+
+def _days(last: Fetch | None, today: date, gathering: Gathering) -> tuple[date, ...]:
+    first = today - (gathering.lookback_days - 1) * _DAY
+    if last and last.succeeded_at:
+        first = max(first, local_date(last.succeeded_at, gathering.zone))
+    return tuple(first + n * _DAY for n in range((today - first).days + 1))
+
+
+def _may_ask(last: Fetch, refresh: timedelta, now: datetime, *, named: bool) -> bool:
+    if last.error is None:
+        return now - last.attempted_at >= refresh
+    if last.retry_at and now < last.retry_at:
+        return False
+    return named or now - last.attempted_at >= min(refresh, _FIRST_RETRY * 4 ** min(last.failures - 1, 10))
+
+
+async def _give_up(database: Database, upstream: Upstream, asked: str, fetch: Fetch) -> Report:
+    await asyncio.to_thread(_keep, database, upstream.source.name, asked, fetch, None)
+    return Report(name=upstream.source.name, papers=0, new=0, error=fetch.error)
+
+
+def _failed(last: Fetch | None, said: str, retry_at: datetime | None, now: datetime) -> Fetch:
+    before = last or Fetch(attempted_at=now)
+    return replace(
+        before, attempted_at=now, retry_at=retry_at, failures=before.failures + 1, error=said, papers=0, new=0
+    )
+
+
+def _keep(database: Database, name: str, asked: str, fetch: Fetch, fetched: Fetched | None) -> papers.Stored:
+    """Keep what came of asking, and what came, in one transaction."""
+    with database.write() as session:
+        stored = papers.store(session, fetched.sightings) if fetched else papers.Stored(papers=0, new=0)
+        if fetched:
+            given = {url: (v.etag, v.last_modified) for url, v in fetched.validators.items()}
+            fetches.keep_validators(session, name, given)
+        counted = replace(fetch, papers=stored.papers, new=stored.new) if fetched else fetch
+        fetches.keep_fetch(session, name, asked, counted)
+    return stored
+
+
+def _client(gathering: Gathering, upstream: Upstream) -> Client:
+    return Client(user_agent=gathering.user_agent, allow_private_address=upstream.allow_private_address)
+
+
+async def look_up(database: Database, gathering: Gathering, key: str, now: datetime) -> Paper:
+    """Return the paper that *key* names, asking the sources in turn when it is not stored. Raises NotFoundError."""
+    troubles: list[str] = []
+    for upstream in gathering.upstreams:
+        try:
+            async with _client(gathering, upstream) as client:
+                sighting = await upstream.source.look_up(client, key, now)
+        except SourceError as error:
+            troubles.append(str(error))
+            continue
+        if sighting:
+            with database.write() as session:
+                papers.store(session, [sighting])
+                found = papers.find(session, key)
+            assert found is not None  # it was stored under this very key
+            return found
+    said = f" ({'; '.join(troubles)})" if troubles else ""
+    raise NotFoundError(f"no paper {key!r}: not gathered, and no source knows it{said}")

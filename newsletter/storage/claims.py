@@ -1,0 +1,179 @@
+"""The sender's side of the ledger: claiming, offering, settling, recovering. Each move is one conditional update.
+
+A claim holds a few seconds' work. ``offer`` is durable before the final dot and sees, in the same statement, that
+the row is still ours, the reader still active and the issue not stopped.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, func, or_
+from sqlmodel import Session, col, select, update
+
+from newsletter.domain.delivery import MOST_UNCERTAIN, Delivery, Outcome, Status, Verdict, after_refusal, retry_after
+from newsletter.domain.issue import Brake
+from newsletter.domain.subscriber import Status as SubscriberStatus
+from newsletter.storage.deliveries import delivery
+from newsletter.storage.tables import DeliveryRow, IssueRow, SubscriberRow
+
+_D, _S = DeliveryRow, SubscriberRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery that is ours to send, and what composing it needs of its reader."""
+
+    delivery: Delivery
+    email: str
+    format: str | None
+    created_at: datetime
+    next_due_at: datetime | None
+    zone: str | None
+
+
+def claim(session: Session, owner: str, now: datetime, limit: int, *, busy: Sequence[str] = ()) -> list[Claimed]:
+    """Lease up to *limit* deliveries that are due to *owner*, the longest unserved readers first.
+
+    Not those of stopped issues, nor to the domains *busy*.
+    """
+    running = select(col(IssueRow.id)).where(col(IssueRow.brake) == Brake.NONE)
+    query = (
+        select(_D, _S)
+        .join(_S, col(_S.id) == col(_D.subscriber_id))
+        .where(
+            col(_D.status).in_((Status.READY, Status.DEFERRED)),
+            col(_D.next_attempt_at) <= now,
+            col(_D.expires_at) > now,
+            col(_S.status) == SubscriberStatus.ACTIVE,
+            col(_D.issue_id).in_(running),
+            *(~col(_S.email_key).endswith("@" + domain, autoescape=True) for domain in busy),
+        )
+        .order_by(col(_D.served_on).is_not(None), col(_D.served_on), col(_D.next_attempt_at), col(_D.id))
+        .limit(limit)
+    )
+    found = [
+        Claimed(
+            delivery=delivery(row),
+            email=reader.email,
+            format=reader.format,
+            created_at=reader.created_at,
+            next_due_at=reader.next_due_at,
+            zone=reader.zone,
+        )
+        for row, reader in session.exec(query)
+    ]
+    ours = col(_D.id).in_([c.delivery.id for c in found])
+    session.exec(update(_D).where(ours).values(status=Status.LEASED, owner=owner))
+    return found
+
+
+def next_attempt(session: Session) -> datetime | None:
+    """Return when the next delivery that waits may be tried, None when none waits."""
+    waiting = select(func.min(col(_D.next_attempt_at))).where(col(_D.status).in_((Status.READY, Status.DEFERRED)))
+    return session.exec(waiting).one()
+
+
+def offer(session: Session, delivery_id: int, owner: str, now: datetime) -> bool:
+    """Record that the final dot may follow. False where it must not: not ours, unsubscribed, stopped, too late."""
+    active = select(col(_S.id)).where(col(_S.status) == SubscriberStatus.ACTIVE)
+    running = select(col(IssueRow.id)).where(col(IssueRow.brake) == Brake.NONE)
+    still = (
+        col(_D.id) == delivery_id,
+        col(_D.owner) == owner,
+        col(_D.status) == Status.LEASED,
+        col(_D.expires_at) > now,
+        col(_D.subscriber_id).in_(active),
+        col(_D.issue_id).in_(running),
+    )
+    return session.exec(update(_D).where(*still).values(status=Status.OFFERED, offered_at=now)).rowcount == 1
+
+
+def give_back(session: Session, owner: str, now: datetime, delivery_ids: Iterable[int] | None = None) -> None:
+    """Make leased deliveries of *owner* ready again, or withdrawn where the reader or the issue is gone meanwhile."""
+    ours = [col(_D.owner) == owner, col(_D.status) == Status.LEASED]
+    if delivery_ids is not None:
+        ours.append(col(_D.id).in_(list(delivery_ids)))
+    active = select(col(_S.id)).where(col(_S.status) == SubscriberStatus.ACTIVE)
+    cancelled = select(col(IssueRow.id)).where(col(IssueRow.brake) == Brake.CANCELLED)
+    gone = or_(col(_D.subscriber_id).not_in(active), col(_D.issue_id).in_(cancelled))
+    withdrawn = {"status": Status.WITHDRAWN, "owner": None, "settled_at": now}
+    session.exec(update(_D).where(*ours, gone).values(**withdrawn))
+    session.exec(update(_D).where(*ours).values(status=Status.READY, owner=None))
+
+
+def settle(
+    session: Session, claimed: Delivery, owner: str, outcome: Outcome, now: datetime, *, resend: bool, pause: timedelta
+) -> None:
+    """Record what an attempt came to. A site's trouble costs no attempt, and waits for *pause*."""
+    row = session.exec(select(_D).where(col(_D.id) == claimed.id, col(_D.owner) == owner)).first()
+    if row is None:
+        return  # another owner took it over while this one was silent: its word counts
+    uncertain = row.uncertain + (outcome.verdict is Verdict.UNCERTAIN)
+    row.status = after_refusal(Status(row.status), outcome, uncertain, resend=resend)
+    row.uncertain, row.owner, row.reply = uncertain, None, outcome.reply
+    row.server = outcome.server or row.server
+    if outcome.verdict is Verdict.TROUBLE:
+        row.next_attempt_at = now + pause
+    else:
+        row.attempts += 1
+        row.next_attempt_at = now + retry_after(row.attempts)
+    if row.status in {Status.ACCEPTED, Status.FAILED}:
+        row.settled_at = now
+    if row.status is Status.ACCEPTED:
+        session.exec(update(_S).where(col(_S.id) == row.subscriber_id).values(last_accepted_on=row.day))
+    session.add(row)
+
+
+def recover(session: Session, owners: Iterable[str], now: datetime, *, resend: bool) -> None:
+    """Take over from dead owners: leased is ready again; offered is uncertain, and repeated at once or held."""
+    dead = col(_D.owner).in_(list(owners))
+    session.exec(update(_D).where(dead, col(_D.status) == Status.LEASED).values(status=Status.READY, owner=None))
+    held = Status.HELD
+    after = case((col(_D.uncertain) + 1 < MOST_UNCERTAIN, Status.READY), else_=held) if resend else held
+    values: dict[str, Any] = {
+        "status": after,
+        "uncertain": col(_D.uncertain) + 1,
+        "owner": None,
+        "next_attempt_at": now,
+        "reply": "the sender died before the server's answer",
+    }
+    session.exec(update(_D).where(dead, col(_D.status) == Status.OFFERED).values(**values))
+
+
+def expire(session: Session, now: datetime) -> int:
+    """Give up what is too late. Return how many."""
+    late = (col(_D.status).in_((Status.READY, Status.DEFERRED)), col(_D.expires_at) <= now)
+    return session.exec(update(_D).where(*late).values(status=Status.EXPIRED, settled_at=now, owner=None)).rowcount
+
+
+def withdraw(session: Session, now: datetime) -> int:
+    """Withdraw what no longer may be sent: the issue was cancelled, or the reader is not active. Return how many."""
+    active = select(col(_S.id)).where(col(_S.status) == SubscriberStatus.ACTIVE)
+    cancelled = select(col(IssueRow.id)).where(col(IssueRow.brake) == Brake.CANCELLED)
+    gone = (
+        col(_D.status).in_((Status.READY, Status.DEFERRED)),
+        or_(col(_D.issue_id).in_(cancelled), col(_D.subscriber_id).not_in(active)),
+    )
+    return session.exec(update(_D).where(*gone).values(status=Status.WITHDRAWN, settled_at=now, owner=None)).rowcount
+
+
+def accepted_since(session: Session, since: datetime) -> int:
+    """Return how many messages were accepted since *since*: what limits per minute and day count."""
+    query = select(func.count()).where(col(_D.settled_at) >= since, col(_D.status) == Status.ACCEPTED)
+    return session.exec(query).one()
+
+
+def last_verdicts(session: Session, since: datetime, limit: int) -> list[Status]:
+    """Return the states of the last *limit* deliveries settled since *since*, newest first."""
+    query = select(col(_D.status)).where(
+        col(_D.settled_at) >= since, col(_D.status).in_((Status.ACCEPTED, Status.FAILED))
+    )
+    return [Status(s) for s in session.exec(query.order_by(col(_D.settled_at).desc()).limit(limit))]
+
+
+def oldest_accepted(session: Session, since: datetime) -> datetime | None:
+    """Return when the first message since *since* was accepted: when it leaves the window, one more may go."""
+    query = select(func.min(col(_D.settled_at))).where(col(_D.settled_at) >= since, col(_D.status) == Status.ACCEPTED)
+    return session.exec(query).one()

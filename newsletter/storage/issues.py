@@ -1,0 +1,199 @@
+"""Issues, the editor's hand, and the pools of sealed ones."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from newsletter.domain.issue import Arranged, Brake, Hand, Issue, Status
+from newsletter.domain.paper import Listing
+from newsletter.domain.ranking import Candidate
+from newsletter.storage import papers
+from newsletter.storage.tables import IssuePaperRow, IssueRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPool:
+    """A sealed issue's papers: the pool in order, the front's ids in order, and the editor's own choices."""
+
+    order: tuple[Candidate, ...]
+    front: tuple[int, ...]
+    editors: frozenset[int]
+
+
+def get(session: Session, day: date) -> Issue | None:
+    """Return the issue of *day*, or None."""
+    row = session.exec(select(IssueRow).where(IssueRow.day == day)).first()
+    return _issue(row) if row else None
+
+
+def by_id(session: Session, issue_id: int) -> Issue | None:
+    """Return the issue with this id, or None."""
+    row = session.get(IssueRow, issue_id)
+    return _issue(row) if row else None
+
+
+def recent(session: Session, limit: int = 30) -> list[Issue]:
+    """Return the newest issues, newest first."""
+    return [_issue(row) for row in session.exec(select(IssueRow).order_by(col(IssueRow.day).desc()).limit(limit))]
+
+
+def newest_sealed(session: Session, *, before: date | None = None) -> Issue | None:
+    """Return the newest sealed issue (dated before *before*), or None."""
+    query = select(IssueRow).where(IssueRow.status == Status.SEALED)
+    if before:
+        query = query.where(IssueRow.day < before)
+    row = session.exec(query.order_by(col(IssueRow.day).desc()).limit(1)).first()
+    return _issue(row) if row else None
+
+
+def draft(session: Session, day: date) -> Issue:
+    """Return the issue of *day*, begun as a draft where there is none."""
+    found = get(session, day)
+    if found:
+        return found
+    row = IssueRow(id=secrets.randbits(62) + 1, day=day, status=Status.DRAFT)
+    session.add(row)
+    session.flush()
+    return _issue(row)
+
+
+def keep(session: Session, issue: Issue) -> None:
+    """Keep what *issue* says now."""
+    row = session.get_one(IssueRow, issue.id)
+    row.status, row.subject, row.note = issue.status, issue.subject, issue.note
+    row.brake, row.reason = issue.brake, issue.reason
+    row.sealed_at, row.edited_at = issue.sealed_at, issue.edited_at
+    session.add(row)
+    session.flush()
+
+
+def hand(session: Session, issue_id: int) -> Hand:
+    """Return the editor's hand on an issue; papers that were joined since go by their new id."""
+    kept = session.get_one(IssueRow, issue_id).hand
+    moved = {int(i): position for i, position in kept.get("moved", {}).items()}
+    notes = {int(i): note for i, note in kept.get("notes", {}).items()}
+    ids = [*kept.get("added", ()), *kept.get("pinned", ()), *kept.get("dropped", ()), *moved, *notes]
+    today = papers.resolve(session, ids)
+    return Hand(
+        added=tuple(dict.fromkeys(today[i] for i in kept.get("added", ()))),
+        pinned=tuple(dict.fromkeys(today[i] for i in kept.get("pinned", ()))),
+        dropped=frozenset(today[i] for i in kept.get("dropped", ())),
+        moved={today[i]: position for i, position in moved.items()},
+        notes={today[i]: note for i, note in notes.items()},
+    )
+
+
+def keep_hand(session: Session, issue_id: int, done: Hand, now: datetime) -> None:
+    """Keep the editor's hand on an issue, which was edited at *now*."""
+    row = session.get_one(IssueRow, issue_id)
+    row.hand = {
+        "added": list(done.added),
+        "pinned": list(done.pinned),
+        "dropped": sorted(done.dropped),
+        "moved": {str(i): position for i, position in done.moved.items()},
+        "notes": {str(i): note for i, note in done.notes.items()},
+    }
+    row.edited_at = now
+    session.add(row)
+    session.flush()
+
+
+def seal(session: Session, issue: Issue, arranged: Arranged, editors: Iterable[int], now: datetime) -> Issue:
+    """Seal *issue* with the pool and front of *arranged*; it can never be edited again."""
+    sealed = replace(issue, status=Status.SEALED, sealed_at=now)
+    keep(session, sealed)
+    front = {c.paper.id: rank for rank, c in enumerate(arranged.front, 1)}
+    chosen = set(editors)
+    in_pool = {c.paper.id for c in arranged.pool}
+    pool = [*arranged.pool, *(c for c in arranged.front if c.paper.id not in in_pool)]
+    session.add_all(
+        IssuePaperRow(
+            issue_id=issue.id,
+            paper_id=candidate.paper.id,
+            pool_rank=rank,
+            front_rank=front.get(candidate.paper.id),
+            editors=candidate.paper.id in chosen,
+            upvotes=candidate.upvotes,
+            comments=candidate.comments,
+            first_listed=candidate.first_listed,
+        )
+        for rank, candidate in enumerate(pool, 1)
+    )
+    session.flush()
+    return sealed
+
+
+def pool(session: Session, issue: Issue) -> SealedPool:
+    """Return the papers of a sealed issue as they stood when it was sealed."""
+    rows = session.exec(
+        select(IssuePaperRow).where(IssuePaperRow.issue_id == issue.id).order_by(col(IssuePaperRow.pool_rank))
+    ).all()
+    found = papers.load(session, (row.paper_id for row in rows))
+    front = sorted((row.front_rank, row.paper_id) for row in rows if row.front_rank is not None)
+    return SealedPool(
+        order=tuple(_candidate(row, found[row.paper_id], issue.date) for row in rows),
+        front=tuple(paper_id for _, paper_id in front),
+        editors=frozenset(row.paper_id for row in rows if row.editors),
+    )
+
+
+def _candidate(row: IssuePaperRow, paper: Any, day: date) -> Candidate:
+    said = Listing(source="", day=day, upvotes=row.upvotes, comments=row.comments, position=row.pool_rank)
+    return Candidate(paper=paper, listings=(said,), first_listed=row.first_listed)
+
+
+def front_sizes(session: Session, issue_ids: Sequence[int]) -> Mapping[int, int]:
+    """Return how many papers the front of each issue has."""
+    query = select(IssuePaperRow.issue_id, func.count()).where(
+        col(IssuePaperRow.issue_id).in_(issue_ids), col(IssuePaperRow.front_rank).is_not(None)
+    )
+    return dict(session.exec(query.group_by(col(IssuePaperRow.issue_id))).all())
+
+
+def fronts_before(session: Session, day: date) -> frozenset[int]:
+    """Return the papers that were in the front of an issue dated before *day*."""
+    query = (
+        select(IssuePaperRow.paper_id)
+        .join(IssueRow, col(IssueRow.id) == col(IssuePaperRow.issue_id))
+        .where(col(IssuePaperRow.front_rank).is_not(None), IssueRow.day < day)
+    )
+    return frozenset(session.exec(query))
+
+
+def pooled_before(session: Session, day: date) -> frozenset[int]:
+    """Return the papers that the last sealed issue before *day* knew."""
+    last = newest_sealed(session, before=day)
+    if last is None:
+        return frozenset()
+    return frozenset(session.exec(select(IssuePaperRow.paper_id).where(IssuePaperRow.issue_id == last.id)))
+
+
+def sharing_papers(session: Session, issue: Issue, since: date) -> list[int]:
+    """Return the sealed issues dated from *since* on that have a paper in common with *issue*'s pool."""
+    mine = select(IssuePaperRow.paper_id).where(IssuePaperRow.issue_id == issue.id)
+    query = (
+        select(IssuePaperRow.issue_id)
+        .join(IssueRow, col(IssueRow.id) == col(IssuePaperRow.issue_id))
+        .where(col(IssuePaperRow.paper_id).in_(mine), IssueRow.day >= since)
+        .distinct()
+    )
+    return list(session.exec(query))
+
+
+def _issue(row: IssueRow) -> Issue:
+    return Issue(
+        id=row.id,
+        date=row.day,
+        status=Status(row.status),
+        subject=row.subject,
+        note=row.note,
+        brake=Brake(row.brake),
+        reason=row.reason,
+        sealed_at=row.sealed_at,
+        edited_at=row.edited_at,
+    )

@@ -1,0 +1,170 @@
+"""The list of subscribers. Rows stay here: what comes out is ``domain.subscriber.Subscriber``.
+
+Every function takes the caller's session, so that a service decides what is one transaction. Not here: which
+moves are legal (``domain``), and who was removed (``suppressions``).
+"""
+
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, cast, func
+from sqlalchemy.dialects.sqlite import insert
+from sqlmodel import Session, col, delete, select, update
+
+from newsletter.domain.delivery import Status as DeliveryStatus
+from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, move
+from newsletter.storage import suppressions
+from newsletter.storage.tables import DeliveryRow, SubscriberRow
+
+PREFERENCES = tuple(f.name for f in fields(Preferences))
+_FACTS = tuple(f.name for f in fields(Subscriber) if f.name != "preferences")
+SORTS = {
+    "email": (col(SubscriberRow.email_key),),
+    "created": (col(SubscriberRow.created_at), col(SubscriberRow.email_key)),
+    "status": (col(SubscriberRow.status), col(SubscriberRow.email_key)),
+    "next_due": (col(SubscriberRow.next_due_at).nulls_last(), col(SubscriberRow.email_key)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which subscribers a page shows. Texts are found anywhere, without regard to case; None leaves a filter out."""
+
+    status: Status | None = None
+    topic: str | None = None
+    search: str | None = None
+    sort: str = "email"
+    limit: int = 50
+    offset: int = 0
+
+
+def new_id() -> int:
+    """Return an id for a subscriber: random, so that it tells nothing and is never used again."""
+    return secrets.randbits(62)
+
+
+def get(session: Session, key: str) -> Subscriber | None:
+    """Return the subscriber whose address is compared by *key*."""
+    row = session.exec(select(SubscriberRow).where(col(SubscriberRow.email_key) == key)).first()
+    return _subscriber(row) if row else None
+
+
+def by_id(session: Session, subscriber_id: int) -> Subscriber | None:
+    """Return the subscriber with this id."""
+    row = session.get(SubscriberRow, subscriber_id)
+    return _subscriber(row) if row else None
+
+
+def last_digest_on(session: Session, subscriber_id: int) -> date | None:
+    """Return the date of the last digest made for this subscriber."""
+    return session.exec(select(SubscriberRow.last_digest_on).where(col(SubscriberRow.id) == subscriber_id)).first()
+
+
+def statuses(session: Session, keys: Sequence[str]) -> dict[str, Status]:
+    """Return the status of those of *keys* (some thousands at most) that are on the list."""
+    found = select(SubscriberRow.email_key, SubscriberRow.status).where(col(SubscriberRow.email_key).in_(keys))
+    return {key: Status(status) for key, status in session.exec(found)}
+
+
+def page(session: Session, wanted: Selection) -> tuple[list[Subscriber], int]:
+    """Return the subscribers *wanted*, and how many there are without its limit."""
+    conditions = _conditions(wanted)
+    total = session.exec(select(func.count()).select_from(SubscriberRow).where(*conditions)).one()
+    rows = select(SubscriberRow).where(*conditions).order_by(*SORTS[wanted.sort])
+    found = session.exec(rows.limit(wanted.limit).offset(wanted.offset))
+    return [_subscriber(row) for row in found], total
+
+
+def chunk(session: Session, after: str, size: int) -> tuple[list[Subscriber], str]:
+    """Return the next *size* subscribers behind the key *after* ('' at first), and the key to go on from."""
+    behind = select(SubscriberRow).where(col(SubscriberRow.email_key) > after)
+    rows = session.exec(behind.order_by(col(SubscriberRow.email_key)).limit(size)).all()
+    return [_subscriber(row) for row in rows], rows[-1].email_key if rows else after
+
+
+def paused_until(session: Session, day: date) -> list[tuple[Subscriber, date | None]]:
+    """Return whose pause ends on *day* or before, each with the date of the last digest."""
+    ends = col(SubscriberRow.paused_until) <= day
+    rows = session.exec(select(SubscriberRow).where(col(SubscriberRow.status) == Status.PAUSED, ends))
+    return [(_subscriber(row), row.last_digest_on) for row in rows]
+
+
+def add(session: Session, entries: Iterable[tuple[str, Subscriber]], now: datetime) -> None:
+    """Put new subscribers on the list, each with the key of the address. One statement, good for thousands."""
+    rows = [_values(subscriber) | {"email_key": key, "status_at": now} for key, subscriber in entries]
+    if rows:
+        session.exec(insert(SubscriberRow), params=rows)
+
+
+def save(session: Session, before: Subscriber, after: Subscriber, now: datetime) -> None:
+    """Keep what changed. Who is no longer active gets nothing more: what waits is withdrawn at once."""
+    values = _values(after)
+    if after.status is not before.status:
+        values["status_at"] = now
+        if after.status is not Status.ACTIVE:
+            _withdraw(session, after.id, after.status, now)
+    session.exec(update(SubscriberRow).where(col(SubscriberRow.id) == after.id).values(values))
+
+
+def apply(session: Session, subscriber: Subscriber, to: Move, now: datetime, **facts: Any) -> Subscriber:
+    """Move a subscriber, and return what became of it. *facts* are what the new state knows: an instant, a reason.
+
+    Raises IllegalMoveError.
+    """
+    plain = replace(subscriber, next_due_at=None, paused_until=None, suppression_reason=None)
+    after = replace(plain, status=move(subscriber.status, to), **facts)
+    save(session, subscriber, after, now)
+    return after
+
+
+def remove(session: Session, subscriber: Subscriber, key: str, now: datetime) -> None:
+    """Erase a subscriber. What stays is a hash of the address, so that no import brings it back."""
+    _withdraw(session, subscriber.id, "removed", now)
+    match subscriber.status:
+        case Status.SUPPRESSED:
+            reason = f"{Status.SUPPRESSED}: {subscriber.suppression_reason}"
+        case Status.UNSUBSCRIBED:
+            reason = str(Status.UNSUBSCRIBED)
+        case _:
+            reason = "removed"
+    suppressions.suppress(session, key, reason, now)
+    session.exec(delete(SubscriberRow).where(col(SubscriberRow.id) == subscriber.id))
+
+
+def _withdraw(session: Session, subscriber_id: int, why: str, now: datetime) -> None:
+    # What is leased is caught when it is offered: that is conditional on an active subscriber.
+    waiting = col(DeliveryRow.status).in_((DeliveryStatus.READY, DeliveryStatus.DEFERRED))
+    session.exec(
+        update(DeliveryRow)
+        .where(col(DeliveryRow.subscriber_id) == subscriber_id, waiting)
+        .values(status=DeliveryStatus.WITHDRAWN, settled_at=now, reply=why)
+    )
+
+
+def _conditions(wanted: Selection) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.status:
+        conditions.append(col(SubscriberRow.status) == wanted.status)
+    if wanted.search:
+        conditions.append(col(SubscriberRow.email_key).contains(wanted.search.casefold(), autoescape=True))
+    if wanted.topic:
+        # Topics are kept as JSON; inside its quotes a text looks the same in every database.
+        said = json.dumps(wanted.topic)[1:-1].lower()
+        conditions.append(func.lower(cast(col(SubscriberRow.topics), String)).contains(said, autoescape=True))
+    return conditions
+
+
+def _subscriber(row: SubscriberRow) -> Subscriber:
+    chosen = {name: getattr(row, name) for name in PREFERENCES} | {"topics": tuple(row.topics)}
+    facts = {name: getattr(row, name) for name in _FACTS} | {"status": Status(row.status)}
+    return Subscriber(**facts, preferences=Preferences(**chosen))
+
+
+def _values(subscriber: Subscriber) -> dict[str, Any]:
+    chosen = asdict(subscriber.preferences)
+    facts = {name: getattr(subscriber, name) for name in _FACTS}
+    return facts | chosen | {"topics": list(chosen["topics"])}
