@@ -19,13 +19,18 @@ from newsletter.config import (
 )
 from newsletter.domain.topics import parse_topic
 from newsletter.mail.tokens import Signer
+from newsletter.render.environment import environment
+from newsletter.services.compose import Correspondence
+from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Policy
 from newsletter.services.gather import Gathering, Upstream
-from newsletter.sources.arxiv import Arxiv
+from newsletter.services.ledger import Clock
+from newsletter.services.run import Service
+from newsletter.sources.arxiv import ArXiv
 from newsletter.sources.base import Source
-from newsletter.sources.biorxiv import Biorxiv
+from newsletter.sources.biorxiv import BioRxiv
 from newsletter.sources.feeds import Feed
-from newsletter.sources.file import File
+from newsletter.sources.file import PaperFile
 from newsletter.sources.huggingface import HuggingFace
 from newsletter.storage.database import Database
 from newsletter.storage.upgrade import upgrade
@@ -39,9 +44,24 @@ class App:
     database: Database
 
     @cached_property
-    def signer(self) -> Signer:
-        """Return what signs and reads tokens."""
-        return Signer(self.settings.secrets)
+    def correspondence(self) -> Correspondence:
+        """Return what every mail says of where it comes from and how to leave."""
+        return Correspondence(self.settings, Signer(self.settings.secrets))
+
+    @cached_property
+    def dispatch(self) -> Dispatch:
+        """Return the way out."""
+        return Dispatch(self.settings, self.policy, self.correspondence, environment(None), self.database)
+
+    def service(self, clock: Clock) -> Service:
+        """Return what a run works with."""
+        return Service(
+            settings=self.settings,
+            database=self.database,
+            gathering=self.gathering,
+            dispatch=self.dispatch,
+            clock=clock,
+        )
 
     @cached_property
     def gathering(self) -> Gathering:
@@ -84,13 +104,13 @@ def _source(settings: SourceSettings, name: str) -> Source:
         case HuggingFaceSettings():
             return HuggingFace(name=name, base_url=settings.base_url)
         case ArxivSettings():
-            return Arxiv(name=name, base_url=settings.base_url, categories=settings.categories)
+            return ArXiv(name=name, base_url=settings.base_url, categories=settings.categories)
         case BiorxivSettings():
-            return Biorxiv(name=name, base_url=settings.base_url, server=settings.server)
+            return BioRxiv(name=name, base_url=settings.base_url, server=settings.server)
         case FeedSettings():
             return Feed(name=name, url=settings.url)
         case FileSettings():
-            return File(name=name, path=settings.path)
+            return PaperFile(name=name, path=settings.path)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +42,18 @@ class Terminal:
     def answer(self, document: Any, text: str | Callable[[], str] = "") -> None:
         """Print the result: *document* as JSON when asked for, else *text*."""
         if self.json:
-            click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+            click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=_json))
             return
         said = text if isinstance(text, str) else text()
         if said:
             click.echo(said)
+
+    def report(self, document: Any, text: Callable[[], str], problems: Sequence[str]) -> None:
+        """Print what a run came to. Where nobody looks on, only what needs a person, so that cron mails nothing else."""
+        if self.json or self.verbose or (sys.stdout.isatty() and not self.quiet):
+            self.answer(document, text)
+        for problem in problems:
+            self.warn(problem)
 
     def say(self, text: str) -> None:
         """Tell a person something along the way, unless quiet or nobody watches."""
@@ -88,6 +95,11 @@ class Terminal:
         width = None if sys.stdout.isatty() else 200
         Console(file=out, width=width, force_terminal=sys.stdout.isatty(), highlight=False).print(drawn)
         return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def _json(value: object) -> str:
+    """Return what JSON has no type for: dates and instants by ISO 8601, the rest as it reads."""
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def examples(*lines: str) -> str:

@@ -69,6 +69,17 @@ def current(rhythm: Rhythm, now: datetime) -> Occurrence:
     return next(o for o in _occurrences(rhythm, first, -_DAY) if o.at <= now)
 
 
+def after_change(rhythm: Rhythm, now: datetime, last_day: date | None, promised: datetime) -> Occurrence:
+    """Return when a digest is due for who chose *rhythm* at *now* and was due at *promised* before.
+
+    Who is due already, and only waits for the next tick, stays due: a change at the wrong minute costs no digest.
+    """
+    owed = current(rhythm, now)
+    if promised <= now and (last_day is None or owed.day > last_day):
+        return owed
+    return next_due(rhythm, now, last_day)
+
+
 def _occurrences(rhythm: Rhythm, first: date, step: timedelta) -> Iterator[Occurrence]:
     day = first
     while True:

@@ -2,7 +2,7 @@
 
 Pure: the same pool, preferences and history give the same picks. Worked example: with the front A B C, a pool
 A B C D E, topics ("rag",) of which only E speaks, the exclusion ("-audio",) which strikes B, A already sent, and
-room for three, the picks are E (matches "rag"), C (front) and D (front, in A's place).
+room for three, the picks are E (matches "rag"), C (front) and D (the next of the pool, in A's place).
 """
 
 from collections.abc import Collection, Mapping, Sequence

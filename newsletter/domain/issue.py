@@ -33,7 +33,10 @@ class Brake(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hand:
-    """What the editor did, by paper id; it survives later gathers. Each has its undoing."""
+    """What the editor did, by paper id; it survives later gathers.
+
+    Each has its undoing: of pin and add it is unpin, of drop undrop, of a move one to 0, of a note an empty one.
+    """
 
     added: tuple[int, ...] = ()  # in order
     pinned: tuple[int, ...] = ()  # lead the front, in order
@@ -44,39 +47,45 @@ class Hand:
     @property
     def chosen(self) -> frozenset[int]:
         """Return the papers that are in the issue because the editor wants them there."""
-        return frozenset((*self.added, *self.pinned, *self.moved))
+        return frozenset((*self.added, *self.pinned, *self.moved)) - self.dropped
 
     def add(self, paper: int) -> "Hand":
-        """Put *paper* into the issue, listed or not; one that was dropped comes back."""
+        """Put *paper* into the front, listed or not; one that was dropped comes back."""
         return replace(self, added=_with(self.added, paper), dropped=self.dropped - {paper})
 
     def pin(self, paper: int) -> "Hand":
-        """Let *paper* lead the front, after those pinned before."""
-        return replace(self.add(paper), pinned=_with(self.pinned, paper))
+        """Let *paper* lead the front, after those pinned before; one that was dropped comes back."""
+        return replace(self, pinned=_with(self.pinned, paper), dropped=self.dropped - {paper})
 
     def unpin(self, paper: int) -> "Hand":
-        """Undo ``pin``: the paper stands where its order puts it. Raises IllegalMoveError."""
-        if paper not in self.pinned:
-            raise IllegalMoveError("that paper is not pinned")
-        return replace(self, added=_without(self.added, paper), pinned=_without(self.pinned, paper))
+        """Undo ``pin``, or ``add`` of a paper that is not pinned. Raises IllegalMoveError."""
+        if paper in self.pinned:
+            return replace(self, pinned=_without(self.pinned, paper))
+        if paper in self.added:
+            return replace(self, added=_without(self.added, paper))
+        raise IllegalMoveError("that paper is neither pinned nor added")
 
     def drop(self, paper: int) -> "Hand":
-        """Leave *paper* out of the issue; what else was done to it, but for its note, is undone."""
-        undone = replace(self, added=_without(self.added, paper), pinned=_without(self.pinned, paper))
-        return replace(undone.move(paper, 0), dropped=self.dropped | {paper})
+        """Leave *paper* out of the issue, whatever else was done to it."""
+        return replace(self, dropped=self.dropped | {paper})
 
     def undrop(self, paper: int) -> "Hand":
-        """Undo ``drop``. Raises IllegalMoveError."""
+        """Undo ``drop``: what else was done to the paper holds again. Raises IllegalMoveError."""
         if paper not in self.dropped:
             raise IllegalMoveError("that paper is not dropped")
         return replace(self, dropped=self.dropped - {paper})
 
     def move(self, paper: int, position: int) -> "Hand":
-        """Let *paper* stand at *position* of the front, from 1; 0 gives it back its own place. Raises UsageError."""
+        """Let *paper* stand at *position* of the front, from 1, also one that was dropped; 0 undoes that.
+
+        Raises UsageError.
+        """
         if not 0 <= position <= 100:
-            raise UsageError(f"position {position}: use a place in the front from 1 on, or 0 to undo a move")
+            raise UsageError(f"position {position}: use a place in the front from 1 to 100, or 0 to undo a move")
         others = {i: place for i, place in self.moved.items() if i != paper}
-        return replace(self, moved=others | ({paper: position} if position else {}))
+        if not position:
+            return replace(self, moved=others)
+        return replace(self, moved=others | {paper: position}, dropped=self.dropped - {paper})
 
     def note(self, paper: int, text: str) -> "Hand":
         """Write the editor's note on *paper*; an empty text takes it away."""
@@ -131,31 +140,33 @@ def arrange(
     front, sharing by source among those; what the editor pinned leads, what the editor added is in it, and what
     the editor moved stands where it was moved to. It is longer only when the editor chose more.
     """
+    chosen = hand.chosen
     kept = [c for c in candidates if not c.paper.withdrawn and c.paper.id not in hand.dropped]
-    pool = newsletter_order(kept, day, shares, topics)
-    fresh = newsletter_order((c for c in kept if c.paper.id not in earlier_fronts), day, shares, topics)
-    by_id = {c.paper.id: c for c in pool}
-    pinned = [by_id[i] for i in hand.pinned if i in by_id]
-    chosen = [by_id[i] for i in (*hand.added, *hand.moved) if i in by_id and i not in hand.pinned]
-    chosen = list({c.paper.id: c for c in chosen}.values())
-    taken = {c.paper.id for c in (*pinned, *chosen)}
-    room = max(0, max_papers - len(taken))
-    rest = [c for c in fresh if c.paper.id not in taken][:room]
-    front = [*pinned, *_in_order(rest, chosen, pool)]
-    return Arranged(pool=tuple(pool), front=tuple(_moved(front, hand.moved)))
+    eligible = [c for c in kept if c.paper.id not in earlier_fronts or c.paper.id in chosen]
+    ranked = newsletter_order(eligible, day, shares, topics)
+    pool = ranked if len(eligible) == len(kept) else newsletter_order(kept, day, shares, topics)
+    room = max(0, max_papers - sum(c.paper.id in chosen for c in ranked))
+    rest = {c.paper.id for c in [c for c in ranked if c.paper.id not in chosen][:room]}
+    front = [c for c in ranked if c.paper.id in chosen or c.paper.id in rest]
+    return Arranged(pool=tuple(pool), front=tuple(_moved(_led(front, hand), hand.moved)))
 
 
-def _in_order(rest: list[Candidate], chosen: list[Candidate], pool: list[Candidate]) -> list[Candidate]:
-    """Return *rest* with the editor's own choices after it, those that any source lists at their own place."""
-    place = {c.paper.id: n for n, c in enumerate(pool)}
-    listed = [*rest, *(c for c in chosen if c.listings)]
-    return [*sorted(listed, key=lambda c: place[c.paper.id]), *(c for c in chosen if not c.listings)]
-
-
-def _moved(front: list[Candidate], moved: Mapping[int, int]) -> list[Candidate]:
+def _led(front: Sequence[Candidate], hand: Hand) -> list[Candidate]:
+    """Return *front* with what the editor pinned first, and last what no source lists, each as it was chosen."""
     by_id = {c.paper.id: c for c in front}
-    ordered = [c for c in front if c.paper.id not in moved]
-    for paper_id, position in sorted(moved.items(), key=lambda item: item[1]):
-        if paper_id in by_id:
-            ordered.insert(position - 1, by_id[paper_id])
-    return ordered
+    pinned = [by_id[i] for i in hand.pinned if i in by_id]
+    listed = [c for c in front if c.listings and c.paper.id not in hand.pinned]
+    unlisted = dict.fromkeys(i for i in (*hand.added, *hand.moved) if i in by_id and i not in hand.pinned)
+    return [*pinned, *listed, *(by_id[i] for i in unlisted if not by_id[i].listings)]
+
+
+def _moved(front: Sequence[Candidate], moved: Mapping[int, int]) -> list[Candidate]:
+    """Return *front* with what was moved at its place; of two for one place the one that was moved last gets it."""
+    by_id = {c.paper.id: c for c in front}
+    places: dict[int, Candidate] = {}
+    for paper_id, position in reversed([m for m in moved.items() if m[0] in by_id]):
+        wanted = min(position, len(front)) - 1
+        nearest = (*range(wanted, len(front)), *range(wanted - 1, -1, -1))
+        places[next(n for n in nearest if n not in places)] = by_id[paper_id]
+    others = iter([c for c in front if c.paper.id not in moved])
+    return [places[n] if n in places else next(others) for n in range(len(front))]

@@ -5,16 +5,21 @@ Not here: how a payload is read (``sources``) and how papers are kept (``storage
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-_ARXIV = re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v(\d+))?")
-_ARXIV_LINK = re.compile(
-    r"(?:arxiv\.org/(?:abs|pdf|html)|huggingface\.co/papers|alphaxiv\.org/abs)/(.+?)(?:\.pdf)?/?$", re.IGNORECASE
+# The class in an old id (math.GT/0309136) is no part of its name: the archive itself answers to math/0309136.
+_ARXIV = re.compile(
+    r"(?i:oai:arxiv\.org:|arxiv:\s*)?(?:(\d{4}\.\d{4,5})|([a-z-]+)(?:\.[A-Z]{2})?(/\d{7}))(?:v(\d+))?", re.ASCII
 )
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
+_ARXIV_LINK = re.compile(
+    r"(?:[\w.-]+\.)?(?:arxiv\.org/(?:abs|pdf|html)|(?:huggingface|hf)\.co/papers|alphaxiv\.org/abs)"
+    r"/(.+?)(?:\.pdf)?/?",
+    re.IGNORECASE,
+)
+_DOI = re.compile(r"10\.\d{4,9}/\S+", re.ASCII)
 _TRACKING = re.compile(r"utm_|fbclid$|gclid$|ref$|mc_")
 
 
@@ -93,8 +98,8 @@ class Sighting:
 
 def arxiv_key(text: str) -> tuple[str, int] | None:
     """Return the arXiv id in *text* and its version (0 when it names none), or None if it is not one."""
-    found = _ARXIV.fullmatch(text.strip().removeprefix("oai:arXiv.org:").removeprefix("arXiv:"))
-    return (found[1], int(found[2] or 0)) if found else None
+    found = _ARXIV.fullmatch(text.strip())
+    return (found[1] or found[2] + found[3], int(found[4] or 0)) if found else None
 
 
 def doi_key(text: str) -> str:
@@ -111,16 +116,20 @@ def link_key(link: str) -> str:
     try:
         url = urlsplit(link.strip())
         host = (url.hostname or "") + (f":{url.port}" if url.port not in {None, 80, 443} else "")
+        # Blank values and fragments stay: a page may tell its articles apart by nothing else.
+        query = urlencode([(k, v) for k, v in parse_qsl(url.query, keep_blank_values=True) if not _TRACKING.match(k)])
     except ValueError:
         return ""
+    host = host.removeprefix("www.")
     if url.scheme not in {"http", "https"} or not host:
         return ""
-    if (found := _ARXIV_LINK.search(host + url.path)) and (arxiv := arxiv_key(found[1])):
+    if (found := _ARXIV_LINK.fullmatch(host + url.path)) and (arxiv := arxiv_key(found[1])):
         return arxiv[0]
-    if host.endswith("doi.org") and (doi := doi_key(link)):
+    if doi := doi_key(link):
         return doi
-    query = urlencode([(k, v) for k, v in parse_qsl(url.query) if not _TRACKING.match(k)])
-    return f"https://{host.removeprefix('www.')}{url.path.rstrip('/')}" + (f"?{query}" if query else "")
+    canonical = f"https://{host}{url.path.rstrip('/')}"
+    canonical += (f"?{query}" if query else "") + (f"#{url.fragment}" if url.fragment else "")
+    return canonical if canonical == link else link_key(canonical)  # until there is nothing left to take away
 
 
 def key_of(text: str) -> str:
@@ -141,26 +150,34 @@ def merge(sightings: Iterable[Sighting]) -> Paper:
 
     The order and repetition of *sightings* do not matter. Withdrawn is what any source's newest word says.
     """
-    ordered = list(sightings)
-    merged: dict[str, Any] = {name: _best(ordered, name) for name in _MERGED}
-    return Paper(**merged, withdrawn=any(s.paper.withdrawn for s in ordered))
+    ordered = sorted(sightings, key=freshness)
+    newest = {s.source: s for s in ordered}
+    merged: dict[str, Any] = {name: _best(ordered, name, unknown) for name, unknown in _MERGED.items()}
+    return Paper(**merged, withdrawn=any(s.paper.withdrawn for s in newest.values()))
 
 
-_MERGED = tuple(f.name for f in fields(Paper) if f.name not in {"id", "withdrawn"})
-_EMPTY: tuple[object, ...] = ("", (), None, 0)
+# What a field says when the source does not. A paper without stars has 0, which is something that is known.
+_MERGED: dict[str, Any] = {
+    f.name: "" if f.default is MISSING else f.default for f in fields(Paper) if f.name not in {"id", "withdrawn"}
+}
 
 
-def _best(sightings: list[Sighting], name: str) -> object:
+def _best(sightings: list[Sighting], name: str, unknown: object) -> object:
+    """Return the field *name* as the best source tells it, of *sightings* from the stalest to the freshest."""
     precedence = _COMMUNITY_FIRST if name in _SURROUNDINGS else _ARCHIVES_FIRST
-
-    def rank(sighting: Sighting) -> tuple[object, ...]:
-        kind = precedence.index(sighting.kind) if sighting.kind in precedence else len(precedence)
-        return (-kind, *freshness(sighting), repr(getattr(sighting.paper, name)))
-
-    known = [s for s in sightings if getattr(s.paper, name) not in _EMPTY]
-    return getattr(max(known, key=rank).paper, name) if known else getattr(sightings[0].paper, name)
+    said = [(s.kind, getattr(s.paper, name)) for s in reversed(sightings)]
+    known = [(kind, value) for kind, value in said if value != unknown]
+    return min(known, key=lambda one: _place(one[0], precedence))[1] if known else unknown
 
 
-def freshness(sighting: Sighting) -> tuple[int, datetime, datetime]:
-    """Return what tells a newer sighting by one source from an older one: version, update, then when it was seen."""
-    return (sighting.paper.version, sighting.paper.updated or _NEVER, sighting.seen_at)
+def _place(kind: str, precedence: tuple[str, ...]) -> int:
+    return precedence.index(kind) if kind in precedence else len(precedence)
+
+
+def freshness(sighting: Sighting) -> tuple[int, datetime, datetime, str, str]:
+    """Return what tells a newer sighting from an older one: version, update, when it was seen, then what it says.
+
+    No two different sightings are equally fresh, so that whichever comes first, the same one is kept.
+    """
+    paper = sighting.paper
+    return (paper.version, paper.updated or _NEVER, sighting.seen_at, sighting.source, repr(paper))

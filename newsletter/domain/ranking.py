@@ -59,7 +59,8 @@ def newsletter_order(
     for candidate in pool:
         home = _home(candidate, voting, list(shares))
         score = percentiles.get(candidate.paper.key, 0.0) if home in voting else None
-        queues[home].append((_rank(candidate, day, score, matches_any(candidate.paper, topics)), candidate))
+        rank = _rank(candidate, day, home, score, matches_any(candidate.paper, topics))
+        queues[home].append((rank, candidate))
     places = [
         ((k + 0.5) / shares.get(home, 1), order, candidate)
         for order, home in enumerate([*shares, *sorted(queues.keys() - shares.keys())])
@@ -83,8 +84,8 @@ def _home(candidate: Candidate, voting: set[str], configured: list[str]) -> str:
     return next((s for s in known if s in voting), known[0] if known else "")
 
 
-def _rank(candidate: Candidate, day: date, percentile: float | None, matched: bool) -> _Rank:
-    position = min((n.position for n in candidate.listings), default=0)
+def _rank(candidate: Candidate, day: date, home: str, percentile: float | None, matched: bool) -> _Rank:
+    position = min((n.position for n in candidate.listings if n.source == home), default=0)
     if percentile is None:
         published = candidate.paper.published.timestamp() if candidate.paper.published else 0.0
         return (-float(matched), -candidate.first_listed.toordinal(), -published, position, candidate.paper.key)

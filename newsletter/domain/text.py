@@ -21,19 +21,29 @@ def plain(text: str) -> str:
 
 def folded(text: str) -> str:
     """Return *text* as it is compared: without case, accents and compatibility forms."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    if text.isascii():
+        return text.lower()
+    # Decomposed first, for what is decomposed may have a case: bold and script letters do.
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
     return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+def whole_words(text: str) -> list[str]:
+    """Return the folded words of *text* as they stand."""
+    return _WORD.findall(folded(text))
 
 
 def words(text: str) -> list[str]:
     """Return the folded words of *text*, plurals reduced to their singular."""
-    return [singular(w) for w in _WORD.findall(folded(text))]
+    return [singular(w) for w in whole_words(text)]
 
 
 def singular(word: str) -> str:
     """Reduce an English plural: *models* to *model*, *queries* to *query*; *bias* and *class* stay."""
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "shes", "tches", "rches", "nches")):
+        return word[:-2]
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "as", "os")):
         return word[:-1]
     return word

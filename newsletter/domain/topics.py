@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from newsletter.domain.paper import Paper
-from newsletter.domain.text import folded, words
+from newsletter.domain.text import singular, whole_words, words
 from newsletter.errors import UsageError
 
-_TERM = re.compile(r'\s*(-?)(?:(cat|author|org):)?(?:"([^"]*)"|(\S+))', re.IGNORECASE)
-_TO_THE_END = re.compile(r'\s*(-?)(author|org):\s*([^"].*)', re.IGNORECASE)
+_TERM = re.compile(r'\s*(-?)(?:(cat|author|org):\s*)?(?:"([^"]*)"|(\S*))', re.IGNORECASE)
+_TO_THE_END = re.compile(r'\s*(-?)(author|org):\s*([^"\s].*)', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ def _term(text: str, found: re.Match[str]) -> Term:
     prefix = value.endswith("*") and not field
     if value.count('"'):
         raise UsageError(f"topic {text!r}: unbalanced quote at character {found.start() + 1}")
-    kept = (value.casefold(),) if (field or "").lower() == "cat" else tuple(_term_words(value, prefix=prefix))
+    category = (field or "").lower() == "cat"
+    kept = (value.casefold().removesuffix(".*"),) if category else tuple(_term_words(value, prefix=prefix))
     if not any(kept):
         raise UsageError(f"topic {text!r}: nothing to look for at character {found.start() + 1}")
     return Term((field or "").lower(), kept, prefix, bool(minus))
@@ -69,16 +70,17 @@ def _term(text: str, found: re.Match[str]) -> Term:
 
 def _term_words(value: str, *, prefix: bool) -> list[str]:
     # A prefix is compared as it stands: its last word is not a whole one, so it has no plural.
-    return folded(value.rstrip("*")).split() if prefix else words(value)
+    return whole_words(value) if prefix else words(value)
 
 
 class Matcher:
     """A paper prepared for many topics: its texts folded once."""
 
     def __init__(self, paper: Paper) -> None:
-        said = " | ".join((paper.title, paper.abstract, paper.summary, *paper.keywords))
-        self._text = " " + " ".join(words(said)) + " "
-        self._raw = " " + " ".join(folded(said).split())
+        said = [whole_words(part) for part in (paper.title, paper.abstract, paper.summary, *paper.keywords)]
+        # A bar between them, for no phrase goes from one text on to the next.
+        self._whole = " " + " | ".join(" ".join(part) for part in said)
+        self._text = " " + " | ".join(" ".join(map(singular, part)) for part in said) + " "
         self._categories = [c.casefold() for c in paper.categories]
         self._authors = [set(words(author)) for author in paper.authors]
         self._organisation = " " + " ".join(words(paper.organisation)) + " "
@@ -99,4 +101,4 @@ class Matcher:
         phrase = " ".join(term.words)
         if term.field == "org":
             return f" {phrase} " in self._organisation
-        return f" {phrase}" in self._raw if term.prefix else f" {phrase} " in self._text
+        return f" {phrase}" in self._whole if term.prefix else f" {phrase} " in self._text

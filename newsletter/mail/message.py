@@ -64,7 +64,7 @@ class Head:
 
 def message_id(delivery_id: int, domain: str) -> str:
     """Return the Message-ID of a delivery, the same for every repeat."""
-    return f"<{delivery_id:016x}@{_ascii_domain(domain)}>"
+    return f"<{delivery_id:016x}@{ascii_domain(domain)}>"
 
 
 def message_bytes(head: Head, *, text: str | None = None, html: str | None = None, smtputf8: bool = False) -> bytes:
@@ -100,10 +100,11 @@ def wire_address(address: str) -> str:
     local, _, domain = address.rpartition("@")
     if not _LOCAL_PART.fullmatch(local) or plain(local) != local or len(local.encode()) > 64:
         raise UsageError(f"{address!r}: not an address; use one like papers@example.org")
-    return f"{local}@{_ascii_domain(domain)}"
+    return f"{local}@{ascii_domain(domain)}"
 
 
-def _ascii_domain(domain: str) -> str:
+def ascii_domain(domain: str) -> str:
+    """Return *domain* in IDNA 2008. Raises UsageError for what is no host name."""
     try:
         encoded = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
     except idna.IDNAError as error:
@@ -167,12 +168,13 @@ def _split(mailbox: str) -> tuple[str, str]:
 
 def _mailbox(header: str, mailbox: str) -> str:
     name, address = _split(mailbox)
-    return _folded(header, [*_phrase(header, name), f"<{wire_address(address)}>"])
+    phrase = _phrase(header, name)
+    return _folded(header, [*phrase, f"<{wire_address(address)}>"] if phrase else [wire_address(address)])
 
 
 def _list_id(list_id: str) -> str:
     name, label = _split(list_id)
-    return _folded("List-Id", [*_phrase("List-Id", name), f"<{_ascii_domain(label)}>"])
+    return _folded("List-Id", [*_phrase("List-Id", name), f"<{ascii_domain(label)}>"])
 
 
 def _phrase(header: str, name: str) -> list[str]:

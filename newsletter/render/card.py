@@ -14,6 +14,7 @@ from newsletter.domain.paper import Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.text import first_sentences, plain
 from newsletter.render import wording
+from newsletter.render.formats import counted, day
 from newsletter.render.wrapping import shorten
 
 _TITLE = 300  # characters; the longest real ones have about 250
@@ -45,7 +46,7 @@ class Card:
     url: str
     authors: str  # the first three, and how many more
     organisation: str
-    published: date | None
+    published: str
     upvotes: int
     comments: int
     categories: tuple[str, ...]
@@ -53,19 +54,31 @@ class Card:
     note: str  # the editor's
     links: tuple[Link, ...]
 
+    @property
+    def byline(self) -> list[str]:
+        """Return whom the paper is by."""
+        return [text for text in (self.authors, self.organisation) if text]
 
-def card(candidate: Candidate, note: str = "") -> Card:
-    """Return what is shown of *candidate*, with the editor's *note* on it."""
+    @property
+    def facts(self) -> list[str]:
+        """Return its figures: date, upvotes, comments, categories."""
+        votes = "▲ " + counted(self.upvotes, "upvote") if self.upvotes else ""
+        comments = counted(self.comments, "comment") if self.comments else ""
+        return [text for text in (self.published, votes, comments, ", ".join(self.categories)) if text]
+
+
+def card(candidate: Candidate, note: str, today: date) -> Card:
+    """Return what an issue of *today* shows of *candidate*, with the editor's *note* on it."""
     paper = candidate.paper
     title = shorten(plain(paper.title), _TITLE) or "Untitled"
     links = _links(paper)
     return Card(
         title=title,
         short_title=_short(title),
-        url=web_link(paper.link) or (links[0].url if links else ""),
+        url=links[0].url if links else "",
         authors=wording.authors(_texts(paper.authors)),
         organisation=shorten(plain(paper.organisation), _NAME),
-        published=paper.published.date() if paper.published else None,
+        published=day(paper.published.date(), today) if paper.published else "",
         upvotes=candidate.upvotes or 0,
         comments=candidate.comments or 0,
         categories=_texts(paper.categories)[:_CATEGORIES],
@@ -81,10 +94,10 @@ def web_link(text: str) -> str:
         return ""
     try:
         url = urlsplit(text)
-        # A name before the host makes a link look like one to somewhere else.
-        return text if url.hostname and "@" not in url.netloc else ""
     except ValueError:
         return ""
+    # A name before the host makes a link look like one to somewhere else.
+    return text if url.hostname and "@" not in url.netloc else ""
 
 
 def _links(paper: Paper) -> tuple[Link, ...]:

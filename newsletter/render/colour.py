@@ -7,6 +7,10 @@ from newsletter.errors import ConfigurationError
 
 ACCENT = "#1b4fa8"
 ENOUGH = 4.5
+_AT_EASE = 6.5  # bright text on a dark ground looks thinner than it is
+# Links stand on the sheet and on the page around it: these are the less favourable of the two in each scheme.
+_PAGE = "#f3f2ee"
+_SHEET_DARK = "#181b20"
 
 _Rgb = tuple[int, int, int]
 
@@ -17,10 +21,10 @@ class Palette:
 
     accent: str
     accent_dark: str
-    page: str = "#f3f2ee"
+    page: str = _PAGE
     page_dark: str = "#0e1013"
     sheet: str = "#ffffff"
-    sheet_dark: str = "#181b20"
+    sheet_dark: str = _SHEET_DARK
     ink: str = "#1d2026"
     ink_dark: str = "#e9e7e2"
     dim: str = "#5a606b"
@@ -36,9 +40,10 @@ def palette(accent: str = ACCENT) -> Palette:
     """
     if not re.fullmatch(r"#[0-9A-Fa-f]{6}", accent):
         raise ConfigurationError(f"accent = {accent!r}: use a colour like {ACCENT}")
-    # Against the less favourable ground of each scheme: links stand on the sheet and in the foot.
-    light, dark = (Palette.__dataclass_fields__[name].default for name in ("page", "sheet_dark"))
-    return Palette(accent=_readable(accent, light, (0, 0, 0)), accent_dark=_readable(accent, dark, (255, 255, 255)))
+    return Palette(
+        accent=_readable(accent, _PAGE, (0, 0, 0), ENOUGH),
+        accent_dark=_readable(accent, _SHEET_DARK, (255, 255, 255), _AT_EASE),
+    )
 
 
 def contrast(one: str, other: str) -> float:
@@ -47,12 +52,12 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def _readable(colour: str, ground: str, towards: _Rgb) -> str:
+def _readable(colour: str, ground: str, towards: _Rgb, enough: float) -> str:
     start = _rgb(colour)
     for step in range(101):
         mixed = [round(a + (b - a) * step / 100) for a, b in zip(start, towards, strict=True)]
         found = "#{:02x}{:02x}{:02x}".format(*mixed)
-        if contrast(found, ground) >= ENOUGH:
+        if contrast(found, ground) >= enough:
             break
     return found
 

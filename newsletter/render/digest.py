@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from itertools import starmap
+from itertools import count
 
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import escape
@@ -58,6 +58,9 @@ class _Set:
     text: Slotted
 
 
+_Frame = tuple[Slotted, Slotted]
+
+
 class IssueRenderer:
     """Renders the digests of one issue. ``notes`` are the editor's, by paper id.
 
@@ -70,29 +73,99 @@ class IssueRenderer:
         self._type = Typesetter(environment, self._masthead)
         self._foot = Foot(self._type)
         self._subject = Slotted(self._type.line("digest.subject.txt", slots=slots("title", "others")))
+        self._nothing = self._type.line("nothing.subject.txt")
+        self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
         self._cards: dict[int, _Set] = {}
-        self._frames: dict[tuple[str, bool], tuple[Slotted, Slotted]] = {}
+        self._frames: dict[tuple[str, bool], _Frame] = {}
 
     def digest(self, digest: Digest, reader: Reader) -> Rendered:
         """Return *reader*'s mail with the picks of *digest*, in order; without picks it is ``nothing``."""
         if not digest.picks:
             return self.nothing(reader)
         cards = [self._card(pick.candidate) for pick in digest.picks]
+        html_cards, text_cards = zip(*map(_placed, count(1), digest.picks, cards), strict=True)
         subject = self._subject_of(cards)
-        counts = wording.counts(digest.picks, self._masthead.pool_size)
-        since = wording.since(digest.since, self._masthead.date) if digest.since else ""
-        html, text = self._frame("digest", bool(since))
+        said = {
+            "counts": wording.counts(digest.picks, self._masthead.pool_size),
+            "since": wording.since(digest.since, self._masthead.date) if digest.since else "",
+        }
+        html, text = self._frame("digest", since=digest.since is not None)
         html_foot, text_foot = self._foot.of(reader)
-        html_cards, text_cards = zip(*starmap(_placed, zip(digest.picks, cards, range(1, len(cards) + 1))), strict=True)
+        head = {"title": _html(subject), "preheader": self._preheader(cards)}
         return Rendered(
             subject=subject,
-            html=html.fill({
-                "title": str(escape(subject)),
-                "preheader": self._preheader(cards),
-                "since": since,
-                "counts": counts,
-                "cards": "".join(html_cards),
-                "foot": html_foot,
-            }),
-            text=text.fill({"since": since, "counts": counts, "cards": "\n\n\n".join(text_cards), "foot": text_foot}),
+            html=html.fill(said | head | {"cards": "\n".join(html_cards), "foot": html_foot}),
+            text=text.fill(said | {"cards": "\n\n\n".join(text_cards), "foot": text_foot}),
         )
+
+    def nothing(self, reader: Reader) -> Rendered:
+        """Return the mail that says that there is nothing new for *reader*."""
+        html_foot, text_foot = self._foot.of(reader)
+        html, text = self._frame("nothing")
+        return Rendered(subject=self._nothing, html=html.fill({"foot": html_foot}), text=text.fill({"foot": text_foot}))
+
+    def _subject_of(self, cards: Sequence[_Set]) -> str:
+        others = wording.others(len(cards) - 1)
+        room = _SUBJECT - len(self._subject.fill({"title": "", "others": others}))
+        return self._subject.fill({"title": shorten(cards[0].title, max(room, _SUBJECT // 3)), "others": others})
+
+    def _preheader(self, cards: Sequence[_Set]) -> str:
+        """Return what continues the subject: the titles that it does not name."""
+        first = 0 if self._masthead.subject else 1
+        return " · ".join(card.brief for card in cards[first:3]) or cards[0].opening
+
+    def _card(self, candidate: Candidate) -> _Set:
+        paper_id = candidate.paper.id
+        if paper_id not in self._cards:
+            self._cards[paper_id] = self._set(candidate)
+        return self._cards[paper_id]
+
+    def _set(self, candidate: Candidate) -> _Set:
+        said = card(candidate, self._notes.get(candidate.paper.id, ""), self._masthead.date)
+        heading, *continued = wrapped(said.title, WIDTH - _INDENT - 1)  # a rank of three figures takes one more
+        html = self._type.fragment("card.html", card=said, slots=slots("rank", "reason"))
+        text = self._type.text("card.txt", card=said, continued=continued, slots=slots("heading", "reason"))
+        return _Set(
+            title=said.title,
+            heading=heading,
+            brief=_html(shorten(said.title, _BRIEF)),
+            opening=_html(first_sentences(said.summary, _OPENING)),
+            html=Slotted(html),
+            text=Slotted(text),
+        )
+
+    def _frame(self, name: str, *, since: bool = False) -> _Frame:
+        """Return the mail *name* without what is the reader's own, in both parts."""
+        if (name, since) not in self._frames:
+            said = {"slots": slots(*_FRAME), "since": since, "subject": self._nothing, "note": self._note}
+            html, text = self._type.document(f"{name}.html", **said), self._type.text(f"{name}.txt", **said)
+            needed = {"foot", "cards"} if name == "digest" else {"foot"}
+            self._frames[name, since] = (_holding(html, needed, f"{name}.html"), _holding(text, needed, f"{name}.txt"))
+        return self._frames[name, since]
+
+
+def _holding(rendered: str, needed: set[str], template: str) -> Slotted:
+    """Return *rendered* with its slots. Raises ConfigurationError if its template left out one that it must have."""
+    slotted = Slotted(rendered)
+    for missing in sorted(needed - slotted.names):
+        raise ConfigurationError(f"template email/{template}: {{{{ slots.{missing} }}}} is missing; put it back")
+    return slotted
+
+
+def _placed(rank: int, pick: Pick, card: _Set) -> tuple[str, str]:
+    """Return a card as it stands in one digest, as HTML and as text."""
+    html, text = _reason(pick.why, pick.detail)
+    return (
+        card.html.fill({"rank": str(rank), "reason": html}),
+        card.text.fill({"heading": f"{rank:>2}. {card.heading}", "reason": text}),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _reason(why: Why, detail: str) -> tuple[str, str]:
+    reason = wording.reason(why, detail)
+    return _html(reason), wrap(reason, _INDENT)
+
+
+def _html(text: str) -> str:
+    return str(escape(text))

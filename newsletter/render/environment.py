@@ -6,12 +6,12 @@ templates get (``digest``, ``notices``).
 
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from newsletter.errors import ConfigurationError
 from newsletter.packaged import packaged
@@ -31,7 +31,12 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 def environment(overrides: Path | None) -> ImmutableSandboxedEnvironment:
-    """Return the environment whose templates come from *overrides* (``email/card.html``), else from the package."""
+    """Return the environment whose templates come from *overrides* (``email/card.html``), else from the package.
+
+    Raises ConfigurationError where *overrides* is no folder.
+    """
+    if overrides and not overrides.is_dir():
+        raise ConfigurationError(f"templates = {str(overrides)!r}: no such folder")
     folders = [*([overrides] if overrides else []), packaged("templates")]
     made = _Sandbox(
         loader=FileSystemLoader(folders),
@@ -50,25 +55,23 @@ def environment(overrides: Path | None) -> ImmutableSandboxedEnvironment:
     return made
 
 
-def render(environment: ImmutableSandboxedEnvironment, name: str, **variables: Any) -> str:
+def render(environment: SandboxedEnvironment, name: str, **variables: Any) -> str:
     """Return the template *name* rendered. Raises ConfigurationError with file and line where it cannot be."""
     try:
         return environment.get_template(name).render(variables)
-    except ConfigurationError:
-        raise
     except Exception as error:
-        _explain(error, name)
+        place = _place(error, name)
+        if not place:
+            raise
+        raise ConfigurationError(
+            f"template {place}: {_reason(error)}; correct it, or remove it to use the packaged one"
+        ) from error
 
 
-def _explain(error: Exception, name: str) -> NoReturn:
-    place = _place(error, name)
-    if not place:
-        raise error
-    if isinstance(error, TemplateNotFound) and not error.message:
-        reason = f"no template named {error.name}"
-    else:
-        reason = " ".join(str(error).split()) or type(error).__name__
-    raise ConfigurationError(f"template {place}: {reason}; correct it, or remove it to use the packaged one") from error
+def _reason(error: Exception) -> str:
+    if isinstance(error, TemplateNotFound):
+        return f"there is no template {error.name}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _place(error: Exception, name: str) -> str:

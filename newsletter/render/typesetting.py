@@ -64,8 +64,8 @@ class Typesetter:
         return self._fragment.inline_fragment(self._rendered(name, variables), self._css)
 
     def text(self, name: str, **variables: Any) -> str:
-        """Return plain text without white space around it, and without more than one empty line in a row."""
-        return re.sub(r"\n{3,}", "\n\n", self._rendered(name, variables)).strip()
+        """Return plain text without white space around it, and with at most two empty lines in a row."""
+        return re.sub(r"\n{4,}", "\n\n\n", self._rendered(name, variables)).strip()
 
     def line(self, name: str, **variables: Any) -> str:
         """Return text on one line: a subject."""

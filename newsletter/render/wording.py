@@ -1,8 +1,7 @@
-"""What a digest says in words that depend on figures, dates or reasons. What is always the same stands in the templates."""
+"""What a digest says in words that depend on figures, dates or reasons. The words around them are the templates'."""
 
 from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
 
 from newsletter.domain.digest import Pick, Why
 from newsletter.domain.text import plain
@@ -30,10 +29,10 @@ def counts(picks: Sequence[Pick], pool_size: int) -> str:
     papers = counted(len(picks), "paper")
     matching = sum(pick.why is Why.TOPIC for pick in picks)
     chosen = f", chosen from {number(pool_size)}" if pool_size > len(picks) else ""
+    follow = "match" + ("es" if matching == 1 else "") + " what you follow"
     if matching == len(picks) > 1:
-        return f"{papers}{chosen}. All match what you follow."
-    followed = f" {counted(matching, 'matches', 'match')} what you follow." if matching else ""
-    return f"{papers}{chosen}.{followed}"
+        return f"{papers}{chosen}; all {follow}"
+    return f"{papers}{chosen}" + (f"; {number(matching)} {follow}" if matching else "")
 
 
 def since(first: date, issued: date) -> str:
@@ -41,7 +40,6 @@ def since(first: date, issued: date) -> str:
     return f"The best since {day(first, issued)}"
 
 
-@lru_cache(maxsize=4096)
 def reason(why: Why, detail: str) -> str:
     """Return why a paper is in the digest, as the end of a line. ``detail`` is the reader's topic."""
     match why:
@@ -52,7 +50,7 @@ def reason(why: Why, detail: str) -> str:
         case Why.FRONT:
             return "on the front page"
         case Why.POOL:
-            return "next in the day’s papers"
+            return "among the latest papers"
 
 
 def _topic(text: str) -> str:

@@ -9,9 +9,15 @@ import unicodedata
 
 WIDTH = 72
 
-_WIDE = "\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0-\uffe6\U0001f300-\U0001faff\U00020000-\U0003fffd"
-# What must not begin a line: closing punctuation of CJK, marks, and whatever a joiner joins.
-_STAYS = "\u0300-\u036f\u200d\u3001\u3002\u3009\u300b\u300d\u300f\u3011\ufe00-\ufe0f\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\U0001f3fb-\U0001f3ff"
+_WIDE = (
+    "\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f"
+    "\uff01-\uff60\uffe0-\uffe6\U0001f300-\U0001faff\U00020000-\U0003fffd"
+)
+# What must not begin a line: closing punctuation of CJK, marks and variants of what they follow.
+_STAYS = (
+    "\u0300-\u036f\u3001\u3002\u3009\u300b\u300d\u300f\u3011\ufe00-\ufe0f"
+    "\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\U0001f3fb-\U0001f3ff"
+)
 _PIECE = re.compile(rf"\s+|[{_WIDE}](?:\u200d[^\s]|[{_STAYS}])*|[^\s{_WIDE}]+")
 
 
@@ -30,25 +36,26 @@ def _columns(character: str) -> int:
 
 def wrapped(text: str, width: int = WIDTH) -> list[str]:
     """Return *text* in lines of at most *width* columns. A longer word is broken, a link never."""
-    if len(text) * 2 <= width and "\n" not in text:  # no character takes more than two columns
-        return [text] if text else []
+    folded = " ".join(text.split())
+    if columns(folded) <= width:
+        return [folded] if folded else []
     lines = [""]
     used = 0
-    for piece in _pieces(text, width):
+    for piece in _pieces(folded, width):
         taken = columns(piece)
-        if used + taken > width and lines[-1].strip():
+        if used + taken > width and lines[-1]:
             lines.append("")
             used = 0
-        if lines[-1] or not piece.isspace():
+        if lines[-1] or piece != " ":
             lines[-1] += piece
             used += taken
-    return [line.rstrip() for line in lines if line.strip()]
+    return [line.rstrip() for line in lines if line]
 
 
 def _pieces(text: str, width: int) -> list[str]:
-    """Return what *text* may be broken between; all of it together is *text*, its white space folded."""
+    """Return the parts between which *text* may be broken; together they are *text*."""
     pieces: list[str] = []
-    for found in _PIECE.findall(" ".join(text.split())):
+    for found in _PIECE.findall(text):
         pieces.extend([found] if "://" in found or columns(found) <= width else _broken(found, width))
     return pieces
 

@@ -52,18 +52,21 @@ def show(session: Session, policy: Policy, day: date) -> Shown:
         by_id = {c.paper.id: c for c in sealed.order}
         arranged = Arranged(pool=sealed.order, front=tuple(by_id[i] for i in sealed.front))
         return Shown(issue=issue, hand=issues.hand(session, issue.id), arranged=arranged, arrived=frozenset())
+    if issue and issue.status is not Status.DRAFT:
+        return Shown(issue=issue, hand=Hand(), arranged=Arranged(pool=(), front=()), arrived=frozenset())
     hand = issues.hand(session, issue.id) if issue else Hand()
-    issue = issue or Issue(id=0, date=day, status=Status.DRAFT)
     arranged = arranged_now(session, policy, day, hand)
-    arrived = _arrived(session, issue, arranged)
-    return Shown(issue=issue, hand=hand, arranged=arranged, arrived=arrived)
+    if issue is None and not arranged.pool:
+        raise NotFoundError(f"no issue of {day}, and no papers for one; 'newsletter gather' fetches them")
+    issue = issue or Issue(id=0, date=day, status=Status.DRAFT)
+    return Shown(issue=issue, hand=hand, arranged=arranged, arrived=_arrived(session, issue, arranged))
 
 
 def arranged_now(session: Session, policy: Policy, day: date, hand: Hand) -> Arranged:
     """Return the pool and front that an issue of *day* would have now."""
     candidates = papers.listed(session, day - timedelta(days=policy.lookback_days - 1), day)
     known = {c.paper.id for c in candidates}
-    unlisted = papers.load(session, [i for i in hand.added if i not in known])
+    unlisted = papers.load(session, hand.chosen - known)
     candidates += [Candidate(paper=p, listings=(), first_listed=day) for p in unlisted.values()]
     return arrange(
         candidates,
@@ -81,6 +84,13 @@ def _arrived(session: Session, issue: Issue, arranged: Arranged) -> frozenset[in
         return frozenset()
     seen = papers.first_seen(session, [c.paper.id for c in arranged.pool])
     return frozenset(i for i, at in seen.items() if at > issue.edited_at)
+
+
+def begin(database: Database, day: date, now: datetime) -> None:
+    """Begin the draft of *day*: from now on what arrives is marked. Raises IllegalMoveError for one that is closed."""
+    with database.write() as session:
+        issue = _draft(session, day)
+        issues.keep(session, replace(issue, edited_at=issue.edited_at or now))
 
 
 def change(database: Database, day: date, now: datetime, done: Callable[[Hand], Hand]) -> None:
@@ -118,12 +128,25 @@ def seal(session: Session, policy: Policy, day: date, now: datetime) -> Issue:
         return issue
     hand = issues.hand(session, issue.id)
     arranged = arranged_now(session, policy, day, hand)
-    if not arranged.front or {c.paper.id for c in arranged.pool} <= issues.pooled_before(session, day):
-        reason = "nothing was listed" if not arranged.pool else "nothing was listed that the last issue did not know"
+    if _nothing_new(session, arranged, hand, day):
+        reason = "nothing was listed" + (" that the last issue did not know" if arranged.pool else "")
         if not policy.send_empty:
             return _close(session, issue, Status.EMPTY, reason)
         issue, arranged = replace(issue, reason=reason), Arranged(pool=(), front=())
     return issues.seal(session, issue, arranged, hand.chosen, now)
+
+
+def is_empty(session: Session, policy: Policy, day: date) -> bool:
+    """Return whether *day* would be recorded as empty now."""
+    issue = issues.get(session, day)
+    hand = issues.hand(session, issue.id) if issue else Hand()
+    return _nothing_new(session, arranged_now(session, policy, day, hand), hand, day)
+
+
+def _nothing_new(session: Session, arranged: Arranged, hand: Hand, day: date) -> bool:
+    if any(c.paper.id in hand.chosen for c in arranged.front):
+        return False  # the editor wants an issue
+    return not arranged.front or {c.paper.id for c in arranged.pool} <= issues.pooled_before(session, day)
 
 
 def skip(session: Session, day: date, reason: str) -> Issue:
@@ -140,7 +163,7 @@ def _close(session: Session, issue: Issue, status: Status, reason: str) -> Issue
 
 def halt(database: Database, day: date, reason: str) -> Issue:
     """Stop sending the issue of *day*, at once and in every process, until resumed."""
-    return _brake(database, day, Brake.HALTED, reason)
+    return _brake(database, day, Brake.HALTED, plain(reason))
 
 
 def resume(database: Database, day: date) -> Issue:

@@ -1,7 +1,7 @@
 """Gathering: asks each source that is due, and stores what it gave.
 
 One source's failure is recorded and reported; the others' papers still go out. Not here: what a payload means
-(``sources``), and how sightings become papers (``storage/papers.py``).
+(``sources``), and how sightings become papers (``storage/sightings.py``).
 """
 
 import asyncio
@@ -9,14 +9,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from newsletter.domain.calendar import local_date
-from newsletter.domain.paper import Paper
-from newsletter.errors import NotFoundError, SourceError, UsageError
+from newsletter.domain.paper import Paper, key_of
+from newsletter.errors import NewsletterError, NotFoundError, SourceError, UsageError
 from newsletter.sources.base import Ask, Fetched, Source, Validator
 from newsletter.sources.client import Client
-from newsletter.storage import fetches, papers
+from newsletter.storage import fetches, papers, sightings
 from newsletter.storage.database import Database
 from newsletter.storage.fetches import Fetch
 
@@ -65,7 +66,7 @@ async def gather(
 
     A source that was asked within its ``refresh`` is not asked again: its last report stands. After a failure it
     is asked again sooner, one minute later at first, four times as long each time; when a person names the day,
-    at once. Raises UsageError for an unknown source.
+    at once. A time that the server itself named is kept in any case. Raises UsageError for an unknown source.
     """
     if only and only not in {u.source.name for u in gathering.upstreams}:
         known = ", ".join(u.source.name for u in gathering.upstreams)
@@ -77,45 +78,63 @@ async def gather(
 async def _gather_one(
     database: Database, gathering: Gathering, upstream: Upstream, now: datetime, day: date | None
 ) -> Report:
-    asked = day.isoformat() if day else ""
+    name, asked = upstream.source.name, day.isoformat() if day else ""
     last, ask = await asyncio.to_thread(_question, database, gathering, upstream, now, day)
     if last and not _may_ask(last, upstream.refresh, now, named=day is not None):
-        return Report(name=upstream.source.name, papers=last.papers, new=0, error=last.error)
+        return Report(name=name, papers=last.papers, new=0, error=last.error)
     try:
         async with _client(gathering, upstream) as client:
             fetched = await upstream.source.fetch(client, ask)
+        stored = await asyncio.to_thread(
+            _keep, database, name, asked, Fetch(attempted_at=now, succeeded_at=now), fetched
+        )
     except SourceError as error:
         return await _give_up(database, upstream, asked, _failed(last, str(error), error.retry_at, now))
+    except NewsletterError:
+        raise
     except Exception as error:
         # A fault of this program in one source must not cost the day of the others.
-        log.exception("source %s failed in a way that is this program's fault", upstream.source.name)
+        log.exception("source %s failed in a way that is this program's fault", name)
         return await _give_up(database, upstream, asked, _failed(last, f"fault of this program: {error!r}", None, now))
-    fetch = Fetch(attempted_at=now, succeeded_at=now)
-    stored = await asyncio.to_thread(_keep, database, upstream.source.name, asked, fetch, fetched)
-    return Report(name=upstream.source.name, papers=stored.papers, new=stored.new)
+    return Report(name=name, papers=stored.papers, new=stored.new)
 
 
 def _question(
     database: Database, gathering: Gathering, upstream: Upstream, now: datetime, day: date | None
 ) -> tuple[Fetch | None, Ask]:
-    today = local_date(now, gathering.zone)
-    name = upstream.source.name
+    """Return what came of the last time that the same was asked, and what to ask now."""
+    today, name = local_date(now, gathering.zone), upstream.source.name
     with database.read() as session:
-        last = fetches.last_fetch(session, name, day.isoformat() if day else "")
+        current = fetches.last_fetch(session, name, "")
+        named = fetches.last_fetch(session, name, day.isoformat()) if day else None
         given = {url: Validator(*v) for url, v in fetches.validators(session, name).items()}
-    days = (day,) if day else _days(last, today, gathering)
+    caught_up = _caught_up(current, today, gathering)
+    days = (day,) if day else _days(caught_up, today, gathering)
     # A day that is still going on is not a past one: what has no list of its own lists what it has not given before.
-    return last, Ask(now=now, today=today, days=days, dated=day is not None and day < today, validators=given)
+    dated = day is not None and day < today
+    ask = Ask(now=now, today=today, days=days, dated=dated, caught_up=caught_up, validators=given)
+    # Whoever asks for what is current has asked for today too.
+    same = [f for f in (named, current if day in {None, today} else None) if f]
+    return max(same, key=attrgetter("attempted_at"), default=None), ask
 
 
-def _days(last: Fetch | None, today: date, gathering: Gathering) -> tuple[date, ...]:
+def _caught_up(last: Fetch | None, today: date, gathering: Gathering) -> date | None:
+    """Return the day of the last success, by our calendar or UTC's, whichever is behind; no older than wanted."""
+    if last is None or last.succeeded_at is None:
+        return None
+    day = min(local_date(last.succeeded_at, gathering.zone), last.succeeded_at.date())
+    return min(max(day, today - gathering.lookback_days * _DAY), today)
+
+
+def _days(caught_up: date | None, today: date, gathering: Gathering) -> tuple[date, ...]:
     first = today - (gathering.lookback_days - 1) * _DAY
-    if last and last.succeeded_at:
-        first = max(first, local_date(last.succeeded_at, gathering.zone))
+    first = max(first, caught_up or first)
     return tuple(first + n * _DAY for n in range((today - first).days + 1))
 
 
 def _may_ask(last: Fetch, refresh: timedelta, now: datetime, *, named: bool) -> bool:
+    if now < last.attempted_at:
+        return True  # the clock was set back: what it said then cannot hold us up
     if last.error is None:
         return now - last.attempted_at >= refresh
     if last.retry_at and now < last.retry_at:
@@ -135,10 +154,10 @@ def _failed(last: Fetch | None, said: str, retry_at: datetime | None, now: datet
     )
 
 
-def _keep(database: Database, name: str, asked: str, fetch: Fetch, fetched: Fetched | None) -> papers.Stored:
+def _keep(database: Database, name: str, asked: str, fetch: Fetch, fetched: Fetched | None) -> sightings.Stored:
     """Keep what came of asking, and what came, in one transaction."""
     with database.write() as session:
-        stored = papers.store(session, fetched.sightings) if fetched else papers.Stored(papers=0, new=0)
+        stored = sightings.store(session, fetched.sightings) if fetched else sightings.Stored(papers=0, new=0)
         if fetched:
             given = {url: (v.etag, v.last_modified) for url, v in fetched.validators.items()}
             fetches.keep_validators(session, name, given)
@@ -151,21 +170,29 @@ def _client(gathering: Gathering, upstream: Upstream) -> Client:
     return Client(user_agent=gathering.user_agent, allow_private_address=upstream.allow_private_address)
 
 
-async def look_up(database: Database, gathering: Gathering, key: str, now: datetime) -> Paper:
-    """Return the paper that *key* names, asking the sources in turn when it is not stored. Raises NotFoundError."""
-    troubles: list[str] = []
-    for upstream in gathering.upstreams:
+async def look_up(database: Database, gathering: Gathering, named: str, now: datetime) -> Paper:
+    """Return the paper that *named* (arXiv id, DOI, link or ``#id``) names, asking the sources when it is not stored.
+
+    Raises NotFoundError, UsageError for what names no paper.
+    """
+    with database.read() as session:
+        if known := papers.find(session, named):
+            return known
+    key, troubles = key_of(named), list[str]()
+    if not key and not named.strip().startswith("#"):
+        raise UsageError(f"paper {named!r}: use an arXiv id, a DOI, a link, or the #id of one that was gathered")
+    for upstream in gathering.upstreams if key else ():
         try:
             async with _client(gathering, upstream) as client:
                 sighting = await upstream.source.look_up(client, key, now)
         except SourceError as error:
             troubles.append(str(error))
             continue
-        if sighting:
+        if sighting and key in sighting.paper.keys:
             with database.write() as session:
-                papers.store(session, [sighting])
+                sightings.store(session, [sighting])
                 found = papers.find(session, key)
             assert found is not None  # it was stored under this very key
             return found
     said = f" ({'; '.join(troubles)})" if troubles else ""
-    raise NotFoundError(f"no paper {key!r}: not gathered, and no source knows it{said}")
+    raise NotFoundError(f"no paper {named!r}: not gathered, and no source knows it{said}")

@@ -26,18 +26,23 @@ class Ask:
     ``days`` are the dates asked for, ascending, none in the future, in the newsletter's zone. ``dated`` is true
     when a person named the one date: then what has no list of its own for that day gives what was submitted or
     published on it, listed on it. Otherwise such sources list what they have not given before on ``today``.
+    ``caught_up`` is the last date of which the source is known to have given all that it then had, None for none.
     """
 
     now: datetime  # UTC
     today: date  # in the newsletter's zone
     days: tuple[date, ...]
     dated: bool = False
+    caught_up: date | None = None
     validators: Mapping[str, Validator] = field(default_factory=dict)  # by URL
 
     @property
     def since(self) -> date:
-        """Return the first submission day to look at where announcements trail."""
-        return self.days[0] if self.dated else min(self.days[0], self.today - ANNOUNCEMENT_LAG)
+        """Return the first submission day to look at where announcements trail.
+
+        What was announced since ``caught_up`` may have been submitted that much earlier, however long ago that was.
+        """
+        return self.days[0] if self.dated else min(self.days[0], (self.caught_up or self.today) - ANNOUNCEMENT_LAG)
 
     def day_of(self, published: datetime | None) -> date | None:
         """Return the day on which to list what has no list of its own, or None where a dated ask does not want it.

@@ -30,9 +30,11 @@ class BioRxiv:
         self._url = f"{base_url.rstrip('/')}/details/{server}"
 
     async def fetch(self, client: Client, ask: Ask) -> Fetched:
-        """Return what was posted on the date asked for, or else since the days asked for and the last two."""
+        """Return what was posted on the date asked for, or else since two days before the last success."""
         today = ask.now.date()
-        first, last = (ask.days[0], ask.days[-1]) if ask.dated else (min(ask.days[0], today - _LAG), today)
+        first, last = ask.days[0], ask.days[-1]
+        if not ask.dated:
+            first, last = min(first, (ask.caught_up or today) - _LAG), today
         papers = _newest(await self._papers(client, first, last)) if first <= today else []
         day = ask.days[-1] if ask.dated else ask.today
         return Fetched(

@@ -107,13 +107,19 @@ class Client:
         return request
 
     async def _insist(self, request: httpx2.Request, paced: bool) -> Response:
+        trouble = None
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return await self._follow(request, paced)
-            except Trouble as trouble:
-                wait = max(trouble.wait or 0.0, 2.0**attempt / 4 * random.uniform(0.8, 1.2))  # noqa: S311
-                if attempt == _ATTEMPTS or asyncio.get_running_loop().time() + wait >= self._deadline:
-                    raise _given_up(request.url, trouble, attempt) from None
+            except pace.TooLateError:
+                if trouble is None:
+                    raise
+                raise _given_up(request.url, trouble, attempt - 1) from None
+            except Trouble as found:
+                trouble = found
+            wait = max(trouble.wait or 0.0, 2.0**attempt / 4 * random.uniform(0.8, 1.2))  # noqa: S311
+            if attempt == _ATTEMPTS or asyncio.get_running_loop().time() + wait >= self._deadline:
+                raise _given_up(request.url, trouble, attempt)
             await asyncio.sleep(wait)
         raise AssertionError  # the last attempt returned or raised
 

@@ -123,7 +123,9 @@ def _parse(response: Response) -> Any:
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": response.url}
     try:
         # A stream, because feedparser would open or fetch what a string names.
-        return feedparser.parse(io.BytesIO(body), response_headers=headers, sanitize_html=False)
+        return feedparser.parse(
+            io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+        )
     except Exception as error:  # its lenient parser lets out whatever a hostile feed makes it meet
         raise SourceError(f"{response.place}: answered a feed that cannot be read ({type(error).__name__})") from error
 

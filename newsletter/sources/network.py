@@ -61,6 +61,8 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 async def _resolve(host: str, port: int) -> list[IPv4Address | IPv6Address]:
+    if not 0 < port < 2**16:
+        raise SourceError(f"{host} port {port}: is no port; check this source's URL")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

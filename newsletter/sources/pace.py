@@ -21,12 +21,19 @@ INTERVAL = 3.0  # seconds, https://info.arxiv.org/help/api/tou.html
 _POLL = 0.05
 
 
+class TooLateError(SourceError):
+    """The turn cannot come in time."""
+
+    def __init__(self, path: Path):
+        super().__init__(f"{path}: other programs' requests take all the time there is; the next run asks again")
+
+
 @asynccontextmanager
 async def turn(name: str, deadline: float, folder: Path | None = None) -> AsyncIterator[None]:
     """Hold the one turn that this machine has for *name*, from ``INTERVAL`` after the last one ended.
 
-    *deadline* is the event loop's time. Raises SourceError where the turn cannot come before it, or where the
-    lock file is not ours to use.
+    *deadline* is the event loop's time. Raises TooLateError where the turn cannot come before it, and SourceError
+    where the lock file is not ours to use.
     """
     path = (
         folder or Path(tempfile.gettempdir())
@@ -35,7 +42,7 @@ async def turn(name: str, deadline: float, folder: Path | None = None) -> AsyncI
     try:
         pause = _remaining(lock)
         if asyncio.get_running_loop().time() + pause > deadline:
-            raise SourceError(_late(path))
+            raise TooLateError(path)
         await asyncio.sleep(pause)
         _note(lock)
         try:
@@ -59,7 +66,7 @@ async def _locked(path: Path, deadline: float) -> int:
             pass
         os.close(lock)
         if asyncio.get_running_loop().time() + _POLL > deadline:
-            raise SourceError(_late(path))
+            raise TooLateError(path)
         await asyncio.sleep(_POLL)
 
 
@@ -99,7 +106,3 @@ def _remaining(lock: int) -> float:
 
 def _note(lock: int) -> None:
     os.pwrite(lock, f"{time.time():<31.3f}\n".encode(), 0)
-
-
-def _late(path: Path) -> str:
-    return f"{path}: other programs' requests take all the time there is; the next run asks again"

@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, or_
+from sqlalchemy import ColumnElement, case, exists, func, or_
 from sqlmodel import Session, col, select, update
 
-from newsletter.domain.delivery import MOST_UNCERTAIN, Delivery, Outcome, Status, Verdict, after_refusal, retry_after
+from newsletter.domain.delivery import (
+    MOST_UNCERTAIN,
+    OPEN,
+    Delivery,
+    Outcome,
+    Status,
+    Verdict,
+    after_refusal,
+    retry_after,
+)
 from newsletter.domain.issue import Brake
 from newsletter.domain.subscriber import Status as SubscriberStatus
 from newsletter.storage.deliveries import delivery
@@ -33,12 +42,22 @@ class Claimed:
     zone: str | None
 
 
-def claim(session: Session, owner: str, now: datetime, limit: int, *, busy: Sequence[str] = ()) -> list[Claimed]:
+def _reader_is_active() -> ColumnElement[bool]:
+    # Correlated, so that one row costs one look, however long the list is.
+    return exists().where(col(_S.id) == col(_D.subscriber_id), col(_S.status) == SubscriberStatus.ACTIVE)
+
+
+def _issue_is(brake: Brake) -> ColumnElement[bool]:
+    return exists().where(col(IssueRow.id) == col(_D.issue_id), col(IssueRow.brake) == brake)
+
+
+def claim(
+    session: Session, owner: str, now: datetime, limit: int, *, busy: Sequence[str] = (), issue_id: int | None = None
+) -> list[Claimed]:
     """Lease up to *limit* deliveries that are due to *owner*, the longest unserved readers first.
 
-    Not those of stopped issues, nor to the domains *busy*.
+    Not those of stopped issues, nor to the domains *busy*; of one issue only where given.
     """
-    running = select(col(IssueRow.id)).where(col(IssueRow.brake) == Brake.NONE)
     query = (
         select(_D, _S)
         .join(_S, col(_S.id) == col(_D.subscriber_id))
@@ -47,7 +66,8 @@ def claim(session: Session, owner: str, now: datetime, limit: int, *, busy: Sequ
             col(_D.next_attempt_at) <= now,
             col(_D.expires_at) > now,
             col(_S.status) == SubscriberStatus.ACTIVE,
-            col(_D.issue_id).in_(running),
+            _issue_is(Brake.NONE),
+            *(() if issue_id is None else (col(_D.issue_id) == issue_id,)),
             *(~col(_S.email_key).endswith("@" + domain, autoescape=True) for domain in busy),
         )
         .order_by(col(_D.served_on).is_not(None), col(_D.served_on), col(_D.next_attempt_at), col(_D.id))
@@ -69,23 +89,21 @@ def claim(session: Session, owner: str, now: datetime, limit: int, *, busy: Sequ
     return found
 
 
-def next_attempt(session: Session) -> datetime | None:
-    """Return when the next delivery that waits may be tried, None when none waits."""
-    waiting = select(func.min(col(_D.next_attempt_at))).where(col(_D.status).in_((Status.READY, Status.DEFERRED)))
-    return session.exec(waiting).one()
+def next_trouble(session: Session) -> datetime | None:
+    """Return when the first delivery that a site's trouble put off may be tried, None when there is none."""
+    waiting = (col(_D.status) == Status.READY, _issue_is(Brake.NONE))
+    return session.exec(select(func.min(col(_D.next_attempt_at))).where(*waiting)).one()
 
 
 def offer(session: Session, delivery_id: int, owner: str, now: datetime) -> bool:
     """Record that the final dot may follow. False where it must not: not ours, unsubscribed, stopped, too late."""
-    active = select(col(_S.id)).where(col(_S.status) == SubscriberStatus.ACTIVE)
-    running = select(col(IssueRow.id)).where(col(IssueRow.brake) == Brake.NONE)
     still = (
         col(_D.id) == delivery_id,
         col(_D.owner) == owner,
         col(_D.status) == Status.LEASED,
         col(_D.expires_at) > now,
-        col(_D.subscriber_id).in_(active),
-        col(_D.issue_id).in_(running),
+        _reader_is_active(),
+        _issue_is(Brake.NONE),
     )
     return session.exec(update(_D).where(*still).values(status=Status.OFFERED, offered_at=now)).rowcount == 1
 
@@ -95,9 +113,7 @@ def give_back(session: Session, owner: str, now: datetime, delivery_ids: Iterabl
     ours = [col(_D.owner) == owner, col(_D.status) == Status.LEASED]
     if delivery_ids is not None:
         ours.append(col(_D.id).in_(list(delivery_ids)))
-    active = select(col(_S.id)).where(col(_S.status) == SubscriberStatus.ACTIVE)
-    cancelled = select(col(IssueRow.id)).where(col(IssueRow.brake) == Brake.CANCELLED)
-    gone = or_(col(_D.subscriber_id).not_in(active), col(_D.issue_id).in_(cancelled))
+    gone = or_(~_reader_is_active(), _issue_is(Brake.CANCELLED))
     withdrawn = {"status": Status.WITHDRAWN, "owner": None, "settled_at": now}
     session.exec(update(_D).where(*ours, gone).values(**withdrawn))
     session.exec(update(_D).where(*ours).values(status=Status.READY, owner=None))
@@ -105,11 +121,14 @@ def give_back(session: Session, owner: str, now: datetime, delivery_ids: Iterabl
 
 def settle(
     session: Session, claimed: Delivery, owner: str, outcome: Outcome, now: datetime, *, resend: bool, pause: timedelta
-) -> None:
-    """Record what an attempt came to. A site's trouble costs no attempt, and waits for *pause*."""
+) -> Status | None:
+    """Record what an attempt came to, and return the state after it: None where the row is no longer ours.
+
+    A site's trouble costs no attempt, and waits for *pause*.
+    """
     row = session.exec(select(_D).where(col(_D.id) == claimed.id, col(_D.owner) == owner)).first()
     if row is None:
-        return  # another owner took it over while this one was silent: its word counts
+        return None  # another owner took it over while this one was silent: its word counts
     uncertain = row.uncertain + (outcome.verdict is Verdict.UNCERTAIN)
     row.status = after_refusal(Status(row.status), outcome, uncertain, resend=resend)
     row.uncertain, row.owner, row.reply = uncertain, None, outcome.reply
@@ -122,8 +141,10 @@ def settle(
     if row.status in {Status.ACCEPTED, Status.FAILED}:
         row.settled_at = now
     if row.status is Status.ACCEPTED:
-        session.exec(update(_S).where(col(_S.id) == row.subscriber_id).values(last_accepted_on=row.day))
+        issued = select(col(IssueRow.day)).where(col(IssueRow.id) == row.issue_id).scalar_subquery()
+        session.exec(update(_S).where(col(_S.id) == row.subscriber_id).values(last_accepted_on=issued))
     session.add(row)
+    return row.status
 
 
 def recover(session: Session, owners: Iterable[str], now: datetime, *, resend: bool) -> None:
@@ -150,11 +171,9 @@ def expire(session: Session, now: datetime) -> int:
 
 def withdraw(session: Session, now: datetime) -> int:
     """Withdraw what no longer may be sent: the issue was cancelled, or the reader is not active. Return how many."""
-    active = select(col(_S.id)).where(col(_S.status) == SubscriberStatus.ACTIVE)
-    cancelled = select(col(IssueRow.id)).where(col(IssueRow.brake) == Brake.CANCELLED)
     gone = (
         col(_D.status).in_((Status.READY, Status.DEFERRED)),
-        or_(col(_D.issue_id).in_(cancelled), col(_D.subscriber_id).not_in(active)),
+        or_(_issue_is(Brake.CANCELLED), ~_reader_is_active()),
     )
     return session.exec(update(_D).where(*gone).values(status=Status.WITHDRAWN, settled_at=now, owner=None)).rowcount
 
@@ -177,3 +196,8 @@ def oldest_accepted(session: Session, since: datetime) -> datetime | None:
     """Return when the first message since *since* was accepted: when it leaves the window, one more may go."""
     query = select(func.min(col(_D.settled_at))).where(col(_D.settled_at) >= since, col(_D.status) == Status.ACCEPTED)
     return session.exec(query).one()
+
+
+def any_open(session: Session) -> bool:
+    """Return whether any delivery is still ready, leased, offered or deferred."""
+    return session.exec(select(_D.id).where(col(_D.status).in_(OPEN)).limit(1)).first() is not None

@@ -14,14 +14,15 @@ from sqlmodel import Session, col, select, update
 from newsletter.domain.delivery import SENT, WAITING, Delivery, Status
 from newsletter.domain.subscriber import Status as SubscriberStatus
 from newsletter.storage import papers
-from newsletter.storage.tables import DeliveryRow, SubscriberRow
+from newsletter.storage.tables import DeliveryRow, IssueRow, SubscriberRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A delivery with its reader's address; None where the reader was removed."""
+    """A delivery with the date of its issue, and its reader's address: None where the reader was removed."""
 
     delivery: Delivery
+    issued: date
     email: str | None
 
 
@@ -48,24 +49,19 @@ def page(
     offset: int = 0,
 ) -> list[Line]:
     """Return deliveries, the newest first, of one state and one issue where given."""
-    query = select(DeliveryRow, col(SubscriberRow.email)).join(
-        SubscriberRow, col(SubscriberRow.id) == col(DeliveryRow.subscriber_id), isouter=True
-    )
+    query = _lines()
     if status:
         query = query.where(col(DeliveryRow.status) == status)
     if issue_id is not None:
         query = query.where(col(DeliveryRow.issue_id) == issue_id)
-    rows = session.exec(
-        query.order_by(col(DeliveryRow.made_at).desc(), col(DeliveryRow.id)).limit(limit).offset(offset)
-    )
-    return [Line(delivery=delivery(row), email=email) for row, email in rows]
+    newest_first = (col(DeliveryRow.made_at).desc(), col(DeliveryRow.id))
+    return [_line(*row) for row in session.exec(query.order_by(*newest_first).limit(limit).offset(offset))]
 
 
 def get(session: Session, delivery_id: int) -> Line | None:
     """Return the delivery with this id, or None."""
-    row = session.get(DeliveryRow, delivery_id)
-    reader = session.get(SubscriberRow, row.subscriber_id) if row else None
-    return Line(delivery=delivery(row), email=reader.email if reader else None) if row else None
+    row = session.exec(_lines().where(col(DeliveryRow.id) == delivery_id)).first()
+    return _line(*row) if row else None
 
 
 def of_reader(session: Session, subscriber_id: int, day: date | None = None) -> Delivery | None:
@@ -74,6 +70,13 @@ def of_reader(session: Session, subscriber_id: int, day: date | None = None) -> 
     if day:
         query = query.where(col(DeliveryRow.day) == day)
     row = session.exec(query.order_by(col(DeliveryRow.day).desc()).limit(1)).first()
+    return delivery(row) if row else None
+
+
+def of_issue(session: Session, subscriber_id: int, issue_id: int) -> Delivery | None:
+    """Return the delivery that brings a reader an issue, or None."""
+    wanted = (col(DeliveryRow.subscriber_id) == subscriber_id, col(DeliveryRow.issue_id) == issue_id)
+    row = session.exec(select(DeliveryRow).where(*wanted)).first()
     return delivery(row) if row else None
 
 
@@ -93,12 +96,22 @@ def sent_papers(
     return {reader: frozenset(today[i] for i in ids) for reader, ids in sent.items()}
 
 
-def release(session: Session, delivery_ids: Iterable[int], now: datetime, *, assume_sent: bool) -> int:
-    """Send held deliveries again, or take them as sent. Return how many."""
-    values: dict[str, Any] = {"status": Status.READY, "next_attempt_at": now, "reply": "released by the operator"}
-    if assume_sent:
-        values = {"status": Status.ACCEPTED, "settled_at": now, "reply": "assumed sent by the operator"}
+def release(session: Session, delivery_ids: Iterable[int], now: datetime, expires_at: datetime) -> int:
+    """Send held deliveries again, until *expires_at* at the latest. Return how many."""
+    values = {"status": Status.READY, "next_attempt_at": now, "expires_at": expires_at}
     held = (col(DeliveryRow.id).in_(list(delivery_ids)), col(DeliveryRow.status) == Status.HELD)
+    return session.exec(update(DeliveryRow).where(*held).values(**values)).rowcount
+
+
+def assume_sent(session: Session, delivery_ids: Iterable[int], now: datetime) -> int:
+    """Take held deliveries as accepted, the operator vouching for it. Return how many."""
+    held = (col(DeliveryRow.id).in_(list(delivery_ids)), col(DeliveryRow.status) == Status.HELD)
+    issued = select(col(IssueRow.day)).where(col(IssueRow.id) == col(DeliveryRow.issue_id)).scalar_subquery()
+    for subscriber_id, day in session.exec(select(col(DeliveryRow.subscriber_id), issued).where(*held)).all():
+        reader = session.get(SubscriberRow, subscriber_id)
+        if reader:
+            reader.last_accepted_on = max(day, reader.last_accepted_on or day)
+    values = {"status": Status.ACCEPTED, "settled_at": now, "reply": "assumed sent by the operator"}
     return session.exec(update(DeliveryRow).where(*held).values(**values)).rowcount
 
 
@@ -110,6 +123,18 @@ def retry_failed(session: Session, now: datetime, expires_at: datetime, issue_id
         failed.append(col(DeliveryRow.issue_id) == issue_id)
     values = {"status": Status.READY, "next_attempt_at": now, "expires_at": expires_at, "settled_at": None}
     return session.exec(update(DeliveryRow).where(*failed).values(**values)).rowcount
+
+
+def _lines() -> Any:
+    return (
+        select(DeliveryRow, col(IssueRow.day), col(SubscriberRow.email))
+        .join(IssueRow, col(IssueRow.id) == col(DeliveryRow.issue_id))
+        .join(SubscriberRow, col(SubscriberRow.id) == col(DeliveryRow.subscriber_id), isouter=True)
+    )
+
+
+def _line(row: DeliveryRow, issued: date, email: str | None) -> Line:
+    return Line(delivery=delivery(row), issued=issued, email=email)
 
 
 def delivery(row: DeliveryRow) -> Delivery:

@@ -10,7 +10,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from newsletter.domain.issue import Arranged, Brake, Hand, Issue, Status
-from newsletter.domain.paper import Listing
+from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.storage import papers
 from newsletter.storage.tables import IssuePaperRow, IssueRow
@@ -43,12 +43,30 @@ def recent(session: Session, limit: int = 30) -> list[Issue]:
 
 
 def newest_sealed(session: Session, *, before: date | None = None) -> Issue | None:
-    """Return the newest sealed issue (dated before *before*), or None."""
-    query = select(IssueRow).where(IssueRow.status == Status.SEALED)
+    """Return the newest sealed issue (dated before *before*) that was not cancelled, or None."""
+    query = select(IssueRow).where(IssueRow.status == Status.SEALED, IssueRow.brake != Brake.CANCELLED)
     if before:
         query = query.where(IssueRow.day < before)
     row = session.exec(query.order_by(col(IssueRow.day).desc()).limit(1)).first()
     return _issue(row) if row else None
+
+
+def published(session: Session, *, before: date | None, limit: int) -> list[Issue]:
+    """Return the newest sealed issues that nobody stopped, newest first, those dated before *before* where given."""
+    query = select(IssueRow).where(IssueRow.status == Status.SEALED, IssueRow.brake == Brake.NONE)
+    if before:
+        query = query.where(IssueRow.day < before)
+    return [_issue(row) for row in session.exec(query.order_by(col(IssueRow.day).desc()).limit(limit))]
+
+
+def leads(session: Session, issue_ids: Sequence[int]) -> Mapping[int, Paper]:
+    """Return the first paper of the front of each issue that has one."""
+    query = select(IssuePaperRow.issue_id, IssuePaperRow.paper_id).where(
+        col(IssuePaperRow.issue_id).in_(issue_ids), IssuePaperRow.front_rank == 1
+    )
+    first = dict(session.exec(query).all())
+    found = papers.load(session, first.values())
+    return {issue_id: found[paper_id] for issue_id, paper_id in first.items()}
 
 
 def draft(session: Session, day: date) -> Issue:
@@ -166,23 +184,14 @@ def fronts_before(session: Session, day: date) -> frozenset[int]:
 
 
 def pooled_before(session: Session, day: date) -> frozenset[int]:
-    """Return the papers that the last sealed issue before *day* knew."""
-    last = newest_sealed(session, before=day)
-    if last is None:
-        return frozenset()
-    return frozenset(session.exec(select(IssuePaperRow.paper_id).where(IssuePaperRow.issue_id == last.id)))
-
-
-def sharing_papers(session: Session, issue: Issue, since: date) -> list[int]:
-    """Return the sealed issues dated from *since* on that have a paper in common with *issue*'s pool."""
-    mine = select(IssuePaperRow.paper_id).where(IssuePaperRow.issue_id == issue.id)
-    query = (
-        select(IssuePaperRow.issue_id)
-        .join(IssueRow, col(IssueRow.id) == col(IssuePaperRow.issue_id))
-        .where(col(IssuePaperRow.paper_id).in_(mine), IssueRow.day >= since)
-        .distinct()
+    """Return the papers that the last sealed issue before *day* knew, one without papers aside."""
+    with_papers = (
+        select(col(IssueRow.id))
+        .where(col(IssueRow.id).in_(select(IssuePaperRow.issue_id)), IssueRow.day < day)
+        .order_by(col(IssueRow.day).desc())
     )
-    return list(session.exec(query))
+    last = session.exec(with_papers.limit(1)).first()
+    return frozenset(session.exec(select(IssuePaperRow.paper_id).where(IssuePaperRow.issue_id == last)))
 
 
 def _issue(row: IssueRow) -> Issue:
@@ -197,3 +206,22 @@ def _issue(row: IssueRow) -> Issue:
         sealed_at=row.sealed_at,
         edited_at=row.edited_at,
     )
+
+
+def containing(session: Session, paper_ids: Iterable[int], since: date) -> list[int]:
+    """Return the sealed issues dated from *since* on whose pools have one of these papers."""
+    query = (
+        select(IssuePaperRow.issue_id)
+        .join(IssueRow, col(IssueRow.id) == col(IssuePaperRow.issue_id))
+        .where(col(IssuePaperRow.paper_id).in_(list(paper_ids)), IssueRow.day >= since)
+        .distinct()
+    )
+    return list(session.exec(query))
+
+
+def closed_days(session: Session, first: date, last: date) -> frozenset[date]:
+    """Return the dates from *first* to *last* that are recorded as having no issue."""
+    query = select(col(IssueRow.day)).where(
+        col(IssueRow.status).in_((Status.EMPTY, Status.SKIPPED)), IssueRow.day >= first, IssueRow.day <= last
+    )
+    return frozenset(session.exec(query))

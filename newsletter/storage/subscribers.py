@@ -7,13 +7,12 @@ moves are legal (``domain``), and who was removed (``suppressions``).
 import json
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, func
-from sqlalchemy.dialects.sqlite import insert
-from sqlmodel import Session, col, delete, select, update
+from sqlalchemy import ColumnElement, String, cast, func, insert, or_
+from sqlmodel import Session, SQLModel, col, delete, select, update
 
 from newsletter.domain.delivery import Status as DeliveryStatus
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, move
@@ -61,7 +60,29 @@ def by_id(session: Session, subscriber_id: int) -> Subscriber | None:
 
 def last_digest_on(session: Session, subscriber_id: int) -> date | None:
     """Return the date of the last digest made for this subscriber."""
-    return session.exec(select(SubscriberRow.last_digest_on).where(col(SubscriberRow.id) == subscriber_id)).first()
+    row = session.get(SubscriberRow, subscriber_id)
+    return row.last_digest_on if row else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Since when a subscription stands as it does, the date of its last digest, and of the last issue made for it."""
+
+    status_at: datetime
+    last_digest_on: date | None
+    last_issue_on: date | None
+    last_accepted_on: date | None  # an issue's
+
+
+def history(session: Session, subscriber_id: int) -> History:
+    """Return what was so far of a subscriber who is on the list."""
+    row = session.get_one(SubscriberRow, subscriber_id)
+    return History(
+        status_at=row.status_at,
+        last_digest_on=row.last_digest_on,
+        last_issue_on=row.last_issue_on,
+        last_accepted_on=row.last_accepted_on,
+    )
 
 
 def statuses(session: Session, keys: Sequence[str]) -> dict[str, Status]:
@@ -97,12 +118,13 @@ def add(session: Session, entries: Iterable[tuple[str, Subscriber]], now: dateti
     """Put new subscribers on the list, each with the key of the address. One statement, good for thousands."""
     rows = [_values(subscriber) | {"email_key": key, "status_at": now} for key, subscriber in entries]
     if rows:
-        session.exec(insert(SubscriberRow), params=rows)
+        session.connection().execute(insert(SQLModel.metadata.tables["subscribers"]), rows)
 
 
 def save(session: Session, before: Subscriber, after: Subscriber, now: datetime) -> None:
     """Keep what changed. Who is no longer active gets nothing more: what waits is withdrawn at once."""
     values = _values(after)
+    del values["id"]
     if after.status is not before.status:
         values["status_at"] = now
         if after.status is not Status.ACTIVE:
@@ -119,6 +141,22 @@ def apply(session: Session, subscriber: Subscriber, to: Move, now: datetime, **f
     after = replace(plain, status=move(subscriber.status, to), **facts)
     save(session, subscriber, after, now)
     return after
+
+
+def ask(session: Session, subscriber_id: int, now: datetime, since: datetime) -> bool:
+    """Record that a confirmation mail goes out at *now*. False where it must not: one did after *since*."""
+    row = (
+        col(SubscriberRow.id) == subscriber_id,
+        col(SubscriberRow.status).in_((Status.PENDING, Status.UNSUBSCRIBED)),
+        or_(col(SubscriberRow.asked_at).is_(None), col(SubscriberRow.asked_at) <= since),
+    )
+    return session.exec(update(SubscriberRow).where(*row).values(asked_at=now)).rowcount == 1
+
+
+def not_asked(session: Session, subscriber_id: int, at: datetime) -> None:
+    """Record that the confirmation mail of the instant *at* was not sent after all."""
+    row = (col(SubscriberRow.id) == subscriber_id, col(SubscriberRow.asked_at) == at)
+    session.exec(update(SubscriberRow).where(*row).values(asked_at=None))
 
 
 def remove(session: Session, subscriber: Subscriber, key: str, now: datetime) -> None:
@@ -165,6 +203,6 @@ def _subscriber(row: SubscriberRow) -> Subscriber:
 
 
 def _values(subscriber: Subscriber) -> dict[str, Any]:
-    chosen = asdict(subscriber.preferences)
     facts = {name: getattr(subscriber, name) for name in _FACTS}
-    return facts | chosen | {"topics": list(chosen["topics"])}
+    chosen = {name: getattr(subscriber.preferences, name) for name in PREFERENCES}
+    return facts | chosen | {"topics": list(subscriber.preferences.topics)}

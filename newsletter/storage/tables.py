@@ -199,6 +199,7 @@ class SubscriberRow(SQLModel, table=True):
     status_at: datetime = _instant(nullable=False)
     suppression_reason: str | None = None
     consent_source: str = ""
+    asked_at: datetime | None = _instant()  # when a confirmation mail last went out
     last_digest_on: date | None = None
     last_issue_on: date | None = None
     last_accepted_on: date | None = None
@@ -280,5 +281,5 @@ class ProblemRow(SQLModel, table=True):
     name: str = Field(primary_key=True)
     text: str
     since: datetime = _instant(nullable=False)
-    told_on: date | None = None
+    told_at: datetime | None = _instant()
     solved_at: datetime | None = _instant()

@@ -134,12 +134,12 @@ def get(client: Callable[..., Client]) -> Callable[..., Response]:
 
 @pytest.fixture
 def fetch(client: Callable[..., Client]) -> Callable[..., Fetched]:
-    """Return what asks a source for a date, or with *since* for all days from then to it."""
+    """Return what asks a source for a date, or with *since* for what is new from then to it."""
 
-    def fetch(source: Source, today: str = "2026-07-15", **options: Any) -> Fetched:
+    def fetch(source: Source, day: str = "2026-07-15", **options: Any) -> Fetched:
         async def turn() -> Fetched:
             async with client() as one:
-                return await source.fetch(one, ask(today, **options))
+                return await source.fetch(one, ask(day, **options))
 
         return asyncio.run(turn())
 
@@ -160,10 +160,10 @@ def look_up(client: Callable[..., Client]) -> Callable[[Source, str], Sighting |
     return look_up
 
 
-def ask(today: str, since: str = "", **options: Any) -> Ask:
-    """Return the ask of a noon: dated, unless *since* says the first of several days."""
-    last = date.fromisoformat(today)
-    first = date.fromisoformat(since or today)
-    days = tuple(date.fromordinal(day) for day in range(first.toordinal(), last.toordinal() + 1))
+def ask(day: str, since: str = "", **options: Any) -> Ask:
+    """Return what is asked at noon of *day*: that date, unless *since* says the first of several days."""
+    last = date.fromisoformat(day)
+    first = date.fromisoformat(since or day)
+    days = tuple(date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1))
     now = datetime.combine(last, datetime.min.time(), UTC).replace(hour=12)
     return Ask(**{"now": now, "today": last, "days": days, "dated": not since, **options})

@@ -159,7 +159,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("since", sa.DateTime(), nullable=False),
-        sa.Column("told_on", sa.Date(), nullable=True),
+        sa.Column("told_at", sa.DateTime(), nullable=True),
         sa.Column("solved_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
@@ -193,6 +193,7 @@ def upgrade() -> None:
         sa.Column("status_at", sa.DateTime(), nullable=False),
         sa.Column("suppression_reason", sa.String(), nullable=True),
         sa.Column("consent_source", sa.String(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(), nullable=True),
         sa.Column("last_digest_on", sa.Date(), nullable=True),
         sa.Column("last_issue_on", sa.Date(), nullable=True),
         sa.Column("last_accepted_on", sa.Date(), nullable=True),

@@ -1,0 +1,111 @@
+"""``newsletter papers``: what was gathered."""
+
+from dataclasses import asdict
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from newsletter.cli.parameters import PAST_DAY, today
+from newsletter.cli.terminal import Group, Terminal, examples
+
+if TYPE_CHECKING:
+    from newsletter.domain.paper import Listing, Paper
+    from newsletter.domain.ranking import Candidate
+
+
+@click.group(
+    cls=Group,
+    epilog=examples(
+        "newsletter papers list --date yesterday",
+        "newsletter papers show 2607.01234",
+        "newsletter papers search diffusion policy",
+    ),
+)
+def group() -> None:
+    """What was gathered. A paper is named by its arXiv id, DOI, link, or #id."""
+
+
+@group.command("list", epilog=examples("newsletter papers list", "newsletter papers list --date 2026-07-10 --json"))
+@click.option("--date", "day", type=PAST_DAY, help="The day of the lists; today by default.")
+@click.pass_context
+def list_(context: click.Context, /, day: date | None) -> None:
+    """Show what the sources listed on a day, in the newsletter's order."""
+    from newsletter.domain.ranking import newsletter_order
+    from newsletter.storage import papers
+
+    terminal, wanted = context.ensure_object(Terminal), day or today(context)
+    with terminal.app() as app, app.database.read() as session:
+        listed = papers.listed(session, wanted, wanted)
+        ordered = newsletter_order(listed, wanted, app.policy.shares, app.policy.topics)
+    document = {"date": wanted, "papers": [_listed(candidate) for candidate in ordered]}
+    rows = [(c.paper.key, c.upvotes, c.comments, ", ".join(_sources(c)), c.paper.title) for c in ordered]
+    empty = f"Nothing was listed on {wanted}."
+    headings = ("paper", "upvotes", "comments", "sources", "title")
+    terminal.answer(document, lambda: terminal.table(headings, rows) if rows else empty)
+
+
+@group.command(epilog=examples("newsletter papers show 2607.01234", "newsletter papers show '#12' --json"))
+@click.argument("named", metavar="ID")
+@click.pass_obj
+def show(terminal: Terminal, /, named: str) -> None:
+    """Show all that is known of a paper, and when which source listed it."""
+    from newsletter.errors import NotFoundError
+    from newsletter.storage import papers
+
+    with terminal.app() as app, app.database.read() as session:
+        paper = papers.find(session, named)
+        if paper is None:
+            raise NotFoundError(f"no paper {named!r} was gathered; 'newsletter papers search WORDS' finds some")
+        listings = papers.days_listed(session, paper.id)
+    document = {"key": paper.key, **asdict(paper), "listings": [asdict(listing) for listing in listings]}
+    terminal.answer(document, lambda: _told(terminal, paper, listings))
+
+
+@group.command(
+    epilog=examples("newsletter papers search diffusion policy", "newsletter papers search --limit 5 Müller")
+)
+@click.argument("words", nargs=-1, required=True, metavar="WORDS...")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")
+@click.pass_obj
+def search(terminal: Terminal, /, words: tuple[str, ...], limit: int) -> None:
+    """Find papers that have all WORDS in title, authors or abstract, the newest first.
+
+    Case and accents do not matter, and a word may be the beginning of one.
+    """
+    from newsletter.storage import papers
+
+    with terminal.app() as app, app.database.read() as session:
+        found = papers.search(session, " ".join(words), limit)
+    rows = [(p.key, f"{p.published:%Y-%m-%d}" if p.published else "", p.title) for p in found]
+    document = {"papers": [{"id": p.id, "key": p.key, "title": p.title, "published": p.published} for p in found]}
+    terminal.answer(
+        document, lambda: terminal.table(("paper", "published", "title"), rows) if rows else "No such paper."
+    )
+
+
+def _listed(candidate: "Candidate") -> dict[str, Any]:
+    return {
+        "id": candidate.paper.id,
+        "key": candidate.paper.key,
+        "title": candidate.paper.title,
+        "upvotes": candidate.upvotes,
+        "comments": candidate.comments,
+        "sources": _sources(candidate),
+        "first_listed": candidate.first_listed,
+    }
+
+
+def _sources(candidate: "Candidate") -> list[str]:
+    return [listing.source for listing in candidate.listings]
+
+
+def _told(terminal: Terminal, paper: "Paper", listings: "list[Listing]") -> str:
+    facts = [(name, _said(value)) for name, value in asdict(paper).items() if value not in ("", (), None, False)]
+    listed = [(n.day, n.source, n.position, n.upvotes, n.comments, n.submitter) for n in listings]
+    headings = ("listed on", "by", "position", "upvotes", "comments", "submitter")
+    return terminal.table(("", ""), facts) + ("\n\n" + terminal.table(headings, listed) if listed else "")
+
+
+def _said(value: object) -> object:
+    return ", ".join(value) if isinstance(value, tuple) else value

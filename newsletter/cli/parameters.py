@@ -1,0 +1,45 @@
+"""What people type, as values: dates."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import click
+
+from newsletter.cli.terminal import Terminal
+
+
+class Day(click.ParamType[date]):
+    """A date: YYYY-MM-DD, ``today`` or ``yesterday`` in the newsletter's zone. With ``past`` not a future one."""
+
+    name = "date"
+
+    def __init__(self, *, past: bool = False) -> None:
+        self._past = past
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the date that *value* says, or fail with what is allowed. Raises ConfigurationError."""
+        if isinstance(value, date):
+            return value
+        assert ctx is not None  # click converts no argument without one
+        if value in {"today", "yesterday"}:
+            return today(ctx) - timedelta(days=value == "yesterday")
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r}: use a date like 2026-07-10, or today, or yesterday", param, ctx)
+        if self._past and day > (now := today(ctx)):
+            self.fail(f"{day} is in the future; it is {now}", param, ctx)
+        return day
+
+
+def today(context: click.Context) -> date:
+    """Return the date that it is in the newsletter's zone. Raises ConfigurationError."""
+    from newsletter import config
+    from newsletter.domain.calendar import local_date
+
+    terminal = context.ensure_object(Terminal)
+    return local_date(terminal.now(), config.load(terminal.config).newsletter.zone)
+
+
+DAY = Day()
+PAST_DAY = Day(past=True)

@@ -1,0 +1,23 @@
+"""What a run came to, for people and for scripts."""
+
+from newsletter.services.run import Outcome
+
+
+def exit_status(outcome: Outcome) -> int:
+    """Return 0 for a run that is done, 3 for one that the next run continues."""
+    return 0 if outcome.status == "done" else 3
+
+
+def lines(outcome: Outcome) -> str:
+    """Return the report for a person."""
+    said = [f"{outcome.day}: {outcome.status}" + (f" ({outcome.reason})" if outcome.reason else "")]
+    for source in outcome.sources:
+        found = f"failed: {source.error}" if source.error else f"{source.papers} papers, {source.new} new"
+        said.append(f"  {source.name}: {found}")
+    if outcome.issue:
+        said.append(f"  issue of {outcome.issue.date}: {outcome.issue.status}, {outcome.front} papers")
+    counts = outcome.deliveries
+    if counts["audience"]:
+        told = ", ".join(f"{counts[name]} {name}" for name in counts if name != "audience" and counts[name])
+        said.append(f"  {counts['audience']} readers: {told}")
+    return "\n".join(said)

@@ -1,0 +1,46 @@
+"""A command that sends: alone, with a bar on a terminal, ended politely by SIGTERM and Ctrl-C."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from newsletter.app import App
+from newsletter.cli.terminal import Terminal
+from newsletter.services.deliver import Progress, Sender
+from newsletter.services.run import Outcome, Service, Watch, alone
+
+Loop = Callable[[Coroutine[Any, Any, Outcome]], Outcome]
+
+
+@contextmanager
+def sending(terminal: Terminal, app: App, *, wait: bool) -> Iterator[tuple[Service, str, Watch, Loop]]:
+    """Give the service, the owner under which it works, who watches, and what runs a coroutine to its end."""
+    service = app.service(terminal.now)
+    with alone(service, wait=wait) as owner, terminal.progress("sending") as done:
+        watch = Watch(told=lambda progress: done(_settled(progress)), started=_stop_on_signals)
+        yield service, owner.id, watch, _run
+
+
+def _settled(progress: Progress) -> int:
+    return progress.accepted + progress.failed + progress.deferred
+
+
+def _stop_on_signals(sender: Sender) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, sender.interrupt)
+
+
+def _run(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(work)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not made for every system
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,33 @@
+"""``newsletter serve``: the service by its own clock, with the web pages."""
+
+import click
+
+from newsletter.cli.terminal import Command, Terminal, examples
+
+
+@click.command(
+    cls=Command,
+    epilog=examples("newsletter serve", "newsletter serve --host 0.0.0.0 --port 8080", "newsletter serve --no-web"),
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the pages listen.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--no-web", is_flag=True, help="Only the clock. So it is, too, where the extra 'web' is not installed.")
+@click.pass_obj
+def command(terminal: Terminal, /, host: str, port: int, no_web: bool) -> None:
+    """Gather, seal and deliver by an own clock instead of cron, and serve the web pages, until stopped."""
+    import logging
+    from contextlib import nullcontext
+
+    from newsletter.cli.report import lines
+    from newsletter.scheduler import serve
+    from newsletter.services.run import Outcome
+
+    logging.basicConfig(level=logging.INFO if terminal.verbose else logging.WARNING, format="%(asctime)s %(message)s")
+
+    def heard(outcome: Outcome) -> None:
+        terminal.say(lines(outcome))
+        for problem in outcome.problems:
+            terminal.warn(problem)
+
+    with terminal.app() as app, nullcontext() if no_web else _pages(terminal, app, host, port):
+        serve(app.service(terminal.now), heard)

@@ -1,0 +1,102 @@
+"""How subscribers look on a terminal and in JSON."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from newsletter.cli.terminal import Terminal
+from newsletter.config import NewsletterSettings
+from newsletter.domain.subscriber import Status, Subscriber, preference_texts
+from newsletter.services.subscribe import Added, Outcome, defaults, rhythm_of
+from newsletter.services.subscriber_files import document
+from newsletter.storage.subscribers import Selection
+
+_UNCHANGED = "nothing was changed, 'subscribers edit' changes preferences"
+
+
+def answer_added(terminal: Terminal, newsletter: NewsletterSettings, done: Sequence[Added]) -> None:
+    """Answer what became of each address."""
+    documents = [document(each.subscriber) | {"outcome": each.outcome} for each in done]
+    terminal.answer({"subscribers": documents}, lambda: "\n".join(_added(newsletter, each) for each in done))
+
+
+def answer_one(terminal: Terminal, newsletter: NewsletterSettings, subscriber: Subscriber) -> None:
+    """Answer everything about one subscriber."""
+    terminal.answer(document(subscriber), lambda: _lines(newsletter, subscriber))
+
+
+def answer_move(terminal: Terminal, newsletter: NewsletterSettings, subscriber: Subscriber) -> None:
+    """Answer where a subscription stands now."""
+    terminal.answer(document(subscriber), lambda: f"{subscriber.email}: {_standing(newsletter, subscriber)}")
+
+
+def answer_page(
+    terminal: Terminal, newsletter: NewsletterSettings, found: Sequence[Subscriber], wanted: Selection, total: int
+) -> None:
+    """Answer a page of the list, and how much more there is."""
+    documents = [document(one) for one in found]
+    page = {"subscribers": documents, "total": total, "limit": wanted.limit, "offset": wanted.offset}
+    terminal.answer(page, lambda: _page(terminal, newsletter, found, wanted, total))
+
+
+def _added(newsletter: NewsletterSettings, each: Added) -> str:
+    standing = _standing(newsletter, each.subscriber)
+    match each.outcome:
+        case Outcome.ALREADY:
+            return f"{each.subscriber.email}: already there, {standing}; {_UNCHANGED}"
+        case Outcome.ASKED:
+            return f"{each.subscriber.email}: {each.outcome}"
+        case _:
+            return f"{each.subscriber.email}: {each.outcome}, {standing}"
+
+
+def _standing(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
+    match subscriber.status:
+        case Status.ACTIVE:
+            return f"active, next digest {_next(newsletter, subscriber)}"
+        case Status.PAUSED if subscriber.paused_until:
+            return f"paused until {subscriber.paused_until}"
+        case Status.SUPPRESSED:
+            return f"suppressed ({subscriber.suppression_reason})"
+        case _:
+            return str(subscriber.status)
+
+
+def _lines(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
+    own = preference_texts(subscriber.preferences)
+    usual = preference_texts(defaults(newsletter))
+    chosen = {name: text or f"{usual[name] or 'all'} (default)" for name, text in own.items()}
+    facts = {
+        "email": subscriber.email,
+        "status": _standing(newsletter, subscriber),
+        **{name.replace("_", " "): text for name, text in chosen.items()},
+        "on the list since": _utc(subscriber.created_at),
+        "confirmed": _utc(subscriber.confirmed_at),
+        "consent": subscriber.consent_source or "no source recorded",
+    }
+    return "\n".join(f"{name:<18} {text}" for name, text in facts.items())
+
+
+def _page(
+    terminal: Terminal, newsletter: NewsletterSettings, found: Sequence[Subscriber], wanted: Selection, total: int
+) -> str:
+    if not found:
+        return f"nobody here ({total} in all)" if total else "nobody"
+    rows = [
+        (one.email, one.status, "; ".join(one.preferences.topics), one.preferences.frequency, _next(newsletter, one))
+        for one in found
+    ]
+    table = terminal.table(("email", "status", "topics", "frequency", "next digest"), rows)
+    last = wanted.offset + len(found)
+    more = f"; --offset {last} shows more" if last < total else ""
+    return f"{table}\n{wanted.offset + 1} to {last} of {total}{more}"
+
+
+def _next(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
+    if not subscriber.next_due_at:
+        return ""
+    zone = rhythm_of(subscriber.preferences, newsletter).zone
+    return f"{subscriber.next_due_at.astimezone(zone):%a %Y-%m-%d %H:%M} {zone.key}"
+
+
+def _utc(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "never"

@@ -1,0 +1,44 @@
+"""``newsletter web``: the pages alone."""
+
+import click
+
+from newsletter.cli.terminal import Command, Terminal, examples
+
+_LOOK_AROUND = 60  # seconds between looks at whether a newer program has upgraded the database
+
+
+@click.command(cls=Command, epilog=examples("newsletter web", "newsletter web --host 0.0.0.0 --port 8080"))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the pages listen.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
+@click.pass_obj
+def command(terminal: Terminal, /, host: str, port: int) -> None:
+    """Serve the pages that mails link to: unsubscribe, confirm, the archive. Ends on SIGTERM and Ctrl-C.
+
+    Let a web server with TLS stand in front, at newsletter.base_url.
+    """
+    import logging
+    import signal
+    import threading
+
+    from newsletter.storage.upgrade import require_current
+
+    try:
+        from newsletter.web.server import serving
+    except ModuleNotFoundError as error:
+        if error.name not in {"starlette", "uvicorn"}:
+            raise
+        from newsletter.errors import NewsletterError
+
+        raise NewsletterError("the pages need more packages: pip install 'papers-newsletter[web]'") from error
+
+    logging.basicConfig(level=logging.INFO if terminal.verbose else logging.WARNING, format="%(asctime)s %(message)s")
+    ended = threading.Event()
+    with terminal.app() as app:
+        if not app.settings.newsletter.base_url:
+            terminal.warn("newsletter.base_url is not set: no mail links to these pages")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        with serving(app, host, port) as url:
+            terminal.say(f"The pages are at {url}; Ctrl-C ends them.")
+            while not ended.wait(_LOOK_AROUND):
+                require_current(app.database.path)

@@ -1,0 +1,99 @@
+"""The clock that calls the services: one short tick in UTC, by APScheduler.
+
+It remembers nothing: the database knows what is due, so that a tick that comes late, twice or not at all changes
+nothing. Not here: what a tick does (``services/run.py``). The scheduler runs in UTC with an interval, never with a
+local time of day: APScheduler skips or repeats those on the days on which clocks change.
+"""
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from newsletter.errors import BusyError, NewsletterError
+from newsletter.services.deliver import Sender
+from newsletter.services.run import Outcome, Service, Watch, alone, run
+from newsletter.storage.database import StorageError
+from newsletter.storage.upgrade import require_current
+
+log = logging.getLogger(__name__)
+
+TICK = timedelta(minutes=1)
+
+
+class Ticker:
+    """Runs the service once a tick, in the scheduler's thread. ``fatal`` is what ended it, if something did."""
+
+    def __init__(self, service: Service, heard: Callable[[Outcome], None]) -> None:
+        self.ended = threading.Event()
+        self.fatal: NewsletterError | None = None
+        self._service, self._heard = service, heard
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Outcome] | None = None
+        self._sender: Sender | None = None
+
+    def tick(self) -> None:
+        """Run once. What fails is logged, and the next tick tries again; a newer database ends the ticking."""
+        if self.ended.is_set():
+            return
+        try:
+            require_current(self._service.database.path)
+        except StorageError as error:
+            self.fatal = error
+            self.ended.set()
+            return
+        try:
+            with alone(self._service) as owner:
+                self._heard(asyncio.run(self._run(owner.id)))
+        except BusyError:
+            log.debug("another run is at work; this tick is left out")
+        except asyncio.CancelledError:
+            log.info("stopped by a signal; the next run continues")
+        except NewsletterError as error:
+            log.error("%s", error)  # noqa: TRY400 - one line for the person who can act, no traceback
+        except Exception:
+            log.exception("a tick failed in a way that is this program's fault")  # the clock must go on for years
+        finally:
+            self._loop = self._task = self._sender = None
+
+    async def _run(self, owner: str) -> Outcome:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        return await run(self._service, owner, watch=Watch(started=self._started))
+
+    def _started(self, sender: Sender) -> None:
+        self._sender = sender
+        if self.ended.is_set():
+            sender.interrupt()
+
+    def stop(self) -> None:
+        """End: what is being sent finishes, what is only being gathered is dropped."""
+        self.ended.set()
+        loop, sender, task = self._loop, self._sender, self._task
+        if loop and (sender or task):
+            loop.call_soon_threadsafe(sender.interrupt if sender else task.cancel)  # type: ignore[union-attr]
+
+
+def serve(service: Service, heard: Callable[[Outcome], None], *, tick: timedelta = TICK) -> None:
+    """Tick until a signal says stop. Raises StorageError when a newer program has upgraded the database."""
+    ticker = Ticker(service, heard)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ticker.stop())
+    scheduler = BackgroundScheduler(timezone=UTC)
+    scheduler.add_job(
+        ticker.tick,
+        "interval",
+        seconds=tick.total_seconds(),
+        next_run_time=datetime.now(UTC),
+        max_instances=1,  # a long delivery holds the next tick back
+        coalesce=True,
+        misfire_grace_time=None,  # a tick that comes late still counts
+    )
+    scheduler.start()
+    ticker.ended.wait()
+    scheduler.shutdown(wait=True)
+    if ticker.fatal:
+        raise ticker.fatal

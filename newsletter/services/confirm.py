@@ -1,0 +1,90 @@
+"""Asking by mail whether the owner of an address wants the newsletter (double opt-in).
+
+The subscription waits until they answer on the pages (``subscribe.confirm``). At most one such mail goes to an address
+in a day, whoever asks for it and however often.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from newsletter.domain.subscriber import Subscriber
+from newsletter.errors import ConfigurationError, NewsletterError
+from newsletter.mail.tokens import Purpose
+from newsletter.render.notices import confirmation
+from newsletter.render.typesetting import Imprint
+from newsletter.services.dispatch import Dispatch
+from newsletter.services.notify import send_one
+from newsletter.services.subscribe import Added, Outcome, add
+from newsletter.storage import subscribers
+
+VALID_FOR = timedelta(days=7)
+_PACE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """What became of each address, and a line for each mail that could not be sent."""
+
+    added: list[Added] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+async def invite(
+    dispatch: Dispatch, addresses: Sequence[str], texts: Mapping[str, str], now: datetime, *, source: str = ""
+) -> Invited:
+    """Put *addresses* on the list as ``subscribe.add`` does, pending, and ask each by mail.
+
+    Who could not be asked stays pending. Raises ConfigurationError, nothing being stored, without pages to answer on,
+    and whatever ``add`` raises.
+    """
+    if not dispatch.settings.newsletter.base_url:
+        raise ConfigurationError(
+            "newsletter.base_url is not set: the confirmation mail links to the pages there; "
+            "set it to where readers reach 'newsletter web'"
+        )
+    with dispatch.database.write() as session:
+        dispatch.check_secret(session)
+    invited = Invited()
+    newsletter = dispatch.settings.newsletter
+    for each in add(dispatch.database, newsletter, addresses, texts, now, source=source, pending=True):
+        outcome = each.outcome
+        try:
+            if outcome is Outcome.ASKED and not await request_confirmation(dispatch, each.subscriber, now):
+                outcome = Outcome.WAITING
+        except NewsletterError as error:
+            # One line each: the others are asked all the same.
+            invited.problems.append(
+                f"{each.subscriber.email}: is {each.subscriber.status}, but could not be asked: {error}; "
+                "mend that, and give the same command again"
+            )
+        invited.added.append(replace(each, outcome=outcome))
+    return invited
+
+
+async def request_confirmation(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> bool:
+    """Ask *subscriber* by mail. Return False, nothing being sent, where they were asked less than a day ago.
+
+    Raises SmtpTrouble when the mail is not taken; then it does not count.
+    """
+    with dispatch.database.write() as session:
+        if not subscribers.ask(session, subscriber.id, now, now - _PACE):
+            return False
+    newsletter = dispatch.settings.newsletter
+    token = dispatch.mail.signer.token(Purpose.CONFIRM, subscriber=subscriber.id, expires=now + VALID_FOR)
+    imprint = Imprint(
+        name=newsletter.name,
+        language=newsletter.language,
+        postal_address=newsletter.postal_address,
+        base_url=newsletter.base_url,
+        archive_url=dispatch.mail.archive_url,
+    )
+    link = f"{newsletter.base_url}/confirm/{token}"
+    rendered = confirmation(dispatch.environment, imprint, link=link, valid_for=f"{VALID_FOR.days} days")
+    try:
+        await send_one(dispatch, subscriber.email, rendered, now)
+    except NewsletterError:
+        with dispatch.database.write() as session:
+            subscribers.not_asked(session, subscriber.id, now)
+        raise
+    return True

@@ -1,0 +1,237 @@
+"""Why a reader got a digest of a date, or none: the decision, as a pure function over what is known.
+
+Not here: finding out what is known (``why``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from newsletter.domain.calendar import Rhythm, local_date
+from newsletter.domain.delivery import Delivery
+from newsletter.domain.delivery import Status as Sending
+from newsletter.domain.issue import Brake, Issue
+from newsletter.domain.issue import Status as Editing
+from newsletter.domain.subscriber import WEEKDAYS, Status, Subscriber
+
+
+class Answer(StrEnum):
+    """What became of a reader's digest of one date."""
+
+    SENT = "sent"  # a server accepted it
+    SKIPPED = "skipped"  # not one of the reader's days, or nothing new for this reader
+    WAITING = "waiting"  # on its way, or held up
+    FAILED = "failed"  # refused for good
+    HELD = "held"  # nobody knows whether it arrived; a person decides
+    EXPIRED = "expired"  # too late
+    WITHDRAWN = "withdrawn"  # no longer wanted before it was sent
+    SUPPRESSED = "suppressed"
+    UNSUBSCRIBED = "unsubscribed"
+    PAUSED = "paused"
+    PENDING = "pending"  # the reader has not confirmed
+    NOT_DUE = "not_due"  # its time has not come
+    NO_ISSUE = "no_issue"  # the newsletter had nothing to send
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of one reader and one date.
+
+    ``issue`` is the one that ``delivery`` brings; without a delivery that of the date, and ``came_on`` then the date
+    of the digest that brought it. ``owed`` is the issue for which the reader is due, and of which there is no
+    delivery yet.
+    """
+
+    now: datetime
+    day: date  # the digest's: local to the reader
+    subscriber: Subscriber
+    status_since: datetime
+    rhythm: Rhythm
+    days: tuple[str, ...]  # on which issues appear
+    seals_at: datetime  # of that date
+    delivery: Delivery | None = None
+    issue: Issue | None = None
+    came_on: date | None = None
+    owed: Issue | None = None
+    route_paused_until: datetime | None = None
+
+    def when(self, at: datetime) -> str:
+        """Return *at* as the reader's clock shows it."""
+        zone = self.rhythm.zone
+        return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M} {zone.key}"
+
+    @property
+    def next(self) -> str:
+        """Return when the next digest is due, '' if none is."""
+        at = self.subscriber.next_due_at
+        return f"next digest: {self.when(at)}" if at else ""
+
+
+Explained = tuple[Answer, str]
+
+
+def explain(facts: Facts) -> Explained:
+    """Return the answer, and one line that says it to the operator."""
+    if facts.delivery:
+        return _of_delivery(facts, facts.delivery)
+    if facts.day >= local_date(facts.status_since, facts.rhythm.zone) and facts.subscriber.status is not Status.ACTIVE:
+        return _standing(facts)
+    return _of_date(facts)
+
+
+def _of_delivery(facts: Facts, delivery: Delivery) -> Explained:
+    if delivery.status not in _SETTLED:
+        return _waiting(facts, delivery)
+    answer, say = _SETTLED[delivery.status]
+    return answer, say(facts, delivery)
+
+
+def _sent(facts: Facts, delivery: Delivery) -> str:
+    server = f" to {delivery.server}, which said" if delivery.server else ""
+    late = f"; it makes up for the days since {delivery.since}" if delivery.since else ""
+    return f"sent {_settled(facts, delivery)}{server}: {delivery.reply}{late}"
+
+
+def _skipped(_facts: Facts, delivery: Delivery) -> str:
+    return f"no mail: {delivery.reply}; 'subscribers preview' shows what was left out and why"
+
+
+def _failed(facts: Facts, delivery: Delivery) -> str:
+    server = f" by {delivery.server}" if delivery.server else ""
+    return (
+        f"refused for good {_settled(facts, delivery)}{server}: {delivery.reply}; 'deliver --retry-failed' tries again"
+    )
+
+
+def _expired(facts: Facts, delivery: Delivery) -> str:
+    early = delivery.settled_at and delivery.settled_at < delivery.expires_at
+    why = "the reader's next digest was due" if early else "it was too late"
+    return f"given up {_settled(facts, delivery)}, since {why}; {_attempts(delivery)}"
+
+
+def _withdrawn(facts: Facts, delivery: Delivery) -> str:
+    if facts.issue and facts.issue.brake is Brake.CANCELLED:
+        why = f"the issue of {facts.issue.date} was cancelled"
+    else:
+        gone = delivery.reply if delivery.reply in set(Status) else facts.subscriber.status
+        why = f"the reader was {gone}" if gone != Status.ACTIVE else "the reader was not active then"
+    return f"withdrawn {_settled(facts, delivery)} before it was sent: {why}"
+
+
+def _held(_facts: Facts, delivery: Delivery) -> str:
+    return (
+        f"nobody knows whether it arrived: {delivery.reply}; 'deliveries release {delivery.id:016x}' sends it again, "
+        "with --assume-sent it counts as sent"
+    )
+
+
+def _settled(facts: Facts, delivery: Delivery) -> str:
+    return facts.when(delivery.settled_at or delivery.made_at)
+
+
+_SETTLED: dict[Sending, tuple[Answer, Callable[[Facts, Delivery], str]]] = {
+    Sending.ACCEPTED: (Answer.SENT, _sent),
+    Sending.SKIPPED: (Answer.SKIPPED, _skipped),
+    Sending.FAILED: (Answer.FAILED, _failed),
+    Sending.EXPIRED: (Answer.EXPIRED, _expired),
+    Sending.WITHDRAWN: (Answer.WITHDRAWN, _withdrawn),
+    Sending.HELD: (Answer.HELD, _held),
+}
+
+
+def _waiting(facts: Facts, delivery: Delivery) -> Explained:
+    if facts.issue and facts.issue.brake is Brake.CANCELLED:
+        return Answer.WITHDRAWN, f"the issue of {facts.issue.date} was cancelled"
+    if delivery.status is Sending.LEASED:
+        return Answer.WAITING, "a sender is at work on it now"
+    if delivery.status is Sending.OFFERED:
+        offered = facts.when(delivery.offered_at or facts.now)
+        return Answer.WAITING, f"offered to the server {offered}, whose answer is awaited"
+    if halted := _halted(facts.issue):
+        return Answer.WAITING, f"{halted}; {_attempts(delivery)}"
+    if facts.route_paused_until:
+        until = facts.when(facts.route_paused_until)
+        return Answer.WAITING, f"waits until {until}: too many addresses failed; 'deliver --retry-failed' goes on now"
+    due = delivery.next_attempt_at
+    until = f"waits until {facts.when(due)}" if due > facts.now else "the next run sends it"
+    return Answer.WAITING, f"{until}, or gives up {facts.when(delivery.expires_at)}; {_attempts(delivery)}"
+
+
+def _attempts(delivery: Delivery) -> str:
+    tried = f"tried {delivery.attempts} times" if delivery.attempts > 1 else "tried once"
+    if not delivery.attempts:
+        tried = "put off" if delivery.reply else "not tried yet"
+    server = f", last with {delivery.server}" if delivery.server else ""
+    return f"{tried}{server}: {delivery.reply}" if delivery.reply else tried
+
+
+def _standing(facts: Facts) -> Explained:
+    reader, since = facts.subscriber, facts.when(facts.status_since)
+    match reader.status:
+        case Status.SUPPRESSED:
+            return Answer.SUPPRESSED, f"suppressed since {since}: {reader.suppression_reason}"
+        case Status.UNSUBSCRIBED:
+            return Answer.UNSUBSCRIBED, f"unsubscribed since {since}"
+        case Status.PAUSED:
+            until = f"until {reader.paused_until}" if reader.paused_until else "until 'subscribers resume'"
+            return Answer.PAUSED, f"paused since {since}, {until}"
+        case _:
+            return Answer.PENDING, f"asked for {since} and not confirmed yet; 'subscribers add' vouches for them"
+
+
+def _of_date(facts: Facts) -> Explained:
+    today, day = local_date(facts.now, facts.rhythm.zone), facts.day
+    joined = local_date(facts.subscriber.confirmed_at or facts.subscriber.created_at, facts.rhythm.zone)
+    if day < joined:
+        return Answer.NOT_DUE, _and_next(facts, f"on the list since {joined} only")
+    if not facts.rhythm.includes(day):
+        return Answer.SKIPPED, _and_next(facts, f"{day:%A} is not one of the reader's days ({facts.rhythm.frequency})")
+    if day > today:
+        return Answer.NOT_DUE, _and_next(facts, f"{day} has not come")
+    if facts.owed:
+        return Answer.WAITING, _halted(facts.owed) or _due(facts, facts.owed)
+    if facts.came_on:
+        return Answer.SKIPPED, f"the issue of {day} came with the digest of {facts.came_on}"
+    if facts.issue is None or facts.issue.status is not Editing.SEALED:
+        return _without_issue(facts, today)
+    return _without_delivery(facts, facts.issue, today)
+
+
+def _without_issue(facts: Facts, today: date) -> Explained:
+    day, issue = facts.day, facts.issue
+    if issue and issue.status is not Editing.DRAFT:
+        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day}: {issue.reason}")
+    if WEEKDAYS[day.weekday()] not in facts.days:
+        return Answer.NO_ISSUE, _and_next(facts, f"the newsletter has no issue on a {day:%A}")
+    if day < today:
+        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day} was sealed")
+    if facts.now < facts.seals_at:
+        return Answer.NOT_DUE, f"the issue of {day} is sealed {facts.when(facts.seals_at)}"
+    return Answer.WAITING, f"the issue of {day} is not sealed yet; 'run' says what it waits for"
+
+
+def _without_delivery(facts: Facts, issue: Issue, today: date) -> Explained:
+    if issue.brake is Brake.CANCELLED:
+        return Answer.NO_ISSUE, _and_next(facts, f"the issue of {issue.date} was cancelled")
+    if halted := _halted(issue):
+        return Answer.WAITING, halted
+    if facts.day == today:
+        return Answer.NOT_DUE, facts.next
+    hour = f"{facts.rhythm.hour:%H:%M} {facts.rhythm.zone.key}"
+    return Answer.SKIPPED, _and_next(facts, f"nothing ran after the reader's hour, {hour}, or they joined after it")
+
+
+def _due(facts: Facts, issue: Issue) -> str:
+    since = facts.when(facts.subscriber.next_due_at or facts.now)
+    return f"due since {since}; the next run sends the issue of {issue.date}"
+
+
+def _halted(issue: Issue | None) -> str:
+    if issue is None or issue.brake is not Brake.HALTED:
+        return ""
+    return f"the issue of {issue.date} is halted ({issue.reason}); 'issues resume {issue.date}' lets it go on"
+
+
+def _and_next(facts: Facts, said: str) -> str:
+    return "; ".join(filter(None, (said, facts.next)))

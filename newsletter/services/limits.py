@@ -1,0 +1,83 @@
+"""How much may go out, and how fast: the route's limits, and those of single destinations.
+
+What was accepted is counted in the ledger, so that a restart forgets nothing. Not here: pauses that a server asks
+for (``deliver``).
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from newsletter.config import DomainSettings, SmtpSettings
+from newsletter.storage import claims
+from newsletter.storage.claims import Claimed
+
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+def domain_of(address: str) -> str:
+    """Return the destination of *address*, as the configuration names it."""
+    return address.rpartition("@")[2].casefold()
+
+
+class _Pace:
+    """So many a second, evenly: each caller waits for its turn."""
+
+    def __init__(self, per_second: float) -> None:
+        self._interval = 1 / per_second if per_second else 0.0
+        self._next = 0.0
+
+    async def wait(self) -> None:
+        if self._interval:
+            now = asyncio.get_running_loop().time()
+            turn = max(now, self._next)
+            self._next = turn + self._interval
+            await asyncio.sleep(turn - now)
+
+
+class Limits:
+    """The limits of ``[smtp]`` and its domains, for one sender."""
+
+    def __init__(self, smtp: SmtpSettings) -> None:
+        self._windows = [w for w in ((_MINUTE, smtp.messages_per_minute), (_DAY, smtp.messages_per_day)) if w[1]]
+        self._domains = {name.casefold(): limits for name, limits in smtp.domains.items()}
+        self._pace = _Pace(smtp.messages_per_second)
+        self._paces = {name: _Pace(d.messages_per_second) for name, d in self._domains.items()}
+
+    async def wait(self, domain: str) -> None:
+        """Wait for the turn of a message to *domain*."""
+        if domain in self._paces:
+            await self._paces[domain].wait()
+        await self._pace.wait()
+
+    def room(self, session: Session, now: datetime, at_work: int, wanted: int) -> tuple[int, datetime | None]:
+        """Return how many of *wanted* messages may be begun beside those *at_work*; if none, when one may."""
+        allowed, when = wanted, None
+        for window, limit in self._windows:
+            left = limit - claims.accepted_since(session, now - window) - at_work
+            if left < 1:
+                oldest = claims.oldest_accepted(session, now - window) or now
+                when = max(when or now, oldest + window)
+            allowed = min(allowed, max(0, left))
+        return allowed, when if allowed == 0 else None
+
+    def full(self, at_work: Counter[str]) -> list[str]:
+        """Return the destinations that have as many messages at work as they bear."""
+        return [name for name, d in self._domains.items() if 0 < d.connections <= at_work[name]]
+
+    def split(self, claimed: Iterable[Claimed], at_work: Counter[str]) -> tuple[list[Claimed], list[int]]:
+        """Return what may be begun, counted into *at_work*, and the ids of what must be given back."""
+        taken: list[Claimed] = []
+        too_many: list[int] = []
+        for one in claimed:
+            domain = domain_of(one.email)
+            most = self._domains.get(domain, DomainSettings()).connections
+            if most and at_work[domain] >= most:
+                too_many.append(one.delivery.id)
+            else:
+                at_work[domain] += 1
+                taken.append(one)
+        return taken, too_many

@@ -1,0 +1,88 @@
+"""Telling the operator: one mail per problem and day, one when it is solved, and a ping after each good run.
+
+Where no mail can be sent, a line on standard error is what cron mails. Not here: what counts as a problem (``run``).
+"""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, time
+from email.utils import parseaddr
+
+from newsletter.domain.calendar import instant, local_date
+from newsletter.domain.delivery import Verdict
+from newsletter.errors import NewsletterError, SourceError
+from newsletter.mail.message import Head, message_bytes, message_id, needs_smtputf8
+from newsletter.mail.smtp import SmtpTrouble
+from newsletter.render.notices import operator_notice
+from newsletter.render.typesetting import Imprint, Rendered
+from newsletter.services.dispatch import Dispatch
+from newsletter.sources.client import Client
+from newsletter.storage import problems
+from newsletter.storage.problems import Problem
+
+log = logging.getLogger(__name__)
+
+
+async def tell(dispatch: Dispatch, found: Mapping[str, str], now: datetime) -> list[str]:
+    """Tell the operator of the problems *found*, by name. Return the lines that a person should see now."""
+    newsletter = dispatch.settings.newsletter
+    midnight = instant(local_date(now, newsletter.zone), time(), newsletter.zone)
+    with dispatch.database.write() as session:
+        fresh = problems.compare(session, found, midnight, now)
+    lines = []
+    for problem in fresh:
+        if dispatch.settings.operator.email:
+            await _mail(dispatch, problem, now)
+        with dispatch.database.write() as session:
+            problems.mark_told(session, problem.name, now)
+        lines.append(f"solved: {problem.text}" if problem.solved else problem.text)
+    return lines
+
+
+async def _mail(dispatch: Dispatch, problem: Problem, now: datetime) -> None:
+    state = "Solved" if problem.solved else "Needs you"
+    rendered = operator_notice(
+        dispatch.environment,
+        Imprint(name=dispatch.settings.newsletter.name),
+        title=f"{state}: {problem.name}",
+        details=[problem.text, f"Since {problem.since:%Y-%m-%d %H:%M} UTC."],
+    )
+    try:
+        await send_one(dispatch, dispatch.settings.operator.email, rendered, now)
+    except NewsletterError as error:
+        log.warning("the operator could not be told by mail: %s", error)
+
+
+async def send_one(dispatch: Dispatch, to: str, rendered: Rendered, now: datetime) -> None:
+    """Send one mail that belongs to no issue, over a connection of its own. Raises SmtpTrouble when it is not taken."""
+    address = parseaddr(to)[1]
+    head = Head(
+        sender=dispatch.mail.sender,
+        to=address,
+        subject=rendered.subject,
+        message_id=message_id(secrets.randbits(62), dispatch.mail.domain),
+        date=now,
+        reply_to=dispatch.settings.newsletter.reply_to,
+    )
+    smtputf8 = needs_smtputf8(address)
+    content = message_bytes(head, text=rendered.text, html=rendered.html or None, smtputf8=smtputf8)
+    connection = dispatch.connect()
+    await connection.open()
+    try:
+        outcome = await connection.envelope(
+            dispatch.settings.newsletter.sender_address, address, size=len(content), smtputf8=smtputf8
+        ) or await connection.data(content)
+    finally:
+        await connection.close()
+    if outcome.verdict is not Verdict.ACCEPTED:
+        raise SmtpTrouble(f"{address}: not taken: {outcome.reply}", outcome)
+
+
+async def ping(url: str, user_agent: str) -> None:
+    """Fetch *url* to say that a run went well. A failure is logged and nothing more: who waits for it will notice."""
+    try:
+        async with Client(user_agent=user_agent, allow_private_address=True, budget=10) as client:
+            await client.get(url)
+    except (TimeoutError, SourceError) as error:
+        log.warning("ping: %s", error)

@@ -1,0 +1,223 @@
+"""The run: gather, seal, deliver, tell. Cron, the scheduler and the command line call the same one.
+
+Safe to repeat, to overlap and to kill: who works holds a lease, what is done is in the database, and the next run
+continues what this one left.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from sqlmodel import Session
+
+from newsletter.config import Settings
+from newsletter.domain.calendar import local_date
+from newsletter.domain.issue import Brake, Issue, Status
+from newsletter.errors import BusyError, NotFoundError, UsageError
+from newsletter.services.deliver import Progress, Sender
+from newsletter.services.dispatch import Dispatch
+from newsletter.services.gather import Gathering, Report, gather
+from newsletter.services.ledger import Clock
+from newsletter.services.notify import ping, tell
+from newsletter.services.plan import Plan
+from newsletter.services.seal import Verdict, seal_when_due, verdict
+from newsletter.services.subscribe import wake
+from newsletter.storage import claims, deliveries, issues, locks
+from newsletter.storage.database import Database
+from newsletter.storage.locks import Owner
+
+LEASE = "run"
+_POLL = 0.2  # seconds between looks at a lease that another holds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """What a run works with."""
+
+    settings: Settings
+    database: Database
+    gathering: Gathering
+    dispatch: Dispatch
+    clock: Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Who looks on: is told how far sending is, and is given the sender, to stop it by a signal."""
+
+    told: Callable[[Progress], None] = field(default=lambda _: None)
+    started: Callable[[Sender], None] = field(default=lambda _: None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run came to. ``problems`` are lines for a person, each told once a day."""
+
+    day: date
+    status: str  # done, incomplete
+    sources: list[Report]
+    issue: Issue | None
+    front: int
+    reason: str | None
+    deliveries: dict[str, int]
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Return the report as ``run --json`` answers it."""
+        issue = self.issue and {"date": self.issue.date.isoformat(), "status": self.issue.status, "papers": self.front}
+        return {
+            "date": self.day.isoformat(),
+            "status": self.status,
+            "sources": [asdict(report) for report in self.sources],
+            "issue": issue,
+            "reason": self.reason,
+            "deliveries": self.deliveries,
+        }
+
+
+@contextmanager
+def alone(service: Service, *, wait: bool = False) -> Iterator[Owner]:
+    """Give the owner under which this process may gather, seal and send; others are kept out until it ends.
+
+    Raises BusyError when another run is at work, unless told to *wait* for it.
+    """
+    with Owner(service.database, service.clock()) as owner:
+        while holder := _take(service, owner):
+            if not wait:
+                raise BusyError(f"another run is at work ({holder}); '--wait' waits for it")
+            time.sleep(_POLL)
+        try:
+            yield owner
+        finally:
+            with service.database.write() as session:
+                locks.release_lease(session, LEASE, owner.id)
+
+
+def _take(service: Service, owner: Owner) -> str | None:
+    """Recover from owners that died, and take the lease. Return who holds it, if somebody does."""
+    now, smtp = service.clock(), service.settings.smtp
+    with service.database.write() as session:
+        dead = locks.dead_owners(session, service.database.path, now, smtp.lease)
+        claims.recover(session, dead, now, resend=smtp.on_uncertain == "resend")
+        for gone in dead:
+            locks.bury(session, service.database.path, gone)
+        locks.beat(session, owner.id, now)
+        return locks.take_lease(session, LEASE, owner.id)
+
+
+async def run(
+    service: Service,
+    owner: str,
+    *,
+    day: date | None = None,
+    at_once: bool = False,
+    dry_run: bool = False,
+    watch: Watch = Watch(),
+) -> Outcome:
+    """Gather, seal the issue of *day* (today) if its time has come or *at_once*, and send what is due.
+
+    With ``at_once`` every active reader whose rhythm includes the date is due, whatever the hour. A dry run gathers,
+    then reports what would be sealed and made due, and changes nothing else. Raises UsageError for a future date.
+    """
+    now = service.clock()
+    today = local_date(now, service.settings.newsletter.zone)
+    if day and day > today:
+        raise UsageError(f"date {day}: is in the future")
+    with service.database.write() as session:
+        wake(session, service.settings.newsletter, now)
+    reports = await gather(service.database, service.gathering, now, day=day)
+    wanted = day or today
+    decided = verdict(service.settings, service.gathering, reports, wanted, now, at_once=at_once)
+    if dry_run:
+        return _rehearse(service, reports, wanted, decided, at_once=at_once)
+    with service.database.write() as session:
+        issue, reason = seal_when_due(session, service.dispatch.policy, wanted, now, decided, reports)
+    progress = await _send(service, owner, wanted if at_once else None, watch)
+    with service.database.read() as session:
+        outcome = _outcome(session, wanted, reports, issue, reason, progress)
+    return await _tell(service, outcome, progress)
+
+
+async def _send(service: Service, owner: str, on_date: date | None, watch: Watch) -> Progress:
+    plan = Plan(service.settings, service.dispatch.policy, on_date=on_date)
+    return await service.dispatch.send(owner, service.clock, plan, told=watch.told, started=watch.started)
+
+
+def _rehearse(service: Service, reports: list[Report], day: date, decided: Verdict, *, at_once: bool) -> Outcome:
+    """Seal and make due, look, and undo it."""
+    now = service.clock()
+    plan = Plan(service.settings, service.dispatch.policy, on_date=day if at_once else None)
+    with service.database.write() as session:
+        issue, reason = seal_when_due(session, service.dispatch.policy, day, now, decided, reports)
+        while plan.make_due(session, now):
+            pass
+        outcome = _outcome(session, day, reports, issue, reason, Progress())
+        session.rollback()
+    return outcome
+
+
+def _outcome(
+    session: Session, day: date, reports: list[Report], issue: Issue | None, reason: str | None, progress: Progress
+) -> Outcome:
+    stopped = issues.by_id(session, issue.id) if issue else None
+    if stopped and stopped.brake is not Brake.NONE:
+        reason = f"{stopped.brake}: {stopped.reason}" if stopped.brake is Brake.HALTED else stopped.reason
+    halted = stopped is not None and stopped.brake is Brake.HALTED
+    waits = claims.any_open(session)
+    failed = any(report.error for report in reports)
+    complete = not (failed or waits or halted or progress.stopped)
+    return Outcome(
+        day=day,
+        status="done" if complete else "incomplete",
+        sources=reports,
+        issue=issue,
+        front=issues.front_sizes(session, [issue.id]).get(issue.id, 0) if issue else 0,
+        reason=progress.stopped or reason,
+        deliveries=deliveries.report(session, issue.id if issue else 0),
+    )
+
+
+async def _tell(service: Service, outcome: Outcome, progress: Progress) -> Outcome:
+    found = {f"source {r.name}": f"source {r.name}: {r.error}" for r in outcome.sources if r.error}
+    if progress.stopped and not progress.by_hand:
+        found["delivery"] = f"delivery stopped: {progress.stopped}"
+    if held := outcome.deliveries["held"]:
+        found["held"] = f"{held} deliveries are uncertain and held: 'newsletter deliveries list --status held'"
+    lines = await tell(service.dispatch, found, service.clock())
+    if outcome.status == "done" and service.settings.operator.ping_url:
+        await ping(service.settings.operator.ping_url, service.gathering.user_agent)
+    return replace(outcome, problems=lines)
+
+
+async def deliver(
+    service: Service,
+    owner: str,
+    *,
+    day: date | None = None,
+    retry_failed: bool = False,
+    watch: Watch = Watch(),
+) -> Outcome:
+    """Send what is due until nothing is, of one issue where *day* names it; failed ones again if asked.
+
+    Raises NotFoundError for a date without a sealed issue.
+    """
+    now = service.clock()
+    with service.database.write() as session:
+        issue = issues.newest_sealed(session) if day is None else issues.get(session, day)
+        if day and (issue is None or issue.status is not Status.SEALED):
+            raise NotFoundError(f"no sealed issue of {day}")
+        only = issue if day else None
+        wake(session, service.settings.newsletter, now)
+        if retry_failed:
+            service.dispatch.end_pause(session, now)
+            again = now + service.settings.smtp.give_up_after
+            deliveries.retry_failed(session, now, again, only.id if only else None)
+    plan = Plan(service.settings, service.dispatch.policy, only=only)
+    progress = await service.dispatch.send(owner, service.clock, plan, told=watch.told, started=watch.started)
+    with service.database.read() as session:
+        shown = issue.date if issue else local_date(now, service.settings.newsletter.zone)
+        return _outcome(session, shown, [], issue, None if issue else "no issue was sealed yet", progress)

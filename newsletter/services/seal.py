@@ -1,0 +1,83 @@
+"""When an issue is sealed: the newsletter's days and hour, the editor, required sources, and days without papers.
+
+The decision is ``verdict``; ``seal_when_due`` carries it out. Not here: the order of the pool (``edit``).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session
+
+from newsletter.config import Settings
+from newsletter.domain.calendar import instant, local_date
+from newsletter.domain.issue import Issue, Status
+from newsletter.domain.subscriber import WEEKDAYS
+from newsletter.services import edit
+from newsletter.services.edit import Policy
+from newsletter.services.gather import Gathering, Report
+from newsletter.storage import issues
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether to seal now, and if not why not. ``skip`` closes the date without an issue."""
+
+    seal: bool
+    reason: str = ""
+    skip: bool = False
+
+
+def verdict(
+    settings: Settings, gathering: Gathering, reports: Sequence[Report], day: date, now: datetime, *, at_once: bool
+) -> Verdict:
+    """Return whether the draft of *day* is to be sealed at *now*."""
+    if at_once or day < local_date(now, settings.newsletter.zone):
+        return Verdict(seal=True)
+    waits = next(_waits(settings, gathering, reports, day, now), None)
+    if waits:
+        return Verdict(seal=False, reason=waits)
+    editing = settings.editing
+    if editing.mode == "approve" and editing.on_deadline == "skip":
+        return Verdict(seal=False, skip=True, reason=f"nobody approved it before {editing.deadline:%H:%M}")
+    return Verdict(seal=True)
+
+
+def _waits(
+    settings: Settings, gathering: Gathering, reports: Sequence[Report], day: date, now: datetime
+) -> Iterator[str]:
+    """Yield what the issue of *day* waits for."""
+    newsletter, editing = settings.newsletter, settings.editing
+    zone = newsletter.zone
+    if WEEKDAYS[day.weekday()] not in newsletter.days:
+        yield f"{day:%A} is not one of the newsletter's days"
+    if now < instant(day, newsletter.send_at, zone):
+        yield f"sealed at {newsletter.send_at:%H:%M} ({zone.key})"
+    failed = {report.name for report in reports if report.error}
+    for upstream in gathering.upstreams:
+        if upstream.required and upstream.source.name in failed and now < instant(day, upstream.wait_until, zone):
+            yield f"waits for source {upstream.source.name} until {upstream.wait_until:%H:%M}"
+    if editing.mode == "approve" and now < instant(day, editing.deadline, zone):
+        yield f"waits for the editor until {editing.deadline:%H:%M}"
+
+
+def seal_when_due(
+    session: Session, policy: Policy, day: date, now: datetime, decided: Verdict, reports: Sequence[Report]
+) -> tuple[Issue | None, str | None]:
+    """Return the issue of *day*, sealed now if *decided* so, and why there is none where there is none.
+
+    A date is not recorded as empty while a source fails: what it lists may still make an issue.
+    """
+    issue = issues.get(session, day)
+    if issue is None or issue.status is Status.DRAFT:
+        if decided.skip:
+            issue = edit.skip(session, day, decided.reason)
+        elif not decided.seal:
+            return None, decided.reason
+        elif (failed := [r.name for r in reports if r.error]) and edit.is_empty(session, policy, day):
+            return None, f"nothing new was listed, and {', '.join(failed)} failed; the next run asks again"
+        else:
+            issue = edit.seal(session, policy, day, now)
+    if issue.status is Status.SEALED:
+        return issue, issue.reason or None
+    return None, issue.reason

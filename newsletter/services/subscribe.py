@@ -1,0 +1,293 @@
+"""The list's verbs: who comes on it, changes it and leaves it. The command line and the web pages call the same ones.
+
+Each is one transaction, and raises UsageError for what was typed wrongly, NotFoundError for who is not on the list,
+IllegalMoveError for what may not happen to a subscriber as things stand. Where the newsletter's own settings are
+asked for, it is because they hold where a reader chose nothing. Not here: whole files (``subscriber_files``).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import Session
+
+from newsletter.config import NewsletterSettings
+from newsletter.domain.calendar import Rhythm, after_change, instant, local_date, next_due
+from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, preference, zone_info
+from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
+from newsletter.mail.addresses import Address, address_key, parse_address
+from newsletter.storage import subscribers, suppressions
+from newsletter.storage.database import Database
+from newsletter.storage.subscribers import Selection
+
+_RHYTHM = ("frequency", "hour", "zone")
+_COME_BACK = "if they asked to come back: 'subscribers add --resubscribe --source TEXT'"
+
+
+class Outcome(StrEnum):
+    """What ``add`` found and did."""
+
+    ADDED = "added"
+    ALREADY = "already there"  # and nothing was changed
+    ASKED = "to be confirmed"  # the person must answer a mail
+    WAITING = "asked less than a day ago, and not again"
+    CONFIRMED = "confirmed"  # was pending; the operator vouches
+    RESUBSCRIBED = "resubscribed"
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one address."""
+
+    subscriber: Subscriber
+    outcome: Outcome
+
+
+def defaults(newsletter: NewsletterSettings) -> Preferences:
+    """Return what holds where a reader chose nothing."""
+    return Preferences(
+        frequency="daily",
+        hour=newsletter.send_at,
+        zone=newsletter.time_zone,
+        max_papers=newsletter.max_papers,
+        min_upvotes=0,
+        format="both",
+        language=newsletter.language,
+    )
+
+
+def rhythm_of(preferences: Preferences, newsletter: NewsletterSettings) -> Rhythm:
+    """Return when a reader wants mail, with the newsletter's defaults for what is not chosen."""
+    return Rhythm(
+        frequency=preferences.frequency or "daily",
+        hour=newsletter.send_at if preferences.hour is None else preferences.hour,
+        zone=zone_info(preferences.zone or newsletter.time_zone),
+    )
+
+
+def add(
+    database: Database,
+    newsletter: NewsletterSettings,
+    addresses: Sequence[str],
+    texts: Mapping[str, str],
+    now: datetime,
+    *,
+    source: str = "",
+    pending: bool = False,
+    resubscribe: bool = False,
+) -> list[Added]:
+    """Put *addresses* on the list, all or none, with the preferences in *texts* by name.
+
+    They are active, the operator vouching for their consent, recorded as *source*; with *pending* they first have to
+    confirm (``confirm``). Who is active or paused stays as they are. Who unsubscribed or was suppressed or removed
+    is refused, except to ``resubscribe``; who unsubscribed or was removed may be asked to confirm.
+    """
+    if resubscribe and (pending or not source):
+        raise UsageError("--resubscribe: needs --source TEXT saying how they asked to come back, and no --confirm")
+    wanted = {address.key: address for address in map(parse_address, addresses)}
+    chosen = _changed(Preferences(), texts)
+    with database.write() as session:
+        new = _Newcomers(session, newsletter, chosen, tuple(texts), now, source)
+        return [new.add(address, pending=pending, resubscribe=resubscribe) for address in wanted.values()]
+
+
+@dataclass(frozen=True)
+class _Newcomers:
+    """What the addresses of one ``add`` have in common."""
+
+    session: Session
+    newsletter: NewsletterSettings
+    chosen: Preferences
+    given: tuple[str, ...]
+    now: datetime
+    source: str
+
+    def add(self, address: Address, *, pending: bool, resubscribe: bool) -> Added:
+        held = subscribers.get(self.session, address.key)
+        if held is None:
+            return self._new(address, pending=pending, resubscribe=resubscribe)
+        match held.status:
+            case Status.ACTIVE | Status.PAUSED:
+                return Added(held, Outcome.ALREADY)
+            case Status.PENDING | Status.UNSUBSCRIBED if pending:
+                return Added(held, Outcome.ASKED)
+            case Status.PENDING:
+                return Added(self._activate(held, Move.CONFIRM), Outcome.CONFIRMED)
+            case _ if resubscribe:
+                return Added(self._activate(held, Move.RESUBSCRIBE), Outcome.RESUBSCRIBED)
+            case Status.UNSUBSCRIBED:
+                raise IllegalMoveError(f"{held.email} has unsubscribed; --confirm asks them by mail, or {_COME_BACK}")
+            case _:
+                raise IllegalMoveError(f"{held.email} is suppressed ({held.suppression_reason}); {_COME_BACK}")
+
+    def _new(self, address: Address, *, pending: bool, resubscribe: bool) -> Added:
+        gone = suppressions.reasons(self.session, [address.key]).get(address.key)
+        if gone and not resubscribe and not (pending and not gone.startswith(Status.SUPPRESSED)):
+            raise IllegalMoveError(f"{address.email} was removed from the list ({gone}); {_COME_BACK}")
+        if not pending:
+            suppressions.lift(self.session, address.key)
+        subscriber = Subscriber(
+            id=subscribers.new_id(),
+            email=address.email,
+            status=Status.PENDING if pending else Status.ACTIVE,
+            preferences=self.chosen,
+            created_at=self.now,
+            confirmed_at=None if pending else self.now,
+            next_due_at=None if pending else next_due(rhythm_of(self.chosen, self.newsletter), self.now, None).at,
+            consent_source=self.source,
+        )
+        subscribers.add(self.session, [(address.key, subscriber)], self.now)
+        outcome = Outcome.ASKED if pending else Outcome.RESUBSCRIBED if gone else Outcome.ADDED
+        return Added(subscriber, outcome)
+
+    def _activate(self, held: Subscriber, to: Move) -> Subscriber:
+        chosen = replace(held.preferences, **{name: getattr(self.chosen, name) for name in self.given})
+        vouched = replace(held, preferences=chosen, confirmed_at=self.now, consent_source=self.source)
+        return _activate(self.session, self.newsletter, vouched, to, self.now)
+
+
+def confirm(database: Database, newsletter: NewsletterSettings, subscriber_id: int, now: datetime) -> Subscriber:
+    """Make who answered the confirmation mail active; nothing happens where they are. Raises IllegalMoveError."""
+    with database.write() as session:
+        held = _find(session, subscriber_id)
+        if held.status is Status.ACTIVE:
+            return held
+        suppressions.lift(session, address_key(held.email))
+        return _activate(session, newsletter, replace(held, confirmed_at=now), Move.CONFIRM, now)
+
+
+def find(database: Database, who: str | int) -> Subscriber:
+    """Return the subscriber with this address or id. Raises NotFoundError."""
+    with database.read() as session:
+        return _find(session, who)
+
+
+def page(database: Database, wanted: Selection) -> tuple[list[Subscriber], int]:
+    """Return the subscribers *wanted*, and how many there are without its limit."""
+    with database.read() as session:
+        return subscribers.page(session, wanted)
+
+
+def edit(
+    database: Database, newsletter: NewsletterSettings, who: str | int, texts: Mapping[str, str], now: datetime
+) -> Subscriber:
+    """Change the preferences in *texts* by name; an empty text goes back to the newsletter's default."""
+    with database.write() as session:
+        before = _find(session, who)
+        after = replace(before, preferences=_changed(before.preferences, texts))
+        if before.next_due_at and any(name in texts for name in _RHYTHM):
+            last = subscribers.last_digest_on(session, before.id)
+            rhythm = rhythm_of(after.preferences, newsletter)
+            after = replace(after, next_due_at=after_change(rhythm, now, last, before.next_due_at).at)
+        subscribers.save(session, before, after, now)
+        return after
+
+
+def pause(
+    database: Database, newsletter: NewsletterSettings, who: str | int, until: date | None, now: datetime
+) -> Subscriber:
+    """Send nothing until the reader's local date *until*, or until ``resume``."""
+    with database.write() as session:
+        held = _find(session, who)
+        today = local_date(now, rhythm_of(held.preferences, newsletter).zone)
+        if until and until <= today:
+            raise UsageError(f"until {until}: is not after today, {today} where {held.email} is")
+        return _apply(session, held, Move.PAUSE, now, paused_until=until)
+
+
+def resume(database: Database, newsletter: NewsletterSettings, who: str | int, now: datetime) -> Subscriber:
+    """End a pause; nothing happens where there is none."""
+    with database.write() as session:
+        held = _find(session, who)
+        return held if held.status is Status.ACTIVE else _activate(session, newsletter, held, Move.RESUME, now)
+
+
+def wake(session: Session, newsletter: NewsletterSettings, now: datetime) -> int:
+    """End the pauses whose date has come where the reader is; return how many. Each tick calls this once.
+
+    Counted from that date's midnight, so that a tick which comes late does not lose the first digest.
+    """
+    awake = 0
+    for held, last in subscribers.paused_until(session, (now + timedelta(days=1)).date()):
+        rhythm = rhythm_of(held.preferences, newsletter)
+        if held.paused_until and held.paused_until <= local_date(now, rhythm.zone):
+            midnight = instant(held.paused_until, time(), rhythm.zone) - timedelta(seconds=1)
+            subscribers.apply(session, held, Move.RESUME, now, next_due_at=next_due(rhythm, midnight, last).at)
+            awake += 1
+    return awake
+
+
+def unsubscribe(database: Database, who: str | int, now: datetime) -> Subscriber:
+    """Send nothing more, from this instant on; nothing happens where they have unsubscribed before."""
+    with database.write() as session:
+        return _apply(session, _find(session, who), Move.UNSUBSCRIBE, now)
+
+
+def suppress(database: Database, who: str | int, reason: str, now: datetime) -> Subscriber:
+    """Send nothing more, since *reason*: the address bounces, its owner complained, or the operator says so."""
+    said = " ".join(reason.split())
+    if not said:
+        raise UsageError("reason: say why the address must not be mailed any more")
+    with database.write() as session:
+        return _apply(session, _find(session, who), Move.SUPPRESS, now, suppression_reason=said)
+
+
+def suppress_now(session: Session, subscriber_id: int, reason: str, now: datetime) -> None:
+    """Suppress a subscriber within a transaction that is under way; one who was removed meanwhile stays away."""
+    held = subscribers.by_id(session, subscriber_id)
+    if held and held.status is not Status.SUPPRESSED:
+        _apply(session, held, Move.SUPPRESS, now, suppression_reason=reason)
+
+
+def remove(database: Database, who: str | int, now: datetime) -> Subscriber:
+    """Erase a subscriber, and return who it was. No import brings the address back."""
+    with database.write() as session:
+        held = _find(session, who)
+        subscribers.remove(session, held, address_key(held.email), now)
+        return held
+
+
+def _find(session: Session, who: str | int) -> Subscriber:
+    if isinstance(who, int):
+        held = subscribers.by_id(session, who)
+        if held is None:
+            raise NotFoundError("this subscriber is no longer on the list")
+        return held
+    address = parse_address(who)
+    held = subscribers.get(session, address.key)
+    if held is None:
+        gone = suppressions.reasons(session, [address.key])
+        was = f"was removed ({gone[address.key]})" if gone else "'newsletter subscribers list' shows who is there"
+        raise NotFoundError(f"no subscriber {address.email}: {was}")
+    return held
+
+
+def _changed(chosen: Preferences, texts: Mapping[str, str]) -> Preferences:
+    given: dict[str, Any] = {name: preference(name, text) for name, text in texts.items()}
+    return replace(chosen, **given)
+
+
+def _activate(
+    session: Session, newsletter: NewsletterSettings, held: Subscriber, to: Move, now: datetime
+) -> Subscriber:
+    last = subscribers.last_digest_on(session, held.id)
+    at = next_due(rhythm_of(held.preferences, newsletter), now, last).at
+    return _apply(session, held, to, now, next_due_at=at)
+
+
+def _apply(session: Session, held: Subscriber, to: Move, now: datetime, **facts: object) -> Subscriber:
+    try:
+        return subscribers.apply(session, held, to, now, **facts)
+    except IllegalMoveError as error:
+        why = f"({held.suppression_reason}); {_COME_BACK}" if held.status is Status.SUPPRESSED else _REMEDY[held.status]
+        raise IllegalMoveError(f"{held.email}: {error}{why}") from error
+
+
+_REMEDY = {
+    Status.PENDING: "; 'subscribers add' vouches for them",
+    Status.UNSUBSCRIBED: f"; {_COME_BACK}",
+    Status.ACTIVE: "",
+    Status.PAUSED: "",
+}

@@ -1,0 +1,106 @@
+"""Why a reader got a digest, or none: what the ledger, the issues and the list know of it.
+
+Not here: the decision (``explain``).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from newsletter.domain.calendar import instant, local_date
+from newsletter.domain.delivery import Delivery
+from newsletter.domain.subscriber import Status, Subscriber
+from newsletter.services import ledger_view, subscribe
+from newsletter.services.dispatch import Dispatch
+from newsletter.services.explain import Answer, Facts, explain
+from newsletter.services.ledger_view import PickedPaper
+from newsletter.storage import deliveries, issues, subscribers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """The answer for one reader and one date of theirs."""
+
+    subscriber: Subscriber
+    day: date
+    answer: Answer
+    text: str
+    next: str  # when the next digest is due, '' if none is
+    delivery: dict[str, Any] | None
+    papers: list[PickedPaper]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Return the answer as ``why --json`` gives it."""
+        return {
+            "email": self.subscriber.email,
+            "status": self.subscriber.status,
+            "date": self.day,
+            "answer": self.answer,
+            "text": self.text,
+            "delivery": self.delivery,
+            "papers": [paper.document for paper in self.papers],
+        }
+
+
+def why(dispatch: Dispatch, email: str, day: date | None, now: datetime) -> Why:
+    """Return what became of the digest that *email* was to get on their local date *day*.
+
+    Without *day* it is their newest digest, or what stands in the way of the one that is due. Raises NotFoundError.
+    """
+    subscriber = subscribe.find(dispatch.database, email)
+    with dispatch.database.read() as session:
+        zone = subscribe.rhythm_of(subscriber.preferences, dispatch.settings.newsletter).zone
+        asked, delivery = _asked(session, subscriber, day, now, zone)
+        facts = _facts(session, dispatch, subscriber, asked, delivery, now)
+        answer, text = explain(facts)
+        told = ledger_view.document(session, delivery, subscriber.email) if delivery else None
+        papers = ledger_view.papers_of(session, delivery) if delivery else []
+    return Why(
+        subscriber=subscriber, day=asked, answer=answer, text=text, next=facts.next, delivery=told, papers=papers
+    )
+
+
+def _asked(
+    session: Session, subscriber: Subscriber, day: date | None, now: datetime, zone: ZoneInfo
+) -> tuple[date, Delivery | None]:
+    """Return the date asked about, and the delivery that answers, if one does."""
+    if day:
+        return day, deliveries.of_reader(session, subscriber.id, day)
+    if subscriber.status is not Status.ACTIVE:
+        return local_date(now, zone), None
+    newest = deliveries.of_reader(session, subscriber.id)
+    due = subscriber.next_due_at or now
+    if newest and (due > now or newest.day >= local_date(due, zone)):
+        return newest.day, newest
+    return min(local_date(due, zone), local_date(now, zone)), None
+
+
+def _facts(
+    session: Session, dispatch: Dispatch, subscriber: Subscriber, day: date, delivery: Delivery | None, now: datetime
+) -> Facts:
+    newsletter = dispatch.settings.newsletter
+    issue = issues.by_id(session, delivery.issue_id) if delivery else issues.get(session, day)
+    elsewhere = deliveries.of_issue(session, subscriber.id, issue.id) if issue and not delivery else None
+    rhythm = subscribe.rhythm_of(subscriber.preferences, newsletter)
+    history = subscribers.history(session, subscriber.id)
+    due = subscriber.next_due_at
+    newest = issues.newest_sealed(session)
+    is_due = due is not None and due <= now and local_date(due, rhythm.zone) <= day
+    return Facts(
+        now=now,
+        day=day,
+        subscriber=subscriber,
+        status_since=history.status_at,
+        rhythm=rhythm,
+        days=newsletter.days,
+        seals_at=instant(day, newsletter.send_at, newsletter.zone),
+        delivery=delivery,
+        issue=issue,
+        came_on=elsewhere.day if elsewhere else None,
+        owed=newest if is_due and newest and newest.date > (history.last_issue_on or date.min) else None,
+        route_paused_until=dispatch.paused_until(session, now),
+    )

@@ -1,0 +1,72 @@
+"""The front door and the archive: what was sent, as anyone may read it."""
+
+from datetime import date
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.app import App
+from newsletter.domain.digest import Pick, Why
+from newsletter.domain.text import plain
+from newsletter.errors import NotFoundError
+from newsletter.render import wording
+from newsletter.render.card import card
+from newsletter.services import archive
+from newsletter.services.edit import Shown
+from newsletter.web.pages import Pages
+
+_ENTRIES = 50  # on one page
+
+
+class Archive:
+    """The pages of one newsletter's issues."""
+
+    def __init__(self, app: App, pages: Pages) -> None:
+        self._app, self._pages = app, pages
+
+    def home(self, _request: Request) -> Response:
+        """Say what this is."""
+        return self._pages.public("home.html", newest=next(iter(archive.entries(self._app.database, limit=1)), None))
+
+    def archive(self, request: Request) -> Response:
+        """List the issues, newest first, those dated before ``?before=``."""
+        before = request.query_params.get("before")
+        found = archive.entries(
+            self._app.database, limit=_ENTRIES + 1, before=None if before is None else _date(before)
+        )
+        shown = found[:_ENTRIES]
+        return self._pages.public("archive.html", entries=shown, more=len(found) > _ENTRIES)
+
+    def issue(self, request: Request) -> Response:
+        """Show the front of one issue, as the mail shows it to a reader without wishes."""
+        try:
+            shown = archive.issue(self._app.database, self._app.policy, _date(request.path_params["day"]))
+        except NotFoundError as error:
+            raise HTTPException(404) from error
+        return self._pages.public("issue.html", **_said(shown))
+
+
+def _date(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise HTTPException(404) from error
+    if day.isoformat() != text:  # an issue has one address
+        raise HTTPException(404)
+    return day
+
+
+def _said(shown: Shown) -> dict[str, object]:
+    issue, notes = shown.issue, shown.hand.notes
+    editors = shown.hand.chosen
+    picks = [Pick(c, Why.EDITOR if c.paper.id in editors else Why.FRONT) for c in shown.arranged.front]
+    cards = [card(pick.candidate, notes.get(pick.candidate.paper.id, ""), issue.date) for pick in picks]
+    slots = [{"rank": rank, "reason": wording.reason(pick.why, "")} for rank, pick in enumerate(picks, 1)]
+    return {
+        "date": issue.date,
+        "subject": plain(issue.subject),
+        "note": [said for part in issue.note.split("\n\n") if (said := plain(part))],
+        "counts": wording.counts(picks, len(shown.arranged.pool)) if picks else "",
+        "cards": list(zip(cards, slots, strict=True)),
+    }

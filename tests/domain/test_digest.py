@@ -1,0 +1,173 @@
+"""What one reader gets of an issue."""
+
+from datetime import date
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.domain.digest import Digest, Pool, Why, WhyNot, choose, prepare
+from newsletter.domain.paper import Listing, Paper
+from newsletter.domain.ranking import Candidate
+from newsletter.domain.topics import parse_topic
+
+DAY = date(2026, 7, 15)
+TITLES = ("Vision", "Speech", "Robots", "Proteins", "Retrieval")
+
+
+def candidate(number: int, title: str, upvotes: int | None) -> Candidate:
+    """Return a paper with so many votes, or of a source without any."""
+    listing = Listing(source="some", day=DAY, upvotes=upvotes)
+    paper = Paper(title=title, id=number, arxiv_id=f"2607.{number:05}")
+    return Candidate(paper=paper, listings=(listing,), first_listed=DAY)
+
+
+def issue(front: tuple[int, ...] = (1, 2, 3), editors: tuple[int, ...] = ()) -> Pool:
+    """Return an issue of five papers: Vision, Speech, Robots, Proteins and Retrieval, with 50 to 10 votes."""
+    order = [candidate(n, title, 60 - 10 * n) for n, title in enumerate(TITLES, 1)]
+    return prepare(order, front, editors)
+
+
+def digest(
+    pool: Pool, *topics: str, room: int = 3, votes: int = 0, sent: tuple[int, ...] = (), since: date | None = None
+) -> Digest:
+    """Return what a reader with these preferences gets."""
+    parsed = [parse_topic(text) for text in topics]
+    return choose(pool, topics=parsed, max_papers=room, min_upvotes=votes, sent=sent, since=since)
+
+
+def ids(chosen: Digest) -> list[int]:
+    """Return the papers that it picks."""
+    return [pick.candidate.paper.id for pick in chosen.picks]
+
+
+def reasons(chosen: Digest) -> dict[int, tuple[str, str]]:
+    """Return why each paper is in it, or not."""
+    everything = (*chosen.picks, *chosen.left_out)
+    return {each.candidate.paper.id: (str(each.why), each.detail) for each in everything}
+
+
+def test_a_reader_without_preferences_gets_the_front():
+    """With its reasons, and what found no room."""
+    chosen = digest(issue())
+
+    assert ids(chosen) == [1, 2, 3]
+    assert reasons(chosen) == {
+        1: (Why.FRONT, ""),
+        2: (Why.FRONT, ""),
+        3: (Why.FRONT, ""),
+        4: (WhyNot.ROOM, ""),
+        5: (WhyNot.ROOM, ""),
+    }
+
+
+def test_the_front_keeps_its_own_order():
+    """What the editor moved to the top is at the top of the mail."""
+    assert ids(digest(issue(front=(4, 1, 2)))) == [4, 1, 2]
+
+
+def test_the_worked_example():
+    """A paper of the reader's topic first, one left out, one already sent, and the next of the pool in its place."""
+    chosen = digest(issue(), "retrieval", "-speech", sent=(1,))
+
+    assert ids(chosen) == [5, 3, 4]
+    assert reasons(chosen) == {
+        5: (Why.TOPIC, "retrieval"),
+        3: (Why.FRONT, ""),
+        4: (Why.POOL, ""),
+        1: (WhyNot.SENT, ""),
+        2: (WhyNot.EXCLUDED, "-speech"),
+    }
+
+
+def test_papers_without_enough_votes_are_left_out():
+    """But not where nobody votes, nor what the editor chose."""
+    pool = prepare(
+        [
+            candidate(1, "Vision", 50),
+            candidate(2, "Speech", 3),
+            candidate(3, "Robots", None),
+            candidate(4, "Proteins", 1),
+        ],
+        front=(1, 2, 3, 4),
+        editors=(4,),
+    )
+
+    chosen = digest(pool, votes=10, room=9)
+
+    assert ids(chosen) == [1, 3, 4]
+    assert reasons(chosen)[2] == (WhyNot.VOTES, "3")
+    assert reasons(chosen)[4] == (Why.EDITOR, "")
+
+
+def test_a_topic_does_not_excuse_missing_votes():
+    """Both were asked for."""
+    assert 5 not in ids(digest(issue(), "retrieval", votes=20, room=9))
+
+
+def test_a_reader_who_missed_issues_gets_the_best_of_all():
+    """The pool counts alike, so that papers of fronts that they missed come before this one's last."""
+    missed = DAY.replace(day=13)
+
+    chosen = digest(issue(front=(4, 5)), since=missed, room=2)
+
+    assert ids(chosen) == [1, 2]
+    assert chosen.since == missed
+
+
+def test_a_reader_who_had_everything_gets_nothing():
+    """And every paper says so."""
+    chosen = digest(issue(), sent=(1, 2, 3, 4, 5))
+
+    assert chosen.picks == ()
+    assert {why for why, _ in reasons(chosen).values()} == {WhyNot.SENT}
+
+
+numbers = st.integers(1, 12)
+pools = st.lists(
+    st.builds(candidate, numbers, st.sampled_from(TITLES), st.none() | st.integers(0, 30)),
+    unique_by=lambda c: c.paper.id,
+)
+topics = st.lists(
+    st.sampled_from(["vision", "speech", "robots", "-vision", "-proteins", "retrieval -survey"]), max_size=3
+)
+
+
+@given(
+    pools,
+    st.lists(numbers, unique=True, max_size=4),
+    st.sets(numbers),
+    topics,
+    st.integers(1, 6),
+    st.integers(0, 20),
+    st.booleans(),
+)
+def test_whatever_a_reader_prefers_the_digest_is_sound(order, front, sent, wanted, room, votes, missed):
+    """Nothing twice, nothing sent before, nothing excluded, never too much, and every paper accounted for."""
+    chosen = digest(
+        prepare(order, front, ()), *wanted, room=room, votes=votes, sent=tuple(sent), since=DAY if missed else None
+    )
+    picked = ids(chosen)
+    left = [each.candidate.paper.id for each in chosen.left_out]
+
+    assert sorted(picked + left) == sorted(c.paper.id for c in order)
+    assert len(picked) <= room
+    assert not set(picked) & sent
+    for pick in chosen.picks:
+        assert f"-{pick.candidate.paper.title.lower()}" not in wanted
+        assert pick.candidate.upvotes is None or pick.candidate.upvotes >= votes
+    followed = [pick.why is Why.TOPIC for pick in chosen.picks]
+    assert followed == sorted(followed, reverse=True)
+    if any(each.why is WhyNot.ROOM for each in chosen.left_out):
+        assert len(picked) == room
+
+
+@given(pools, st.lists(numbers, unique=True, max_size=4), st.integers(1, 6), st.data())
+def test_a_digest_after_a_digest_repeats_nothing(order, front, room, data):
+    """Day after day, until all was sent once."""
+    pool, sent = prepare(order, front, ()), []
+    for _ in range(14):
+        picked = ids(digest(pool, room=room, sent=tuple(sent)))
+        assert not set(picked) & set(sent)
+        sent += picked
+
+    assert sorted(sent) == sorted(c.paper.id for c in order)

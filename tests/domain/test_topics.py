@@ -1,0 +1,170 @@
+"""The small grammar of topics: what it matches, and what it refuses."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.domain.paper import Paper
+from newsletter.domain.topics import Matcher, parse_topic
+from newsletter.errors import UsageError
+
+PAPER = Paper(
+    title="Retrieval-Augmented Models for Queries",
+    abstract="We learn a policy (multi-agent) from müsli logs. It needs no bias terms. The class of losses is small.",
+    summary="A cache for language models.",
+    keywords=("KV caches", "Mixture of Experts"),
+    authors=("Tri Dao", "Jürgen Müller-Lüdenscheidt", "李 明"),
+    organisation="NVIDIA Research",
+    categories=("cs.CL", "stat.ML"),
+)
+
+
+def matches(topic: str, paper: Paper = PAPER) -> bool:
+    """Return whether *paper* is of *topic*."""
+    return Matcher(paper).matches(parse_topic(topic))
+
+
+def excluded(topic: str, paper: Paper = PAPER) -> bool:
+    """Return whether *topic* leaves *paper* out."""
+    return Matcher(paper).excluded_by(parse_topic(topic))
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "retrieval",
+        "RETRIEVAL",
+        "model",
+        "models",
+        "query",
+        "queries",
+        "cache",
+        "caches",
+        "losses",
+        "loss",
+        "classes",
+        "musli",
+        "MÜSLI",
+        "agent",
+        '"retrieval augmented model"',
+        '"language model"',
+        '"mixture of experts"',
+        "retrie*",
+        "ag*",
+        '"multi ag*"',
+        "𝐑𝐞𝐭𝐫𝐢𝐞𝐯𝐚𝐥",
+        "cat:cs.CL",
+        "cat:CS.cl",
+        "cat:cs",
+        "cat:cs.*",
+        "cat: stat.ML",
+        'cat:"cs.CL" retrieval',
+        "author:Tri Dao",
+        "author:dao",
+        "author: dao tri",
+        'author:"Tri Dao" retrieval',
+        'author: "Tri Dao" retrieval',
+        "author:muller",
+        "author:李",
+        "org:nvidia",
+        "org:NVIDIA Research",
+        'retrieval org:"NVIDIA" policy',
+        "retrieval policy",
+        "retrieval -survey",
+    ],
+)
+def test_what_matches(topic):
+    """Words folded and singular, phrases, beginnings, categories, people and organisations; all terms must hold."""
+    assert matches(topic)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "augment",  # never inside another word
+        "trieval",
+        "*trieval",
+        '"models retrieval"',
+        '"queries we learn"',  # no phrase goes from the title on to the abstract
+        "cat:cs.C",
+        "cat:cs.CL.x",
+        "cat:math",
+        "author:Trisha",
+        "author:Dao Müller",
+        "author:nvidia",
+        "org:research labs",
+        "org:tri dao",
+        "retrieval survey",
+        "retrieval -policy",
+        "retrieval -cat:cs",
+        "-survey",  # what only excludes matches nothing
+    ],
+)
+def test_what_does_not_match(topic):
+    """A topic asks for all of its terms, and for whole words."""
+    assert not matches(topic)
+
+
+def test_a_topic_that_only_excludes_leaves_out():
+    """Any of its terms is enough; one that also asks for something leaves nothing out."""
+    assert excluded("-retrieval")
+    assert excluded("-survey -policy")
+    assert excluded("-org:NVIDIA")
+    assert excluded("-author:Tri Dao")
+    assert excluded('-"language model"')
+    assert not excluded("-survey")
+    assert not excluded("retrieval -policy")
+    assert not excluded("retrieval")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "topic is empty"),
+        ("   ", "topic is empty"),
+        ('"open', "unbalanced quote at character 1"),
+        ('rag "open', "unbalanced quote at character"),
+        ("rag -", "nothing to look for at character"),
+        ("cat:", "nothing to look for at character 1"),
+        ("rag author:", "nothing to look for"),
+        ('org:""', "nothing to look for"),
+        ("*", "nothing to look for"),
+        ("+++", "nothing to look for"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_place(text, said):
+    """One line, so that the person finds what to mend."""
+    with pytest.raises(UsageError, match=said):
+        parse_topic(text)
+
+
+def test_a_topic_keeps_what_the_person_wrote():
+    """It is shown as the reason of a pick."""
+    assert parse_topic('  "Language Models"  cat:cs.CL ').text == '"Language Models"  cat:cs.CL'
+
+
+def test_an_empty_paper_matches_no_word():
+    """Nor does it stumble over missing people."""
+    assert not matches("anything", Paper(title=""))
+    assert not matches("author:dao", Paper(title=""))
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_topic_or_refused(text):
+    """Nothing that a person types breaks the reader."""
+    try:
+        topic = parse_topic(text)
+    except UsageError:
+        return
+    assert topic.terms
+    assert isinstance(Matcher(PAPER).matches(topic), bool)
+
+
+@given(st.lists(st.sampled_from(["alpha", "beta", "gammas", "delta"]), min_size=1, max_size=4))
+def test_every_phrase_of_a_title_matches_it(said):
+    """Whatever follows whatever, in any case and number."""
+    paper = Paper(title=" ".join(said).title())
+
+    assert matches(f'"{" ".join(said)}"', paper)
+    assert all(matches(word, paper) for word in said)
+    assert matches(" ".join(reversed(said)), paper)

@@ -1,0 +1,421 @@
+"""The configuration: every mistake is one line that names the key, the value and what is allowed."""
+
+import os
+import re
+import subprocess
+import sys
+import typing
+from datetime import time, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from newsletter import config
+from newsletter.config import Settings
+from newsletter.errors import ConfigurationError
+from newsletter.packaged import packaged
+
+SENDER = 'sender = "Daily Papers <papers@example.org>"'
+REPLY_TO = 'reply_to = "editors@example.org"'
+SOURCE = '[[sources]]\nkind = "huggingface"\n'
+GOOD = f"[newsletter]\n{SENDER}\n{REPLY_TO}\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("NEWSLETTER_"):
+            monkeypatch.delenv(name)
+
+
+def write(folder: Path, text: str) -> Path:
+    """Write a configuration and a good secret beside it."""
+    (folder / "secret").write_text("a secret of more than sixteen characters".replace(" ", "-"))
+    file = folder / "newsletter.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def complaint(file: Path) -> str:
+    """Return the one line that loading *file* ends with."""
+    with pytest.raises(ConfigurationError) as caught:
+        config.load(file)
+    assert caught.value.exit_status == 2
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_least_that_one_must_say(tmp_path: Path) -> None:
+    """A sender, a way out for readers, a secret and one source are enough; everything else has a default."""
+    settings = config.load(write(tmp_path, GOOD + SOURCE))
+
+    assert settings.newsletter.sender_address == "papers@example.org"
+    assert (time(8), timedelta(minutes=15), "UTC") == (
+        settings.newsletter.send_at,
+        settings.smtp.lease,
+        settings.newsletter.time_zone,
+    )
+    assert settings.smtp.connection_limit == 10
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('sendr = "x"', ["newsletter.sendr", "did you mean sender"]),
+        ('colour = "red"', ["newsletter.colour", "known are name, sender"]),
+        ('name = ""', ["newsletter.name = ''", "empty"]),
+        ("name = 5", ["newsletter.name = 5", "text"]),
+        ('base_url = "papers.example.org"', ["newsletter.base_url = 'papers.example.org'", "https://"]),
+        ('base_url = "https://papers.example.org/?a=b"', ["newsletter.base_url", "no query"]),
+        ('time_zone = "Mars/Olympus"', ["newsletter.time_zone = 'Mars/Olympus'", "Europe/Zurich"]),
+        ("time_zone = 1", ["newsletter.time_zone = 1", "text"]),
+        ('send_at = "25:00"', ["newsletter.send_at = '25:00'", "HH:MM"]),
+        ("send_at = 8", ["newsletter.send_at = 8", "HH:MM"]),
+        ('days = ["mon", "someday"]', ["newsletter.days.1 = 'someday'", "'sun'"]),
+        ('days = "mon"', ["newsletter.days = 'mon'", "list"]),
+        ("days = []", ["newsletter.days = []", "at least one"]),
+        ("max_papers = 0", ["newsletter.max_papers = 0", "1"]),
+        ("max_papers = 101", ["newsletter.max_papers = 101", "100"]),
+        ('max_papers = "ten"', ["newsletter.max_papers = 'ten'", "number"]),
+        ('max_papers = "10"', ["newsletter.max_papers = '10'", "without quotes"]),
+        ("max_papers = true", ["newsletter.max_papers = True", "number"]),
+        ("max_papers = 1.5", ["newsletter.max_papers = 1.5", "integer"]),
+        ("lookback_days = 15", ["newsletter.lookback_days = 15", "14"]),
+        ('topics = "language model"', ["newsletter.topics = 'language model'", "list"]),
+        ('topics = [" "]', ["newsletter.topics.0 = ' '", "cat:cs.CL"]),
+        ('language = "english"', ["newsletter.language = 'english'", "zh-Hans"]),
+        ('on_empty = "shrug"', ["newsletter.on_empty = 'shrug'", "'skip' or 'send'"]),
+        ('secret_file = "nowhere"', ["newsletter.secret_file = ", "nowhere", "No such file", "write it there"]),
+        ('secret_file = "."', ["newsletter.secret_file = ", "directory"]),
+        ('secret_file = ""', ["newsletter.secret_file = ''", "name a file"]),
+    ],
+)
+def test_wrong_newsletter(tmp_path: Path, line: str, said: list[str]) -> None:
+    """A wrong line of the first section names itself and the way out."""
+    found = complaint(write(tmp_path, f"{GOOD}{line}\n{SOURCE}"))
+    assert said == [part for part in said if part in found], found
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "",
+        "Daily Papers",
+        "papers@localhost",
+        "Papers, Daily <papers@example.org>",
+        "other@example.com <papers@example.org>",
+        "Papers\\nBcc: all@example.org <papers@example.org>",
+    ],
+)
+def test_a_sender_without_a_usable_address(tmp_path: Path, sender: str) -> None:
+    """Nothing is accepted as a sender that another program could read in another way."""
+    found = complaint(write(tmp_path, f'[newsletter]\nsender = "{sender}"\n{REPLY_TO}\n{SOURCE}'))
+    assert "newsletter.sender = " in found
+    assert "papers@example.org" in found
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ('[smtp]\nhost = ""', ["smtp.host = ''", "empty"]),
+        ("[smtp]\nport = 0", ["smtp.port = 0", "1"]),
+        ("[smtp]\nport = 65536", ["smtp.port = 65536", "65535"]),
+        ('[smtp]\nport = "25"', ["smtp.port = '25'", "without quotes"]),
+        ('[smtp]\nsecurity = "ssl"', ["smtp.security = 'ssl'", "'starttls' or 'tls'"]),
+        ('[smtp]\nusername = "me"', ["smtp.security", "none", "starttls"]),
+        ('[smtp]\nusername = "me"\nsecurity = "none"\npassword = "p"', ["smtp.security", "none", "starttls"]),
+        ('[smtp]\nusername = "me"\nsecurity = "tls"', ["smtp.username = 'me'", "password_file"]),
+        ('[smtp]\npassword_file = "nowhere"', ["smtp.password_file = ", "nowhere", "No such file", "write it there"]),
+        ("[smtp]\nconnections = -1", ["smtp.connections = -1", "0"]),
+        ("[smtp]\nmessages_per_second = -0.5", ["smtp.messages_per_second = -0.5", "0"]),
+        ("[smtp]\nmessages_per_second = inf", ["smtp.messages_per_second = inf", "finite"]),
+        ("[smtp]\nmessages_per_second = true", ["smtp.messages_per_second = True", "number"]),
+        ("[smtp]\nlease = 15", ["smtp.lease = 15", '"15m"']),
+        ('[smtp]\nlease = "15 minutes"', ["smtp.lease = '15 minutes'", '"15m"']),
+        ('[smtp]\ngive_up_after = "0h"', ["smtp.give_up_after = '0h'", '"20h"']),
+        ('[smtp]\non_uncertain = "panic"', ["smtp.on_uncertain = 'panic'", "'resend' or 'hold'"]),
+        ('[smtp.domains."example.com"]\nconections = 1', ["smtp.domains.example.com.conections", "connections"]),
+        ("[smtp.domains]\nexample = 1", ["smtp.domains.example = 1", "table"]),
+        ("[mail]\nhost = 1", ["mail is not a known key"]),
+        ('[database]\nurl = "postgresql://me:hunter2@db/news"', ["database.url = ", "postgresql", "sqlite:///FILE"]),
+        ('[database]\nurl = "sqlite:///"', ["database.url = ", "sqlite:///FILE"]),
+        ('[database]\nurl = "sqlite:///:memory:"', ["database.url = ", "sqlite:///FILE"]),
+        ('[editing]\nmode = "manual"', ["editing.mode = 'manual'", "'auto' or 'approve'"]),
+        ('[editing]\ndeadline = "noon"', ["editing.deadline = 'noon'", "HH:MM"]),
+        ('[editing]\non_deadline = "send"', ["editing.on_deadline = 'send'", "'seal' or 'skip'"]),
+        ('[bounces]\naddress = "bounces"', ["bounces.address = 'bounces'", "papers@example.org"]),
+        ('[operator]\nemail = "me"', ["operator.email = 'me'", "papers@example.org"]),
+        ('[operator]\nping_url = "hc.example"', ["operator.ping_url = 'hc.example'", "https://"]),
+    ],
+)
+def test_wrong_sections(tmp_path: Path, section: str, said: list[str]) -> None:
+    """So does a wrong line of every other section, and no password is repeated."""
+    found = complaint(write(tmp_path, f"{GOOD}{section}\n{SOURCE}"))
+    assert said == [part for part in said if part in found], found
+    assert "hunter2" not in found
+
+
+@pytest.mark.parametrize("section", ["newsletter", "smtp", "database", "editing", "bounces", "operator", "sources"])
+def test_a_section_that_is_no_table(tmp_path: Path, section: str) -> None:
+    """A value where a table belongs is told, whatever the table."""
+    rest = "" if section == "newsletter" else GOOD
+    found = complaint(write(tmp_path, f"{section} = 3\n{rest}{'' if section == 'sources' else SOURCE}"))
+    assert f"{section} = 3: use a " in found
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        ("", ["sources is missing", "[[sources]]"]),
+        ("[[sources]]\n", ["sources.0.kind is missing", "huggingface", "file"]),
+        ('[[sources]]\nkind = "twitter"', ["sources.0.kind = 'twitter'", "huggingface", "file"]),
+        ('[sources]\nkind = "huggingface"', ["sources = ", "list"]),
+        (SOURCE + SOURCE, ["sources", "huggingface", "its own name"]),
+        (SOURCE + "share = 0", ["sources.0.share = 0", "1"]),
+        (SOURCE + 'required = "yes"', ["sources.0.required = 'yes'", "true or false"]),
+        (SOURCE + 'refresh = "soon"', ["sources.0.refresh = 'soon'", '"15m"']),
+        (SOURCE + "refesh = 1", ["sources.0.refesh", "did you mean refresh"]),
+        ('[[sources]]\nkind = "arxiv"', ["sources.0.categories is missing"]),
+        ('[[sources]]\nkind = "arxiv"\ncategories = []', ["sources.0.categories = []", "at least one"]),
+        ('[[sources]]\nkind = "arxiv"\ncategories = ["NLP!"]', ["sources.0.categories.0 = 'NLP!'", "cs.CL"]),
+        ('[[sources]]\nkind = "feed"', ["sources.0.url is missing"]),
+        ('[[sources]]\nkind = "feed"\nurl = "file:///etc"', ["sources.0.url = 'file:///etc'", "https://"]),
+        ('[[sources]]\nkind = "biorxiv"\nserver = "chemrxiv"', ["sources.0.server = 'chemrxiv'", "'medrxiv'"]),
+        ('[[sources]]\nkind = "file"\npath = ""', ["sources.0.path = ''", "name a file"]),
+    ],
+)
+def test_wrong_sources(tmp_path: Path, sources: str, said: list[str]) -> None:
+    """A wrong source is named by its place in the file."""
+    found = complaint(write(tmp_path, GOOD + sources + "\n"))
+    assert said == [part for part in said if part in found], found
+
+
+def test_readers_must_be_able_to_leave(tmp_path: Path) -> None:
+    """Without pages and without an address for bounces there must be somebody to reply to."""
+    found = complaint(write(tmp_path, f"[newsletter]\n{SENDER}\n{SOURCE}"))
+    assert "newsletter.reply_to" in found
+    assert "base_url" in found
+
+
+def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
+    """A slip of the pen is told with its line."""
+    found = complaint(write(tmp_path, "[newsletter]\nsender = papers\n"))
+    assert str(tmp_path / "newsletter.toml") in found
+    assert "line 2" in found
+
+
+def test_no_file(tmp_path: Path) -> None:
+    """A file that is not there is named, and so is the way to get one."""
+    found = complaint(tmp_path / "nowhere.toml")
+    assert str(tmp_path / "nowhere.toml") in found
+    assert "newsletter init" in found
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff\xfe\xfd" * 9, b"long-enough-a-secret\nshort"])
+def test_a_secret_that_is_none(tmp_path: Path, content: bytes) -> None:
+    """A secret that is empty, short or not text is refused, and not shown."""
+    file = write(tmp_path, GOOD + SOURCE)
+    (tmp_path / "secret").write_bytes(content)
+    found = complaint(file)
+    assert "newsletter.secret_file = " in found
+    assert "long-enough" not in found
+
+
+def test_a_secret_given_by_value_is_named_and_not_shown(tmp_path: Path) -> None:
+    """The key that is wrong is the one that was used."""
+    found = complaint(write(tmp_path, f'{GOOD}secret = "hunter2"\n{SOURCE}'))
+    assert found.startswith("newsletter.secret: ")
+    assert "hunter2" not in found
+    assert "12345" not in complaint(write(tmp_path, f"{GOOD}{SOURCE}[smtp]\npassword = 12345\n"))
+
+
+def test_secrets_are_masked(tmp_path: Path) -> None:
+    """Neither the settings nor a traceback that shows them gives a secret away."""
+    (tmp_path / "password").write_text("hunter3\n")
+    secrets = f'{GOOD}secret = "a-long-secret-of-hunter1"\n{SOURCE}[smtp]\npassword = "hunter2"\n'
+    for settings in (
+        config.load(write(tmp_path, secrets)),
+        config.load(write(tmp_path, f'{GOOD}{SOURCE}[smtp]\npassword_file = "password"\n')),
+    ):
+        assert settings.smtp_password in {"hunter2", "hunter3"}
+        assert "hunter" not in repr(settings)
+        assert "hunter" not in str(settings)
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the command is run from changes nothing."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    file = write(
+        tmp_path, GOOD + '[database]\nurl = "sqlite:///data/news.db"\n[[sources]]\nkind = "file"\npath = "p"\n'
+    )
+
+    settings = config.load(Path("..") / file.name)
+
+    assert (tmp_path / "data/news.db") == settings.database.path.resolve()
+    assert (tmp_path / "p") == settings.sources[0].path.resolve()  # type: ignore[union-attr]
+    assert (tmp_path / "secret") == settings.newsletter.secret_file.resolve()
+    assert settings.file.is_absolute()
+
+
+def test_absolute_paths_stay(tmp_path: Path) -> None:
+    """A path that begins at the root is meant."""
+    (tmp_path / "elsewhere").write_text("another-secret-of-some-length")
+    file = write(
+        tmp_path, f'{GOOD}secret_file = "{tmp_path}/elsewhere"\n{SOURCE}[database]\nurl = "sqlite:////x/n.db"\n'
+    )
+    settings = config.load(file)
+    assert Path("/x/n.db") == settings.database.path
+    assert settings.secrets == ("another-secret-of-some-length",)
+
+
+def test_several_secrets(tmp_path: Path) -> None:
+    """The first signs, all verify."""
+    file = write(tmp_path, GOOD + SOURCE)
+    (tmp_path / "secret").write_text("the-new-one-of-today\nthe-old-one-of-last-year\n")
+    assert config.load(file).secrets == ("the-new-one-of-today", "the-old-one-of-last-year")
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable stands for a key: numbers, texts and lists (as JSON), in any section."""
+    file = write(tmp_path, f'{GOOD}max_papers = 5\n{SOURCE}[smtp]\nhost = "mail.example.org"\nport = 587\n')
+    for name, value in {
+        "NEWSLETTER_SMTP__PORT": "2525",
+        "NEWSLETTER_SMTP__PASSWORD": "12345",
+        "NEWSLETTER_SMTP__MESSAGES_PER_SECOND": "0.5",
+        "NEWSLETTER_NEWSLETTER__SEND_AT": "07:15",
+        "NEWSLETTER_NEWSLETTER__DAYS": '["sat"]',
+        "NEWSLETTER_FILE": "/nowhere",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    settings = config.load(file)
+
+    assert (
+        settings.smtp.host,
+        settings.smtp.port,
+        settings.smtp_password,
+        settings.smtp.messages_per_second,
+    ) == ("mail.example.org", 2525, "12345", 0.5)
+    assert (5, time(7, 15), ("sat",)) == (
+        settings.newsletter.max_papers,
+        settings.newsletter.send_at,
+        settings.newsletter.days,
+    )
+    assert file == settings.file
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("NEWSLETTER_SMTP__PORT", "many", ["smtp.port = 'many'", "environment"]),
+        ("NEWSLETTER_SMTP__PROT", "25", ["smtp.prot", "did you mean port"]),
+        ("NEWSLETTER_NEWSLETTER__DAYS", "mon,tue", ["NEWSLETTER_NEWSLETTER", "JSON"]),
+        ("NEWSLETTER_NEWSLETTER__TIME_ZONE", "Nowhere", ["newsletter.time_zone = 'Nowhere'", "Europe/Zurich"]),
+    ],
+)
+def test_wrong_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: list[str]
+) -> None:
+    """A mistake in the environment is told like one in the file."""
+    monkeypatch.setenv(name, value)
+    found = complaint(write(tmp_path, GOOD + SOURCE))
+    assert said == [part for part in said if part in found], found
+
+
+def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder at hand comes before the user's, and the variable before both."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    theirs, here, named = (tmp_path / p for p in ("home/newsletter/newsletter.toml", "newsletter.toml", "other.toml"))
+    theirs.parent.mkdir(parents=True)
+    for file in (theirs, here, named):
+        file.touch()
+
+    assert here == config.find(None)
+    monkeypatch.setenv("NEWSLETTER_CONFIG", str(named))
+    assert named == config.find(None)
+    monkeypatch.delenv("NEWSLETTER_CONFIG")
+    here.unlink()
+    assert theirs == config.find(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (GOOD + "colour = 1\n" + SOURCE, "newsletter.colour"),
+        (GOOD + 'max_papers = "ten"\n' + SOURCE, "newsletter.max_papers"),
+        (GOOD + 'time_zone = "Mars/Olympus"\n' + SOURCE, "newsletter.time_zone"),
+        (GOOD + 'secret_file = "nowhere"\n' + SOURCE, "newsletter.secret_file"),
+        (f'[newsletter]\nsender = "Daily Papers"\n{REPLY_TO}\n{SOURCE}', "newsletter.sender"),
+        (GOOD + SOURCE + '[smtp]\nusername = "me"\n', "smtp.security"),
+        (None, "newsletter.toml"),
+    ],
+)
+def test_the_command_line_ends_with_2(tmp_path: Path, text: str | None, key: str) -> None:
+    """On the command line every such mistake is one line on standard error, and the status is 2."""
+    file = write(tmp_path, text) if text else tmp_path / "newsletter.toml"
+    done = subprocess.run(
+        [sys.executable, "-m", "newsletter", "--config", str(file), "db", "check"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("newsletter: ")
+    assert key in done.stderr
+
+
+# The default configuration that 'newsletter init' fills in.
+
+DEFAULT = packaged("config") / "newsletter.toml"
+
+
+def test_the_default_configuration_loads(tmp_path: Path) -> None:
+    """What is written for a newcomer is a configuration as it stands."""
+    settings = config.load(write(tmp_path, DEFAULT.read_text("utf-8")))
+    assert settings.newsletter.sender_address == "papers@example.org"
+
+
+def test_what_it_comments_out_is_the_default(tmp_path: Path) -> None:
+    """Taking away every bare '#' changes nothing."""
+    text = DEFAULT.read_text("utf-8")
+    as_it_is = config.load(write(tmp_path, text))
+    spelled_out = re.sub(r"^#(?=\w+ = )", "", text, flags=re.MULTILINE)
+    assert spelled_out != text
+    assert as_it_is == config.load(write(tmp_path, spelled_out))
+
+
+def _sections() -> list[tuple[str, type[BaseModel]]]:
+    """Return the model of each table, by the name of the table."""
+    found: list[tuple[str, type[BaseModel]]] = []
+    for name, field in Settings.model_fields.items():
+        if name == "sources":
+            union = typing.get_args(typing.get_args(field.annotation)[0])[0]
+            found += [("sources", model) for model in typing.get_args(union)]
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found.append((name, field.annotation))
+    return found
+
+
+def test_it_mentions_every_key() -> None:
+    """Who reads the default configuration has seen every key that there is, in its section."""
+    text = DEFAULT.read_text("utf-8")
+    top, sources = text.split("# Where papers come from", 1)
+    parts = re.split(r"^\[([a-z]+)\]$", top, flags=re.MULTILINE)
+    content = {**dict(zip(parts[1::2], parts[2::2], strict=True)), "sources": sources}
+    sections = _sections()
+
+    assert set(content) == {name for name, _ in sections}
+    missing = [
+        f"{name}.{key}"
+        for name, model in sections
+        for key in model.model_fields
+        if key != "domains" and not re.search(rf"^#? *{key}( = | )", content[name], re.MULTILINE)
+    ]
+    assert missing == []
+    assert "[smtp.domains." in text
