@@ -28,6 +28,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from newsletter.app import App, open_app
 from newsletter.cli.main import main
+from newsletter.services import subscribe
 from newsletter.services.run import Outcome, alone
 from newsletter.services.run import run as run_service
 
@@ -253,6 +254,11 @@ class Newsroom:
             with self.file.open("a") as file:
                 file.write(json.dumps(line) + "\n")
         return [known[title] for title in titles]
+
+    def subscribe(self, *emails: str, at: str | datetime = "2026-07-01", **preferences: str) -> None:
+        """Put readers on the list as of *at*, with preferences as on the command line (``topics``, ``hour`` …)."""
+        with self.app(instant(at)) as app:
+            subscribe.add(app.database, app.settings.newsletter, emails, preferences, instant(at))
 
     @property
     def _papers(self) -> dict[str, str]:

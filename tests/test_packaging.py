@@ -64,16 +64,17 @@ def test_locks_are_up_to_date() -> None:
     assert stale == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' wheels have other sizes")
 def test_the_core_is_small() -> None:
-    """With everything that it needs, the newsletter takes less than 70 MB."""
+    """With everything that it needs, the newsletter takes less than 70 MB, as installed and not yet byte-compiled."""
     total = sum(
         file.locate().stat().st_size  # type: ignore[union-attr]
         for name in pins("core")
         if (found := _installed(name))
         for file in found.files or []
-        if file.locate().exists()
+        if file.suffix != ".pyc" and file.locate().exists()
     )
-    assert 10e6 < total < 70e6
+    assert 10 * 2**20 < total < 70 * 2**20
 
 
 def _installed(name: str):

@@ -14,13 +14,13 @@ from newsletter.render.formats import counted, long_date
 from newsletter.render.wrapping import shorten, wrapped
 
 _BRIEF = 3  # titles of a front, where there are several days to tell
-_ROOM = 28  # before a subject: the reader's address
+_ROOM = 24  # before a subject: the reader's address
 _WIDEST = 100
 
 
 def tell_day(terminal: Terminal, played: Played, *, brief: bool) -> None:
-    """Tell what one day came to, unless the answer is to be JSON."""
-    if not terminal.json:
+    """Tell what one day came to, unless the answer is to be JSON or short."""
+    if not (terminal.json or terminal.quiet):
         click.echo("\n".join(_day(played, brief=brief)))
     for problem in played.outcome.problems:
         terminal.warn(problem)
@@ -49,7 +49,7 @@ def answer(terminal: Terminal, stage: Stage, played: Sequence[Played]) -> None:
 
 def serve(stage: Stage) -> None:
     """Show the inbox in a browser until Ctrl-C."""
-    with InboxPage(stage.inbox) as page:
+    with InboxPage(stage.inbox, {sample.email: sample.about for sample in SAMPLES}) as page:
         click.echo(f"\nThe inbox is at {_bold(page.url)} until you press Ctrl-C.")
         try:
             page.serve_forever()
@@ -85,13 +85,13 @@ def _end(stage: Stage) -> Iterator[str]:
     yield ""
     yield _bold("To look around")
     yield f"  export NEWSLETTER_CONFIG={shlex.quote(str(made.config))}"
-    for command in ("why mei@example.org", "subscribers list", f"issues show {LAST_DAY}", "papers search robots"):
+    for command in ("why mei@example.org", "subscribers list", f"issues show {LAST_DAY}", "papers search video"):
         yield f"  {_program()} {command}"
 
 
 def _program() -> str:
     """Return what runs this very program on the command line."""
-    if found := shutil.which("newsletter"):
+    if shutil.which("newsletter"):
         return "newsletter"
     return shlex.quote(sys.argv[0]) if sys.argv[0].endswith("newsletter") else f"{sys.executable} -m newsletter"
 

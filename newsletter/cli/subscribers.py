@@ -61,14 +61,18 @@ def _texts(given: Mapping[str, Any]) -> dict[str, str]:
 def add(
     terminal: Terminal, /, emails: tuple[str, ...], source: str, confirm: bool, resubscribe: bool, **given: Any
 ) -> None:
-    """Put people on the list, active at once.
+    """Put people on the list, active at once; with --confirm, when they have answered a mail.
 
     All of them or none; you vouch for their consent. Whoever is there already stays as they are ('edit' changes
-    preferences). Whoever unsubscribed, was suppressed or was removed is refused.
+    preferences). Whoever unsubscribed, was suppressed or was removed is refused. An address gets at most one mail
+    a day that asks; its link opens the pages ('web') and works for 7 days.
     """
     from newsletter.cli import subscribers_view as view
     from newsletter.services import subscribe
 
+    if confirm and not resubscribe:
+        _invite(terminal, emails, _texts(given), source)
+        return
     with terminal.app() as app:
         done = subscribe.add(
             app.database,
@@ -81,6 +85,21 @@ def add(
             resubscribe=resubscribe,
         )
         view.answer_added(terminal, app.settings.newsletter, done)
+
+
+def _invite(terminal: Terminal, emails: tuple[str, ...], texts: dict[str, str], source: str) -> None:
+    import asyncio
+
+    from newsletter.cli.subscribers_view import answer_added
+    from newsletter.services.confirm import invite
+
+    with terminal.app() as app:
+        invited = asyncio.run(invite(app.dispatch, emails, texts, terminal.now(), source=source))
+        answer_added(terminal, app.settings.newsletter, invited.added)
+    for problem in invited.problems:
+        terminal.warn(problem)
+    if invited.problems:
+        raise SystemExit(3)
 
 
 @group.command(

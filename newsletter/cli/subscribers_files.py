@@ -108,8 +108,7 @@ def _opened(file: str) -> Iterator[tuple[IO[bytes], int | None]]:
         return
     try:
         with Path(file).open("rb") as binary:
-            lines = _count_lines(binary) if binary.seekable() else None
-            yield binary, lines
+            yield binary, _count_lines(binary) if Path(file).is_file() else None
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror})") from error
 

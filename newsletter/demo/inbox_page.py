@@ -6,6 +6,7 @@ of the web can read the inbox by a name that leads to this machine.
 """
 
 import sys
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -18,9 +19,9 @@ from newsletter.render.colour import palette
 from newsletter.render.environment import environment, render
 
 _HOST = "127.0.0.1"
-_VIEWS = ("html", "text", "headers", "source")
+_VIEWS = {"html": "HTML", "text": "Text", "headers": "Headers", "source": "Source"}
 _PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; style-src 'self'; img-src data:; frame-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
 # Its links open in tabs of their own, which are not part of the frame.
@@ -31,12 +32,12 @@ _MAIL_POLICY = (
 
 
 class InboxPage(ThreadingTCPServer):
-    """Serves the Maildir at *folder* on a free port, from ``serve_forever`` until ``shutdown``."""
+    """Serves the Maildir at *folder* on a free port. ``about`` says in a few words who a recipient is."""
 
     daemon_threads = True
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, about: Mapping[str, str]) -> None:
+        self.folder, self.about = folder, about
         self.templates = environment(None)
         super().__init__((_HOST, 0), _Handler)
 
@@ -61,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
     server_version, sys_version = "newsletter", ""
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         if self.headers.get("Host") not in {f"{_HOST}:{self.server.port}", f"localhost:{self.server.port}"}:
             self._say(HTTPStatus.MISDIRECTED_REQUEST, f"This is {self.server.url}")
             return
@@ -85,8 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self, mail: Mail | None, view: str) -> None:
         mails = inbox.mails(self.server.folder)[::-1]
-        shown = render(self.server.templates, "web/inbox.html", mails=mails, mail=mail, view=view, views=_VIEWS)
-        self._answer("text/html", shown)
+        said = {"mails": mails, "mail": mail, "view": view, "views": _VIEWS, "about": self.server.about}
+        self._answer("text/html", render(self.server.templates, "web/inbox.html", **said))
 
     def _say(self, status: HTTPStatus, text: str) -> None:
         self._answer("text/plain", text + "\n", status)

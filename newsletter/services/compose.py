@@ -6,7 +6,7 @@ a reader gets (``due``) and sending it (``deliver``).
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from email.utils import formataddr, parseaddr
 from functools import cached_property
 from urllib.parse import quote
@@ -15,17 +15,18 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sqlmodel import Session
 
 from newsletter.config import Settings
-from newsletter.domain.calendar import local_date
+from newsletter.domain.calendar import instant, local_date, next_due
 from newsletter.domain.delivery import Delivery
 from newsletter.domain.digest import Digest, Pick, Why
 from newsletter.domain.ranking import Candidate
-from newsletter.domain.subscriber import zone_info
+from newsletter.domain.subscriber import WEEKDAYS, Preferences, zone_info
 from newsletter.mail.message import Head, message_bytes, needs_smtputf8
 from newsletter.mail.tokens import Purpose, Signer
 from newsletter.render.digest import IssueRenderer, Masthead, Reader, Rendered
 from newsletter.render.formats import day as named_day
 from newsletter.render.formats import long_date
 from newsletter.services.edit import Shown
+from newsletter.services.subscribe import rhythm_of
 from newsletter.storage import papers
 from newsletter.storage.claims import Claimed
 
@@ -141,7 +142,7 @@ class Composer:
         """Return the message of a delivery: the same one for every repeat."""
         delivery = claimed.delivery
         digest = Digest(picks=tuple(self._picks(delivery)), left_out=(), since=delivery.since)
-        reader = self.reader(delivery.subscriber_id, claimed.created_at, claimed.next_due_at, claimed.zone)
+        reader = self.reader(delivery.subscriber_id, claimed.created_at, self._following(claimed), claimed.zone)
         rendered = self.render(digest, reader)
         head = Head(
             sender=self._mail.sender,
@@ -184,6 +185,22 @@ class Composer:
             reply_to=self._mail.reply_to,
             next_due=f"Next digest: {long_date(following)}, {following:%H:%M} ({own.key})." if following else "",
         )
+
+    def _following(self, claimed: Claimed) -> datetime:
+        """Return when the reader's digest after this one is due: not before there is another issue to send.
+
+        Not what their subscription holds: where this digest came early, that is the instant it stands for.
+        """
+        chosen = Preferences(frequency=claimed.frequency, hour=claimed.hour, zone=claimed.zone)
+        after = max(claimed.delivery.made_at, self._next_issue_at - timedelta(seconds=1))
+        return next_due(rhythm_of(chosen, self._newsletter), after, claimed.delivery.day).at
+
+    @cached_property
+    def _next_issue_at(self) -> datetime:
+        newsletter = self._newsletter
+        later = (self._issue.date + timedelta(days=n) for n in range(1, 8))
+        day = next((d for d in later if WEEKDAYS[d.weekday()] in newsletter.days), self._issue.date)
+        return instant(day, newsletter.send_at, newsletter.zone)
 
     def _mailto_reply(self) -> str:
         """Return the way to leave by mail where nothing reads what comes back but the editors."""

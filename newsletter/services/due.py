@@ -74,6 +74,8 @@ class Maker:
         return readers[-1].id if readers else None
 
     def _make(self, session: Session, rows: Sequence[tuple[DueReader, date, datetime]], now: datetime) -> None:
+        for reader, _, _ in rows:  # before the look-up of what was sent, which covers the pools that there are
+            self._pool(session, self._since(reader.preferences, reader.last_accepted_on))
         sent = self._sent(session, [reader.id for reader, _, _ in rows])
         made: list[NewDelivery] = []
         for reader, day, following in rows:
@@ -96,12 +98,16 @@ class Maker:
             reader=reader,
             day=day,
             message_id=message_id(delivery_id, self._newsletter.sender_address.rpartition("@")[2]),
-            expires_at=expires_at(now, self._settings.smtp.give_up_after, following if following > now else None),
+            expires_at=expires_at(now, self._settings.smtp.give_up_after, self._next_digest(reader, day, now)),
             next_due_at=following,
             since=digest.since,
             picks=tuple((p.candidate.paper.id, p.why.value, p.detail) for p in picks),
             skipped="" if picks or empty_issue else "nothing new for this reader",
         )
+
+    def _next_digest(self, reader: DueReader, day: date, now: datetime) -> datetime:
+        # Not the reader's next instant, which stays where this digest comes early: nothing follows at that one.
+        return next_due(rhythm_of(reader.preferences, self._newsletter), now, day).at
 
     def digest(
         self, session: Session, preferences: Preferences, sent: frozenset[int], last_accepted_on: date | None

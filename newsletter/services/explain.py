@@ -188,11 +188,9 @@ def _of_date(facts: Facts) -> Explained:
     if not facts.rhythm.includes(day):
         return Answer.SKIPPED, _and_next(facts, f"{day:%A} is not one of the reader's days ({facts.rhythm.frequency})")
     if day > today:
-        return Answer.NOT_DUE, _and_next(facts, f"{day} has not come")
+        return Answer.NOT_DUE, _and_next(facts, "not due yet")
     if facts.owed:
         return Answer.WAITING, _halted(facts.owed) or _due(facts, facts.owed)
-    if facts.came_on:
-        return Answer.SKIPPED, f"the issue of {day} came with the digest of {facts.came_on}"
     if facts.issue is None or facts.issue.status is not Editing.SEALED:
         return _without_issue(facts, today)
     return _without_delivery(facts, facts.issue, today)
@@ -212,6 +210,8 @@ def _without_issue(facts: Facts, today: date) -> Explained:
 
 
 def _without_delivery(facts: Facts, issue: Issue, today: date) -> Explained:
+    if facts.came_on:
+        return Answer.SKIPPED, f"the issue of {issue.date} came with the digest of {facts.came_on}"
     if issue.brake is Brake.CANCELLED:
         return Answer.NO_ISSUE, _and_next(facts, f"the issue of {issue.date} was cancelled")
     if halted := _halted(issue):

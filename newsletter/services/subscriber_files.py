@@ -117,7 +117,8 @@ def _lines(binary: IO[bytes], name: str) -> Iterator[str]:
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}") from error
     finally:
-        text.detach()
+        if not binary.closed:
+            text.detach()  # or it closes what is not ours
 
 
 def _plain_records(lines: Iterable[str], blank: int) -> Iterator[Record]:
@@ -154,8 +155,8 @@ def _header(row: list[str], name: str, ignored: set[str]) -> list[str]:
             raise UsageError(f"{name}: two columns are named {column!r}")
     if "email" not in columns:
         raise UsageError(
-            f"{name}: the first line is neither an address nor a header with the column email "
-            f"(the others are {', '.join(COLUMNS[1:])})"
+            f"{name}: the first line is neither an address nor a header with the column email; "
+            "'newsletter subscribers export' shows the others"
         )
     return columns
 

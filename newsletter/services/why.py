@@ -13,10 +13,10 @@ from sqlmodel import Session
 from newsletter.domain.calendar import instant, local_date
 from newsletter.domain.delivery import Delivery
 from newsletter.domain.subscriber import Status, Subscriber
-from newsletter.services import ledger_view, subscribe
+from newsletter.services import records, subscribe
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.explain import Answer, Facts, explain
-from newsletter.services.ledger_view import PickedPaper
+from newsletter.services.records import PickedPaper
 from newsletter.storage import deliveries, issues, subscribers
 
 
@@ -57,8 +57,9 @@ def why(dispatch: Dispatch, email: str, day: date | None, now: datetime) -> Why:
         asked, delivery = _asked(session, subscriber, day, now, zone)
         facts = _facts(session, dispatch, subscriber, asked, delivery, now)
         answer, text = explain(facts)
-        told = ledger_view.document(session, delivery, subscriber.email) if delivery else None
-        papers = ledger_view.papers_of(session, delivery) if delivery else []
+        line = deliveries.get(session, delivery.id) if delivery else None
+        papers = records.papers_of(session, delivery) if delivery else []
+    told = records.document(line) if line else None
     return Why(
         subscriber=subscriber, day=asked, answer=answer, text=text, next=facts.next, delivery=told, papers=papers
     )
@@ -76,7 +77,7 @@ def _asked(
     due = subscriber.next_due_at or now
     if newest and (due > now or newest.day >= local_date(due, zone)):
         return newest.day, newest
-    return min(local_date(due, zone), local_date(now, zone)), None
+    return local_date(due, zone), None
 
 
 def _facts(

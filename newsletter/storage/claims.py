@@ -6,7 +6,7 @@ the row is still ours, the reader still active and the issue not stopped.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, exists, func, or_
@@ -38,7 +38,8 @@ class Claimed:
     email: str
     format: str | None
     created_at: datetime
-    next_due_at: datetime | None
+    frequency: str | None
+    hour: time | None
     zone: str | None
 
 
@@ -79,7 +80,8 @@ def claim(
             email=reader.email,
             format=reader.format,
             created_at=reader.created_at,
-            next_due_at=reader.next_due_at,
+            frequency=reader.frequency,
+            hour=reader.hour,
             zone=reader.zone,
         )
         for row, reader in session.exec(query)

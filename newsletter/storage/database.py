@@ -94,8 +94,9 @@ def _named(path: Path) -> Iterator[None]:
     except (OperationalError, sqlite3.DatabaseError) as error:
         said = str(getattr(error, "orig", error))
         remedy = next((r for sign, r in _REMEDIES.items() if sign in said), None)
-        if remedy is None:
-            raise
+        if remedy is None and not isinstance(error, OperationalError):
+            raise  # a constraint: a fault of the program
+        remedy = remedy or "the next run reads what was kept and continues"
         raise StorageError(f"database {path}: {said}; {remedy}") from error
 
 

@@ -45,17 +45,16 @@ def page(
     *,
     status: str | None = None,
     issue_id: int | None = None,
-    limit: int = 100,
-    offset: int = 0,
+    limit: int | None = 100,
 ) -> list[Line]:
-    """Return deliveries, the newest first, of one state and one issue where given."""
+    """Return deliveries, the newest first, of one state and one issue where given; all with *limit* None."""
     query = _lines()
     if status:
         query = query.where(col(DeliveryRow.status) == status)
     if issue_id is not None:
         query = query.where(col(DeliveryRow.issue_id) == issue_id)
     newest_first = (col(DeliveryRow.made_at).desc(), col(DeliveryRow.id))
-    return [_line(*row) for row in session.exec(query.order_by(*newest_first).limit(limit).offset(offset))]
+    return [_line(*row) for row in session.exec(query.order_by(*newest_first).limit(limit))]
 
 
 def get(session: Session, delivery_id: int) -> Line | None:

@@ -7,6 +7,8 @@ import urllib.request
 
 import pytest
 
+from newsletter.sources.client import BUDGET
+
 pytestmark = pytest.mark.slow
 
 LASTING = ["429", "406", "500", "503", "empty", "garbage", "html", "truncate"]
@@ -28,7 +30,7 @@ async def turn(source, day):
     began = time.monotonic()
     try:
         who, pace_dir = "papers-newsletter/0 (+tests)", pathlib.Path(sys.argv[2])
-        async with Client(user_agent=who, allow_private_address=True, pace_dir=pace_dir) as client:
+        async with Client(user_agent=who, allow_private_address=True, budget=28, pace_dir=pace_dir) as client:
             ask = Ask(now=datetime.now(UTC), today=day, days=(day,), dated=True)
             what = len((await source.fetch(client, ask)).sightings)
     except SourceError as error:
@@ -74,14 +76,15 @@ def test_a_passing_fault_ends_in_success(programs, fault):
 
 @pytest.mark.parametrize("fault", LASTING)
 def test_a_lasting_fault_ends_in_a_recorded_failure(programs, fault):
-    """Within sixty seconds and 200 MB, in one line that says where."""
+    """Within its budget, here of half a minute, and 200 MB, in one line that says where."""
     turns, memory = ended(programs[fault])
     for what, seconds in turns:
         assert isinstance(what, str)
         assert what.startswith("127.0.0.1")
         assert "\n" not in what
-        assert seconds < 60
+        assert seconds < 32
     assert memory < 200
+    assert BUDGET <= 45
 
 
 def test_the_request_log_shows_arxivs_pace(replay, tmp_path):

@@ -1,6 +1,9 @@
 """Only public addresses are connected to: those checked, wherever a name or a redirect leads."""
 
 import asyncio
+import shlex
+import ssl
+import subprocess
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
@@ -105,3 +108,32 @@ def test_the_connection_goes_to_the_address_that_was_checked():
 
     first, said, asked = asyncio.run(turn())
     assert (first, said, asked) == ("rebinding.example", b"hello", ["rebinding.example"])
+
+
+@pytest.mark.system("openssl")
+def test_the_certificate_must_be_the_hosts_not_the_addresss(tmp_path, client, monkeypatch):
+    """Connecting to the checked address leaves TLS its name: by its address the same server is refused."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    command += f" -addext subjectAltName=DNS:localhost -out {cert} -keyout {key}"
+    subprocess.run(shlex.split(command), check=True, capture_output=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
+        await writer.drain()
+
+    async def turn():
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        async with client(budget=2) as one:
+            named = await one.get(f"https://localhost:{port}/")
+            with pytest.raises(SourceError, match="CERTIFICATE_VERIFY_FAILED"):
+                await one.get(f"https://127.0.0.1:{port}/")
+        server.close()
+        return named.body
+
+    assert asyncio.run(turn()) == b"good"

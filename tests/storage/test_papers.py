@@ -350,7 +350,7 @@ def expected(said: Sequence[Sighting]) -> dict[frozenset[str], Paper]:
     return {frozenset(known): merge(by_source.values()) for known, by_source in freshest}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(words, max_size=8), st.randoms(use_true_random=False))
 def test_the_order_in_which_sources_speak_does_not_matter(database, said, shuffle: random.Random):
     """In one gathering or in many, in any order, the same papers come of it."""

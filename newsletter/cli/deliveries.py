@@ -1,0 +1,119 @@
+"""``newsletter deliveries``: the ledger."""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.cli.parameters import DAY
+from newsletter.cli.terminal import Group, Terminal, examples
+
+if TYPE_CHECKING:
+    from newsletter.services.records import PickedPaper
+    from newsletter.storage.deliveries import Line
+
+_STATUSES = (
+    "ready",
+    "leased",
+    "offered",
+    "deferred",
+    "held",
+    "accepted",
+    "failed",
+    "expired",
+    "withdrawn",
+    "skipped",
+)
+
+group = Group(
+    "deliveries",
+    help="The ledger: every digest on its way to one reader.\n\n"
+    "A delivery is named by its hexadecimal id, which is also the beginning of its Message-ID.",
+    epilog=examples(
+        "newsletter deliveries list --status failed",
+        "newsletter deliveries show 1f0c8a5d2b3e4f60",
+        "newsletter deliveries release --all",
+    ),
+)
+
+
+@group.command(
+    "list",
+    epilog=examples(
+        "newsletter deliveries list --issue yesterday",
+        "newsletter deliveries list --status deferred --limit 20 --json",
+    ),
+)
+@click.option("--status", type=click.Choice(_STATUSES), help="Only these.")
+@click.option("--issue", "issued", type=DAY, help="Only those of the issue of this date.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="At most so many.")
+@click.pass_obj
+def list_(terminal: Terminal, /, status: str | None, issued: date | None, limit: int) -> None:
+    """Show deliveries, the newest first."""
+    from newsletter.domain.delivery import Status
+    from newsletter.services import records
+
+    with terminal.app() as app:
+        wanted = Status(status) if status else None
+        found = records.page(app.database, status=wanted, issued=issued, limit=limit)
+    document = {"deliveries": [records.document(line) for line in found]}
+    terminal.answer(document, lambda: _table(terminal, found))
+
+
+@group.command(epilog=examples("newsletter deliveries show 1f0c8a5d2b3e4f60 --json"))
+@click.argument("id")
+@click.pass_obj
+def show(terminal: Terminal, /, id: str) -> None:
+    """Show one delivery: where it stands, what a server said, and which papers it brings and why."""
+    from newsletter.services import records
+
+    with terminal.app() as app:
+        line, papers = records.find(app.database, id)
+    document = records.document(line) | {"papers": [paper.document for paper in papers]}
+    terminal.answer(document, lambda: _told(terminal, line, papers))
+
+
+@group.command(
+    epilog=examples(
+        "newsletter deliveries release 1f0c8a5d2b3e4f60",
+        "newsletter deliveries release --all --assume-sent",
+    )
+)
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="All that are held.")
+@click.option("--assume-sent", "sent", is_flag=True, help="Take them as sent, instead of sending them again.")
+@click.pass_obj
+def release(terminal: Terminal, /, ids: tuple[str, ...], everything: bool, sent: bool) -> None:
+    """Decide on held deliveries, of which nobody knows whether they arrived: the next run sends them again.
+
+    A repeat has the same Message-ID, by which many mail programs show it only once.
+    """
+    from newsletter.services import records
+
+    if bool(ids) == everything:
+        raise click.UsageError("Name deliveries, or give --all.")
+    with terminal.app() as app:
+        held = records.release(app.database, app.settings.smtp, ids, terminal.now(), everything=everything, sent=sent)
+    names = [records.name_of(line.delivery) for line in held]
+    became = "counted as sent" if sent else "sent again by the next run"
+    document = {"released": names, "status": "accepted" if sent else "ready"}
+    terminal.answer(document, f"{len(names)} {became}" if names else "nothing is held")
+
+
+def _table(terminal: Terminal, found: "list[Line]") -> str:
+    from newsletter.services.records import name_of
+
+    rows = [
+        (name_of(line.delivery), line.issued, line.email or "(removed)", line.delivery.status, line.delivery.reply)
+        for line in found
+    ]
+    return terminal.table(("id", "issue", "to", "status", "reply"), rows) if rows else "no such deliveries"
+
+
+def _told(terminal: Terminal, line: "Line", papers: "list[PickedPaper]") -> str:
+    from newsletter.services.records import document
+
+    facts = [(name.replace("_", " "), value) for name, value in document(line).items() if value not in (None, "")]
+    listed = [(n, paper.key, paper.why, paper.title) for n, paper in enumerate(papers, 1)]
+    table = terminal.table(("", "paper", "why", "title"), listed)
+    return terminal.table(("", ""), facts) + (f"\n\n{table}" if listed else "")

@@ -1,0 +1,131 @@
+"""The ledger as people see it: deliveries by id, with their papers and reasons, and what a person decides of them.
+
+A delivery is named by its id in hexadecimal, as its Message-ID has it. Not here: why there is no delivery (``why``).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from newsletter.config import SmtpSettings
+from newsletter.domain.delivery import Delivery, Status
+from newsletter.domain.digest import Why
+from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
+from newsletter.render.wording import reason
+from newsletter.storage import deliveries, issues, papers
+from newsletter.storage.database import Database
+from newsletter.storage.deliveries import Line
+
+_ID = re.compile(r"<?([0-9a-f]{1,16})(?:@[^<>\s]*>?)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickedPaper:
+    """A paper of a digest, and why it is there."""
+
+    key: str
+    title: str
+    why: str
+
+    @property
+    def document(self) -> dict[str, str]:
+        """Return the paper as JSON gives it."""
+        return {"key": self.key, "title": self.title, "why": self.why}
+
+
+def name_of(delivery: Delivery) -> str:
+    """Return how people name a delivery."""
+    return f"{delivery.id:016x}"
+
+
+def parse_id(text: str) -> int:
+    """Return the id that *text* names, in hexadecimal or as a whole Message-ID. Raises UsageError."""
+    found = _ID.fullmatch(text.strip())
+    if not found:
+        raise UsageError(f"id {text!r}: use the hexadecimal id of a delivery, as 'deliveries list' shows it")
+    return int(found[1], 16)
+
+
+def document(line: Line) -> dict[str, Any]:
+    """Return a delivery as JSON gives it, its papers aside."""
+    delivery = line.delivery
+    return {
+        "id": name_of(delivery),
+        "email": line.email,
+        "issue": line.issued,
+        "date": delivery.day,
+        "status": delivery.status,
+        "message_id": delivery.message_id,
+        "made_at": delivery.made_at,
+        "attempts": delivery.attempts,
+        "uncertain": delivery.uncertain,
+        "next_attempt_at": delivery.next_attempt_at,
+        "expires_at": delivery.expires_at,
+        "offered_at": delivery.offered_at,
+        "settled_at": delivery.settled_at,
+        "server": delivery.server,
+        "reply": delivery.reply,
+        "since": delivery.since,
+    }
+
+
+def papers_of(session: Session, delivery: Delivery) -> list[PickedPaper]:
+    """Return the papers of a delivery in order, each with its reason."""
+    found = papers.load(session, (paper_id for paper_id, _, _ in delivery.picks))
+    return [
+        PickedPaper(key=found[i].key, title=found[i].title, why=reason(Why(why), detail))
+        for i, why, detail in delivery.picks
+        if i in found
+    ]
+
+
+def page(database: Database, *, status: Status | None, issued: date | None, limit: int) -> list[Line]:
+    """Return the newest deliveries, of one state and one issue where given. Raises NotFoundError for no such issue."""
+    with database.read() as session:
+        issue = issues.get(session, issued) if issued else None
+        if issued and not issue:
+            raise NotFoundError(f"no issue of {issued}; 'newsletter issues list' shows which there are")
+        return deliveries.page(session, status=status, issue_id=issue.id if issue else None, limit=limit)
+
+
+def find(database: Database, named: str) -> tuple[Line, list[PickedPaper]]:
+    """Return the delivery *named*, and its papers. Raises NotFoundError, UsageError."""
+    with database.read() as session:
+        line = _find(session, named)
+        return line, papers_of(session, line.delivery)
+
+
+def release(
+    database: Database, smtp: SmtpSettings, named: Sequence[str], now: datetime, *, everything: bool, sent: bool
+) -> list[Line]:
+    """Let the held deliveries *named*, or *everything* held, be sent again, or take them as *sent*.
+
+    All of them or none. Return them as they were. Raises NotFoundError, UsageError, IllegalMoveError.
+    """
+    with database.write() as session:
+        if everything:
+            held = deliveries.page(session, status=Status.HELD, limit=None)
+        else:
+            held = [_held(_find(session, one)) for one in named]
+        ids = [line.delivery.id for line in held]
+        if sent:
+            deliveries.assume_sent(session, ids, now)
+        else:
+            deliveries.release(session, ids, now, now + smtp.give_up_after)
+        return held
+
+
+def _find(session: Session, named: str) -> Line:
+    if line := deliveries.get(session, parse_id(named)):
+        return line
+    raise NotFoundError(f"no delivery {named}; 'newsletter deliveries list' shows which there are")
+
+
+def _held(line: Line) -> Line:
+    if line.delivery.status is not Status.HELD:
+        raise IllegalMoveError(f"delivery {name_of(line.delivery)} is {line.delivery.status}; only held ones wait")
+    return line

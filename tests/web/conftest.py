@@ -1,0 +1,27 @@
+"""What these tests share: a whole small newsletter whose pages are served over HTTP."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from newsroom import Newsroom
+from served import Site
+
+from newsletter.web.server import serving
+
+
+@pytest.fixture
+def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
+    """Return a newsletter without papers and readers, its mail going to ``newsroom.sink``."""
+    made = Newsroom(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site(newsroom: Newsroom) -> Iterator[Site]:
+    """Return the newsletter with its pages."""
+    with newsroom.app() as app, serving(app, "127.0.0.1", 0) as url:
+        with httpx2.Client(base_url=url, trust_env=False) as client:
+            yield Site(newsroom, app, url, client)
