@@ -255,7 +255,7 @@ class Newsroom:
                 file.write(json.dumps(line) + "\n")
         return [known[title] for title in titles]
 
-    def subscribe(self, *emails: str, at: str | datetime = "2026-07-01", **preferences: str) -> None:
+    def subscribe(self, *emails: str, at: str | datetime = "2026-07-14T12:00Z", **preferences: str) -> None:
         """Put readers on the list as of *at*, with preferences as on the command line (``topics``, ``hour`` …)."""
         with self.app(instant(at)) as app:
             subscribe.add(app.database, app.settings.newsletter, emails, preferences, instant(at))

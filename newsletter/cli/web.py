@@ -25,7 +25,7 @@ def command(terminal: Terminal, /, host: str, port: int) -> None:
     try:
         from newsletter.web.server import serving
     except ModuleNotFoundError as error:
-        if error.name not in {"starlette", "uvicorn"}:
+        if (error.name or "").partition(".")[0] not in {"starlette", "uvicorn"}:
             raise
         from newsletter.errors import NewsletterError
 

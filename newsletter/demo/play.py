@@ -116,7 +116,6 @@ class Stage:
             mails=tuple(sorted(arrived, key=lambda mail: mail.to)),
         )
 
-
     def why(self, sample: Sample, day: date) -> Why:
         """Return why *sample* got the mail of *day*, or none."""
         return why(self.app.dispatch, sample.email, day, _morning(day) + timedelta(hours=1))

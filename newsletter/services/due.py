@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from sqlmodel import Session
 
 from newsletter.config import Settings
-from newsletter.domain.calendar import current, next_due
+from newsletter.domain.calendar import current, local_date, next_due
 from newsletter.domain.delivery import expires_at
 from newsletter.domain.digest import Digest, Pool, choose, prepare
 from newsletter.domain.ranking import newsletter_order
@@ -59,13 +59,14 @@ class Maker:
         return len(readers)
 
     def on_date(self, session: Session, now: datetime, day: date, after_id: int, limit: int = CHUNK) -> int | None:
-        """Make the rows of readers whose rhythm includes *day*, whatever the hour; their next instant stays.
+        """Make the rows of readers whose rhythm includes *day*, whatever the hour.
 
+        Their next instant stays, unless it has come and is of *day*: then this digest is what it was for.
         Return the id up to which readers were looked at, None when there are no more.
         """
         readers = due.on_date(session, self.issue, day, after_id, limit)
         rows = [
-            (reader, day, reader.next_due_at)
+            (reader, day, self._next_instant(reader, day, now))
             for reader in readers
             if rhythm_of(reader.preferences, self._newsletter).includes(day)
         ]
@@ -104,6 +105,11 @@ class Maker:
             picks=tuple((p.candidate.paper.id, p.why.value, p.detail) for p in picks),
             skipped="" if picks or empty_issue else "nothing new for this reader",
         )
+
+    def _next_instant(self, reader: DueReader, day: date, now: datetime) -> datetime:
+        zone = rhythm_of(reader.preferences, self._newsletter).zone
+        served = reader.next_due_at <= now and local_date(reader.next_due_at, zone) <= day
+        return self._next_digest(reader, day, now) if served else reader.next_due_at
 
     def _next_digest(self, reader: DueReader, day: date, now: datetime) -> datetime:
         # Not the reader's next instant, which stays where this digest comes early: nothing follows at that one.

@@ -157,7 +157,8 @@ def _rehearse(service: Service, reports: list[Report], day: date, decided: Verdi
             pass
         outcome = _outcome(session, day, reports, issue, reason, Progress())
         session.rollback()
-    return outcome
+    failed = any(report.error for report in reports)  # what waits is what a rehearsal is about
+    return replace(outcome, status="incomplete" if failed else "done")
 
 
 def _outcome(

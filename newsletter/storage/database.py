@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite import insert as _insert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
@@ -91,7 +91,7 @@ def _named(path: Path) -> Iterator[None]:
     """Turn what SQLite says into one line for the person who can act."""
     try:
         yield
-    except (OperationalError, sqlite3.DatabaseError) as error:
+    except (DatabaseError, sqlite3.DatabaseError) as error:
         said = str(getattr(error, "orig", error))
         remedy = next((r for sign, r in _REMEDIES.items() if sign in said), None)
         if remedy is None and not isinstance(error, OperationalError):

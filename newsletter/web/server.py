@@ -54,4 +54,5 @@ def _listening(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
-        raise NewsletterError(f"{host}:{port}: {error.strerror}; choose another --host or --port") from error
+        why = str(error.strerror).partition(" (while")[0]
+        raise NewsletterError(f"{host}:{port}: {why}; choose another --host or --port") from error

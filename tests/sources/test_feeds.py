@@ -1,6 +1,7 @@
 """Feeds of every kind: RSS and Atom, arXiv's own, and what only pretends to be one."""
 
 import codecs
+import time
 from datetime import UTC, date, datetime
 
 import pytest
@@ -264,9 +265,28 @@ def test_a_feed_is_not_asked_for_one_paper(look_up, source):
     assert look_up(source, "2607.00001") is None
 
 
-@given(
-    st.text() | st.text("<>&;/![]-\"' axy?=:\n"), st.sampled_from(["title", "link", "pubDate", "author", "guid", "a:b"])
-)
+def test_a_large_feed_is_read_apart():
+    """In a process of its own, with the same result: dates, authors, and no entry lost."""
+    items = "".join(item(link=f"https://lab.example/{n}", text="word " * 50) for n in range(1000))
+    found = papers(RSS.format(items))
+    assert len(found) == 1000
+    assert found[999] == papers(RSS.format(item(link="https://lab.example/999", text="word " * 50)))[0]
+
+
+@pytest.mark.slow
+def test_a_feed_that_takes_for_ever_is_given_up():
+    """Some shapes cost the square of their size: the process that reads them has little time."""
+    categories = "".join(f"<category>{n}</category>" for n in range(60_000))
+    began = time.monotonic()
+    with pytest.raises(SourceError, match="cannot be read: it takes more time or memory than a feed should"):
+        papers(RSS.format(item(more=categories)))
+    assert time.monotonic() - began < 15
+
+
+NAMES = ["title", "link", "pubDate", "author", "guid", "category", "enclosure", "a:b"]
+
+
+@given(st.text() | st.text("<>&;/![]-\"' axy?=:\n"), st.sampled_from(NAMES))
 def test_no_item_does_harm(text, name):
     """Whatever stands in an element, there is a plain paper, none, or a recorded failure."""
     body = RSS.format(item(more=f"<{name}>{text}</{name}>")).encode("utf-8", "surrogatepass")

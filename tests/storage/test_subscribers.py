@@ -1,8 +1,9 @@
 """The list in the database: what is kept, found and withdrawn, and what stays of who left."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,9 @@ NEWSLETTER = NewsletterSettings(sender="papers@example.org", secret_file=Path("s
 BOOKKEEPING = {"email_key", "status_at", "last_digest_on", "last_issue_on", "last_accepted_on", "asked_at"}
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Return a fresh database."""
-    upgrade(tmp_path / "newsletter.db", NOW)
-    opened = Database(tmp_path / "newsletter.db")
-    yield opened
-    opened.close()
+def lines(*addresses: str) -> BytesIO:
+    """Return a file of one address a line."""
+    return BytesIO("\n".join(addresses).encode())
 
 
 def add(database: Database, *addresses: str, at: datetime = NOW, **texts: str) -> list[Subscriber]:
@@ -124,7 +121,6 @@ def test_a_page_is_filtered_sorted_and_counted(database: Database):
     assert found(database, search="_") == ["bob_1@example.org"]
     assert found(database, search="%") == []
     assert found(database, topic="large") == ["carol@lab.example"]
-    assert found(database, topic="übersetzung") == []
     assert found(database, topic="Übersetz") == ["carol@lab.example"]
     assert found(database, limit=1, offset=1) == ["bob_1@example.org"]
     assert subscribe.page(database, Selection(limit=1, search="example.org"))[1] == 2
@@ -139,7 +135,7 @@ def test_a_page_is_filtered_sorted_and_counted(database: Database):
         (lambda d: subscribe.remove(d, "ann@example.org", NOW), "removed"),
     ],
 )
-def test_who_leaves_gets_nothing_more(database: Database, leave, why: str):
+def test_who_leaves_gets_nothing_more(database: Database, leave: Callable[[Database], object], why: str):
     """What waits is withdrawn at once; what is on its way or over is the sender's to settle, or stays."""
     ann, bob = add(database, "ann@example.org", "bob@example.org")
     states = ("ready", "deferred", "leased", "offered", "accepted", "held")
@@ -180,14 +176,8 @@ def test_who_left_and_was_removed_stays_away(database: Database, leave: str):
         subscribe.find(database, "ann@example.org")
     with pytest.raises(IllegalMoveError, match="--resubscribe --source"):
         add(database, "ANN@example.org")
-    report = transfer.import_file(database, NEWSLETTER, _lines("ANN@EXAMPLE.org", "bob@example.org"), "list", NOW)
+    report = transfer.import_file(database, NEWSLETTER, lines("ANN@EXAMPLE.org", "bob@example.org"), "list", NOW)
     assert (report.added, report.left_alone) == (1, 1)
-
-
-def _lines(*lines: str):
-    import io
-
-    return io.BytesIO("\n".join(lines).encode())
 
 
 def test_the_pepper_is_made_once_and_differs_between_databases(tmp_path: Path):
@@ -314,7 +304,7 @@ def test_an_illegal_move_names_the_person(database: Database):
 def test_the_export_holds_no_transaction_while_it_is_read(database: Database):
     """Between two rows the log can be folded into the file: whoever reads slowly holds up nobody."""
     report = transfer.import_file(
-        database, NEWSLETTER, _lines(*(f"reader{n:05}@example.org" for n in range(transfer.CHUNK + 1))), "list", NOW
+        database, NEWSLETTER, lines(*(f"reader{n:05}@example.org" for n in range(transfer.CHUNK + 1))), "list", NOW
     )
     exported = transfer.export(database)
     first = next(exported)
@@ -327,8 +317,3 @@ def test_the_export_holds_no_transaction_while_it_is_read(database: Database):
     assert busy == 0
     assert report.added == transfer.CHUNK + 1
     assert sum(1 for _ in exported) == transfer.CHUNK
-
-
-def everyone(database: Database) -> Iterable[Subscriber]:
-    """Return who is on the list."""
-    return list(transfer.export(database))

@@ -22,6 +22,9 @@ def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
 @pytest.fixture
 def site(newsroom: Newsroom) -> Iterator[Site]:
     """Return the newsletter with its pages."""
-    with newsroom.app() as app, serving(app, "127.0.0.1", 0) as url:
-        with httpx2.Client(base_url=url, trust_env=False) as client:
-            yield Site(newsroom, app, url, client)
+    with (
+        newsroom.app() as app,
+        serving(app, "127.0.0.1", 0) as url,
+        httpx2.Client(base_url=url, trust_env=False) as client,
+    ):
+        yield Site(newsroom, app, url, client)

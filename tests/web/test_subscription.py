@@ -95,7 +95,8 @@ def test_the_goodbye_is_the_same_for_whoever_gets_no_mail(site: Site) -> None:
     """The first time, the second time, afterwards by GET, suppressed, removed: one page."""
     site.room.run("subscribers", "add", ANN, "bob@example.net", "eve@example.net")
     ann, bob, eve = (
-        f"/unsubscribe/{token_of(site, Purpose.UNSUBSCRIBE, who)}" for who in (ANN, "bob@example.net", "eve@example.net")
+        f"/unsubscribe/{token_of(site, Purpose.UNSUBSCRIBE, who)}"
+        for who in (ANN, "bob@example.net", "eve@example.net")
     )
     site.room.run("subscribers", "suppress", "bob@example.net", "--reason", "complained")
     site.room.run("subscribers", "remove", "eve@example.net")
