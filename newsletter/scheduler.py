@@ -21,6 +21,7 @@ from newsletter.storage.database import StorageError
 from newsletter.storage.upgrade import require_current
 
 log = logging.getLogger(__name__)
+logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every tick
 
 TICK = timedelta(minutes=1)
 

@@ -11,13 +11,14 @@ from newsletter.cli.terminal import Command, Terminal, examples
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the pages listen.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--no-web", is_flag=True, help="Only the clock. So it is, too, where the extra 'web' is not installed.")
+@click.option("--no-web", is_flag=True, help="Only the clock.")
 @click.pass_obj
 def command(terminal: Terminal, /, host: str, port: int, no_web: bool) -> None:
     """Gather, seal and deliver by an own clock instead of cron, and serve the web pages, until stopped."""
     import logging
-    from contextlib import nullcontext
+    from contextlib import ExitStack
 
+    from newsletter.cli.pages import serving
     from newsletter.cli.report import lines
     from newsletter.scheduler import serve
     from newsletter.services.run import Outcome
@@ -29,5 +30,9 @@ def command(terminal: Terminal, /, host: str, port: int, no_web: bool) -> None:
         for problem in outcome.problems:
             terminal.warn(problem)
 
-    with terminal.app() as app, nullcontext() if no_web else _pages(terminal, app, host, port):
+    with ExitStack() as open_things:
+        app = open_things.enter_context(terminal.app())
+        if not no_web:
+            url = open_things.enter_context(serving(app, host, port))
+            terminal.say(f"The pages are at {url}; Ctrl-C ends everything.")
         serve(app.service(terminal.now), heard)

@@ -49,7 +49,7 @@ class Terminal:
             click.echo(said)
 
     def report(self, document: Any, text: Callable[[], str], problems: Sequence[str]) -> None:
-        """Print what a run came to. Where nobody looks on, only what needs a person, so that cron mails nothing else."""
+        """Print what a run came to; where nobody looks on only what needs a person, so that cron mails that alone."""
         if self.json or self.verbose or (sys.stdout.isatty() and not self.quiet):
             self.answer(document, text)
         for problem in problems:

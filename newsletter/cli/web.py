@@ -20,16 +20,8 @@ def command(terminal: Terminal, /, host: str, port: int) -> None:
     import signal
     import threading
 
+    from newsletter.cli.pages import serving
     from newsletter.storage.upgrade import require_current
-
-    try:
-        from newsletter.web.server import serving
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"starlette", "uvicorn"}:
-            raise
-        from newsletter.errors import NewsletterError
-
-        raise NewsletterError("the pages need more packages: pip install 'papers-newsletter[web]'") from error
 
     logging.basicConfig(level=logging.INFO if terminal.verbose else logging.WARNING, format="%(asctime)s %(message)s")
     ended = threading.Event()
