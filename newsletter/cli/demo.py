@@ -19,13 +19,13 @@ from newsletter.cli.terminal import Command, Terminal, examples
     help="Where everything goes; by default a new temporary folder.",
 )
 @click.option("--days", "count", type=click.IntRange(1, 5), default=1, show_default=True, help="How many days to play.")
-@click.option("--no-serve", is_flag=True, help="End at once, without the inbox in a browser.")
+@click.option("--no-serve", is_flag=True, help="End at once, without these pages.")
 @click.pass_obj
 def command(terminal: Terminal, folder: Path | None, count: int, no_serve: bool) -> None:
     """Play the whole path on bundled papers: an issue, four sample readers, and real mails by SMTP.
 
-    The mails go into an inbox on this machine and nowhere else. On a terminal it ends by showing the inbox in a
-    browser, until Ctrl-C.
+    The mails go into an inbox on this machine and nowhere else. On a terminal it ends by serving pages on which to
+    look at them, until Ctrl-C.
     """
     from newsletter.cli import demo_view as view
     from newsletter.cli.report import exit_status

@@ -85,7 +85,12 @@ def _end(stage: Stage) -> Iterator[str]:
     yield ""
     yield _bold("To look around")
     yield f"  export NEWSLETTER_CONFIG={shlex.quote(str(made.config))}"
-    for command in ("why mei@example.org", "subscribers list", f"issues show {LAST_DAY}", "papers search video"):
+    for command in (
+        f"why mei@example.org --date {LAST_DAY}",
+        "subscribers list",
+        f"issues show {LAST_DAY}",
+        "papers search video",
+    ):
         yield f"  {_program()} {command}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.parameters import DAY, PAST_DAY
+from newsletter.cli.preview import of_issue
 from newsletter.cli.terminal import Group, Terminal, examples
 
 if TYPE_CHECKING:
@@ -227,6 +228,9 @@ def cancel(terminal: Terminal, /, day: date) -> None:
     with terminal.app() as app:
         edit.cancel(app.database, day, terminal.now())
         _answer(terminal, app, day, f"The issue of {day} is cancelled for everyone not reached yet.")
+
+
+group.add_command(of_issue)
 
 
 def _find(app: "App", named: str) -> "Paper":

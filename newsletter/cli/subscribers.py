@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from newsletter.cli.preview import of_subscriber
 from newsletter.cli.subscribers_files import export, import_
 from newsletter.cli.terminal import Group, Terminal, examples
 
@@ -244,3 +245,4 @@ def remove(terminal: Terminal, /, email: str) -> None:
 
 group.add_command(import_)
 group.add_command(export)
+group.add_command(of_subscriber)

@@ -98,16 +98,19 @@ def retry_after(attempts: int) -> timedelta:
     return _PACE[min(attempts, len(_PACE)) - 1]
 
 
-def after_refusal(status: Status, outcome: Outcome, uncertain: int, *, resend: bool) -> Status:
-    """Return the state that *outcome* leads to from *status*, ``uncertain`` counting this time."""
-    match outcome.verdict:
+def after_attempt(status: Status, verdict: Verdict, uncertain: int, *, resend: bool) -> Status:
+    """Return the state that *verdict* leads to from *status*, leased or offered; ``uncertain`` counts this time.
+
+    Only what was offered can be accepted, or uncertain enough to be held.
+    """
+    match verdict:
         case Verdict.ACCEPTED:
             return Status.ACCEPTED
         case Verdict.TEMPORARY:
             return Status.DEFERRED
         case Verdict.PERMANENT:
             return Status.FAILED
-        case Verdict.UNCERTAIN if not resend or uncertain >= MOST_UNCERTAIN:
+        case Verdict.UNCERTAIN if status is Status.OFFERED and (not resend or uncertain >= MOST_UNCERTAIN):
             return Status.HELD
         case _:
             return Status.READY

@@ -39,12 +39,12 @@ def words(text: str) -> list[str]:
 
 
 def singular(word: str) -> str:
-    """Reduce an English plural: *models* to *model*, *queries* to *query*; *bias* and *class* stay."""
+    """Reduce an English plural: *models* to *model*, *videos* to *video*, *queries* to *query*; *bias* stays."""
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     if word.endswith(("sses", "xes", "shes", "tches", "rches", "nches")):
         return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "as", "os")):
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "as")):
         return word[:-1]
     return word
 

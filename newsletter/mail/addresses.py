@@ -15,7 +15,7 @@ from newsletter.errors import UsageError
 MOST_LOCAL_OCTETS = 64  # RFC 5321 section 4.5.3.1.1; the library lets 65 pass
 MOST_OCTETS = 254  # RFC 5321 section 4.5.3.1.3: a path of 256 octets has two angle brackets
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_PLAIN = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@([a-z0-9.-]+)")
+_PLAIN = re.compile(r"([A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*)@([A-Za-z0-9.-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ def parse_address(text: str) -> Address:
     """
     # Most addresses are plain, and most domains come again: a long file is read several times faster.
     plain = _PLAIN.fullmatch(text)
-    email = text if plain and _is_plain_domain(plain[1]) else _validated(text)
+    domain = _plain_domain(plain[2]) if plain else ""
+    email = f"{plain[1]}@{domain}" if plain and domain else _validated(text)
     _check_octets(text, email)
     return Address(email, address_key(email))
 
@@ -58,12 +59,12 @@ def _validated(text: str) -> str:
 
 
 @lru_cache(4096)
-def _is_plain_domain(domain: str) -> bool:
-    """Return whether *domain* is valid, and stays as it is."""
+def _plain_domain(domain: str) -> str:
+    """Return *domain* as it is mailed, '' where it is not valid."""
     try:
-        return _validated(f"a@{domain}") == f"a@{domain}"
+        return _validated(f"a@{domain}").removeprefix("a@")
     except UsageError:
-        return False
+        return ""
 
 
 def _check_octets(text: str, email: str) -> None:

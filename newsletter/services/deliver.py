@@ -2,12 +2,12 @@
 
 *Offered* is durable before the final dot, and *accepted* means that a server said 250. One reader's failure is a
 value; the site's trouble pauses everybody and costs no reader an attempt. Not here: who is due (``due``), what a
-message says (``compose``), what a reply means (``mail/replies.py``).
+message says (``compose``), what a reply means (``mail/replies.py``), and when the route rests (``route``).
 """
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,22 +17,20 @@ from typing import Any
 from sqlmodel import Session
 
 from newsletter.domain.delivery import Outcome, Status, Verdict
-from newsletter.errors import ConfigurationError, NewsletterError
+from newsletter.errors import ConfigurationError, IncompleteError, NewsletterError
 from newsletter.mail.smtp import Connection, SmtpTrouble
 from newsletter.services.compose import Composer
 from newsletter.services.ledger import Clock, Ledger
 from newsletter.services.limits import Limits, domain_of
+from newsletter.services.route import PATIENCE, Route
 from newsletter.storage import claims, locks
 from newsletter.storage.claims import Claimed
 from newsletter.storage.database import StorageError
 
 log = logging.getLogger(__name__)
 
-PATIENCE = timedelta(minutes=1)  # for pauses in all; the next run continues what takes longer
-DRAIN = 7.0  # seconds for what is in flight when told to stop
-_PAUSES = tuple(timedelta(seconds=s) for s in (2, 4, 8, 16, 30))
+DRAIN = 6.0  # seconds for what is in flight when told to stop
 _BATCH = 8  # deliveries claimed per connection: a few seconds' work
-_WINDOW, _TOO_MANY = 50, 10  # more than a fifth of the last fifty failing for good: it is us that they refuse
 
 
 @dataclass(kw_only=True)
@@ -44,7 +42,7 @@ class Progress:
     deferred: int = 0
     stopped: str = ""
     by_hand: bool = False  # stopped by whoever runs it
-    blocked: bool = False  # too many addresses in a row failed for good
+    blocked: bool = False  # too many addresses failed for good
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +60,8 @@ class Post:
     connections: int
     lease: timedelta
     resend: bool
+    last: list[Status] = field(default_factory=list)  # of the addresses served before this run
+    patience: timedelta = PATIENCE  # for pauses in all
     issue_id: int | None = None  # only this issue's
     told: Callable[[Progress], None] = field(default=lambda _: None)
 
@@ -70,60 +70,53 @@ _Item = tuple[Claimed, Composer]
 
 
 class Sender:
-    """One run. ``stop`` may be called at any time, also by a signal."""
+    """One run. ``interrupt`` may be called at any time, also by a signal."""
 
     def __init__(self, post: Post) -> None:
         self._post = post
         self.progress = Progress()
+        self._route = Route(post.clock, post.patience, post.last)
         self._queue: asyncio.Queue[_Item | None] = asyncio.Queue()
         self._at_work: Counter[str] = Counter()  # claimed and not settled, by destination
         self._settled = asyncio.Event()
-        self._stopping = asyncio.Event()
-        self._open = asyncio.Event()  # the route is not paused
-        self._open.set()
-        self._paused_until = post.clock()
-        self._pauses = 0
-        self._patience = PATIENCE
-        self._why = ""  # the route is paused
         self._offered: set[int] = set()
-        self._last: deque[Status] = deque(maxlen=_WINDOW)
+        self._refused: set[int] = set()  # for the site's sake, as it said
 
     def interrupt(self) -> None:
-        """Stop because a person or the system says so."""
+        """Claim nothing more, finish what is in flight, and end within ``DRAIN``: a person or the system says so."""
         self.progress.by_hand = True
-        self.stop("stopped by a signal; the next run continues")
-
-    def stop(self, why: str) -> None:
-        """Claim nothing more, finish what is in flight, and end within ``DRAIN``."""
-        self.progress.stopped = self.progress.stopped or why
-        self._stopping.set()
-        self._open.set()
+        self._route.stop("stopped by a signal; the next run continues")
 
     async def run(self) -> Progress:
-        """Send until nothing is due, or until ``progress.stopped`` says why not. Raises StorageError."""
+        """Send until nothing is due, or until ``progress.stopped`` says why not.
+
+        Raises StorageError, and IncompleteError when another run took over.
+        """
         workers = [asyncio.create_task(self._work()) for _ in range(self._post.connections)]
         feeding = asyncio.create_task(self._feed())
         beating = asyncio.create_task(self._beat())
         try:
-            await self._until_done(feeding, workers)
+            await self._until_done(feeding, beating, workers)
         finally:
             for task in (feeding, beating, *workers):
                 task.cancel()
             await asyncio.gather(feeding, beating, *workers, return_exceptions=True)
             await self._leave()
+        self.progress.stopped, self.progress.blocked = self._route.stopped, self._route.blocked
         return self.progress
 
-    async def _until_done(self, feeding: asyncio.Task[None], workers: list[asyncio.Task[None]]) -> None:
-        stopping = asyncio.create_task(self._stopping.wait())
+    async def _until_done(
+        self, feeding: asyncio.Task[None], beating: asyncio.Task[None], workers: list[asyncio.Task[None]]
+    ) -> None:
+        stopping = asyncio.create_task(self._route.stopping.wait())
         try:
-            done, _ = await asyncio.wait({feeding, stopping, *workers}, return_when=asyncio.FIRST_COMPLETED)
-            while feeding not in done and stopping not in done:
-                _raise(done)  # a worker ends early only by a failure
-                done, _ = await asyncio.wait({feeding, stopping, *workers}, return_when=asyncio.FIRST_COMPLETED)
-            _raise(done - {stopping})
+            while not (feeding.done() or stopping.done()):
+                watched = {feeding, stopping, beating, *workers}
+                done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+                _raise(done)  # the heartbeat and the workers end early only by a failure
             for _ in workers:
                 self._queue.put_nowait(None)
-            done, _ = await asyncio.wait(workers, timeout=DRAIN if self._stopping.is_set() else None)
+            done, _ = await asyncio.wait(workers, timeout=DRAIN if self._route.stopped else None)
             _raise(done)
         finally:
             stopping.cancel()
@@ -134,7 +127,7 @@ class Sender:
 
         def leave(session: Session) -> None:
             claims.give_back(session, owner, now)
-            claims.recover(session, [owner], now, resend=self._post.resend)
+            claims.recover(session, now, resend=self._post.resend, owner=owner)
 
         with suppress(StorageError):  # the next run finds out that this owner is gone, and does the same
             await self._post.ledger.write(leave)
@@ -142,84 +135,99 @@ class Sender:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._post.lease.total_seconds() / 3)
-            now = self._post.clock()
-            await self._post.ledger.write(lambda session, now=now: locks.beat(session, self._post.owner, now))  # type: ignore[misc]
+            await self._post.ledger.write(lambda session: self._is_alive(session, self._post.clock()))
+
+    def _is_alive(self, session: Session, now: datetime) -> None:
+        if not locks.beat(session, self._post.owner, now):
+            raise IncompleteError("silent for longer than smtp.lease, so that another run took over; that one goes on")
 
     # Feeding: claims in small batches, so that others see a true ledger and a stop loses little.
 
     async def _feed(self) -> None:
-        while not self._stopping.is_set():
-            await self._wait_for_pause()
-            claimed, more_at = await self._post.ledger.write(self._claim)
-            for item in claimed:
-                self._queue.put_nowait(item)
+        while not self._route.stopped:
+            await self._route.end_pause()
+            claimed, more_at = await self._claim()
             if claimed:
                 await self._until(lambda: self._queue.qsize() < self._post.connections)
+            elif not more_at and not self._route.stopped and await self._post.ledger.write(self._more):
+                continue
+            elif self._at_work.total():
+                await self._until(lambda: True)
             elif more_at:
                 await self._wait_for_room(more_at)
-            elif not await self._post.ledger.write(self._more):
-                if not self._at_work.total() and not await self._wait_for_trouble():
-                    return
-                await self._until(lambda: True)
+            elif not await self._wait_for_trouble():
+                return
 
-    def _claim(self, session: Session) -> tuple[list[_Item], datetime | None]:
-        now, at_work = self._post.clock(), self._at_work.total()
-        wanted = max(0, _BATCH * self._post.connections - at_work)
-        room, more_at = self._post.limits.room(session, now, at_work, wanted)
-        if not room:
-            return [], more_at
-        claims.expire(session, now)
-        busy = self._post.limits.full(self._at_work)
-        found = claims.claim(session, self._post.owner, now, room, busy=busy, issue_id=self._post.issue_id)
-        taken, too_many = self._post.limits.split(found, self._at_work)
-        claims.give_back(session, self._post.owner, now, too_many)
+    async def _claim(self) -> tuple[int, datetime | None]:
+        """Claim some of what is due. Return how many, and if limits of ours allow none when they do again."""
+        at_work = self._at_work.copy()  # the ledger has a thread of its own
+        try:
+            claimed, more_at = await self._post.ledger.write(lambda session: self._claimed(session, at_work))
+        except ConfigurationError as error:
+            self._route.stop(str(error))
+            return 0, None
+        for item in claimed:
+            self._at_work[domain_of(item[0].email)] += 1
+            self._queue.put_nowait(item)
+        return len(claimed), more_at
+
+    def _claimed(self, session: Session, at_work: Counter[str]) -> tuple[list[_Item], datetime | None]:
+        now = self._post.clock()
+        self._is_alive(session, now)
+        wanted = max(0, _BATCH * self._post.connections - at_work.total())
+        room, more_at = self._post.limits.room(session, now, at_work.total(), wanted)
+        taken: list[Claimed] = []
+        while len(taken) < room:
+            found = self._fitting(session, now, room - len(taken), at_work)
+            taken += found[0]
+            if not found[1]:
+                break
         composers = self._post.composers(session, taken)
-        return [(one, composers[one.delivery.issue_id]) for one in taken], None
+        return [(one, composers[one.delivery.issue_id]) for one in taken], more_at
+
+    def _fitting(
+        self, session: Session, now: datetime, limit: int, at_work: Counter[str]
+    ) -> tuple[list[Claimed], list[int]]:
+        """Claim up to *limit*, and give back what its destination does not bear now, which is then left out."""
+        found = claims.claim(
+            session,
+            self._post.owner,
+            now,
+            limit,
+            busy=self._post.limits.full(at_work),
+            last=self._refused,
+            issue_id=self._post.issue_id,
+        )
+        taken, too_many = self._post.limits.split(found, at_work)
+        claims.give_back(session, self._post.owner, now, too_many)
+        return taken, too_many
 
     def _more(self, session: Session) -> bool:
-        return self._post.make_due(session, self._post.clock())
+        now = self._post.clock()
+        claims.expire(session, now)
+        claims.withdraw(session, now)
+        return self._post.make_due(session, now)
 
     async def _until(self, enough: Callable[[], bool]) -> None:
         """Wait for something to be settled, until *enough*."""
-        while not self._stopping.is_set() and self._open.is_set():
-            if not self._at_work.total():
-                return
+        while self._at_work.total() and self._route.is_open and not self._route.stopped:
             await self._settled.wait()
             self._settled.clear()
             if enough():
                 return
 
-    async def _wait_for_pause(self) -> None:
-        if not self._open.is_set():
-            await self._wait(self._paused_until - self._post.clock())
-            self._open.set()
-
     async def _wait_for_trouble(self) -> bool:
-        """Wait for what a site's trouble put off by seconds; False when nothing was, or patience is over."""
-        due = await self._post.ledger.write(claims.next_trouble)
-        if due is None or due - self._post.clock() > self._patience:
-            return False
-        await self._wait(due - self._post.clock())
-        return True
+        """Wait for what trouble put off by seconds; False when nothing was, or patience is over."""
+        now = self._post.clock()
+        due = await self._post.ledger.write(lambda session: claims.next_trouble(session, now, self._post.issue_id))
+        return due is not None and self._route.bears(due - now) and await self._route.wait(due - now)
 
     async def _wait_for_room(self, more_at: datetime) -> None:
         wait = more_at - self._post.clock()
         if wait > timedelta(minutes=1):
-            self.stop(f"the day's limit of messages is reached; goes on at {more_at:%Y-%m-%d %H:%M} UTC")
+            self._route.stop(f"the day's limit of messages is reached; goes on at {more_at:%Y-%m-%d %H:%M} UTC")
         else:
-            await self._sleep(wait)
-
-    async def _wait(self, wait: timedelta) -> None:
-        """Spend patience on a pause, or stop when there is not enough left."""
-        if wait > self._patience:
-            self.stop(f"the server will not take mail now ({self._why}); the next run continues")
-            return
-        self._patience -= max(wait, timedelta())
-        await self._sleep(wait)
-
-    async def _sleep(self, wait: timedelta) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), max(0.0, wait.total_seconds()))
+            await self._route.sleep(wait.total_seconds())
 
     # Sending: each worker has one connection, and one message at a time.
 
@@ -227,8 +235,8 @@ class Sender:
         connection: Connection | None = None
         try:
             while item := await self._queue.get():
-                await self._open.wait()
-                if not self._stopping.is_set():
+                await self._post.limits.wait(domain_of(item[0].email), self._route.sleep)
+                if await self._route.may_begin():
                     connection = await self._send(*item, connection)
         finally:
             if connection:
@@ -237,7 +245,6 @@ class Sender:
     async def _send(self, claimed: Claimed, composer: Composer, connection: Connection | None) -> Connection | None:
         """Send one delivery, and return the connection that the next one may use."""
         try:
-            await self._post.limits.wait(domain_of(claimed.email))
             if connection is None or not connection.usable:
                 connection = self._post.connect()
                 await connection.open()
@@ -245,11 +252,11 @@ class Sender:
         except SmtpTrouble as trouble:
             await self._settle(claimed, trouble.outcome)
             if not trouble.waiting_helps:
-                self.stop(str(trouble))
+                self._route.stop(str(trouble))
         except StorageError:
             raise
         except ConfigurationError as error:  # a broken template concerns every reader
-            self.stop(str(error))
+            self._route.stop(str(error))
         except Exception as error:
             # A fault of this program over one reader must not keep the mail from the others.
             log.exception("delivery %x failed in a way that is this program's fault", claimed.delivery.id)
@@ -280,41 +287,29 @@ class Sender:
         return offered
 
     async def _settle(self, claimed: Claimed, outcome: Outcome) -> None:
+        if outcome.verdict is Verdict.TROUBLE:
+            self._refused.add(claimed.delivery.id)
         if outcome.pauses_route:
-            self._pause(outcome)
+            self._route.pause(outcome)
         status = await self._post.ledger.write(lambda session: self._record(session, claimed, outcome))
         self._count(status, outcome)
         self._done(claimed)
 
     def _record(self, session: Session, claimed: Claimed, outcome: Outcome) -> Status | None:
         now = self._post.clock()
-        pause = max(self._paused_until - now, timedelta())
         status = claims.settle(
-            session, claimed.delivery, self._post.owner, outcome, now, resend=self._post.resend, pause=pause
+            session, claimed.delivery, self._post.owner, outcome, now, resend=self._post.resend, pause=self._route.rest
         )
         if outcome.suppresses and status is Status.FAILED:
             self._post.suppress(session, claimed.delivery.subscriber_id, outcome.reply, now)
         return status
 
-    def _pause(self, outcome: Outcome) -> None:
-        if self._open.is_set():
-            self._paused_until = self._post.clock() + _PAUSES[min(self._pauses, len(_PAUSES) - 1)]
-            self._pauses += 1
-            self._open.clear()
-        log.warning("%s: %s", outcome.server, outcome.reply)
-        self._why = outcome.reply
-
     def _count(self, status: Status | None, outcome: Outcome) -> None:
         self.progress.accepted += status is Status.ACCEPTED
         self.progress.failed += status is Status.FAILED
         self.progress.deferred += status is Status.DEFERRED
-        if status is Status.ACCEPTED:
-            self._pauses = 0
         if status in {Status.ACCEPTED, Status.FAILED}:
-            self._last.append(status)
-        if self._last.count(Status.FAILED) > _TOO_MANY:
-            self.progress.blocked = True
-            self.stop(f"{_TOO_MANY + 1} of the last {len(self._last)} addresses failed for good: {outcome.reply}")
+            self._route.count(status, outcome.reply)
 
     def _done(self, claimed: Claimed) -> None:
         self._offered.discard(claimed.delivery.id)

@@ -7,13 +7,14 @@ gets (``due``).
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sqlmodel import Session
 
 from newsletter.config import Settings
+from newsletter.domain.delivery import Status
 from newsletter.errors import ConfigurationError
 from newsletter.mail.smtp import Connection
 from newsletter.services import edit
@@ -23,6 +24,7 @@ from newsletter.services.edit import Policy
 from newsletter.services.ledger import Clock, Ledger
 from newsletter.services.limits import Limits
 from newsletter.services.plan import Plan
+from newsletter.services.route import PATIENCE, WINDOW
 from newsletter.services.subscribe import suppress_now
 from newsletter.storage import claims, issues, problems
 from newsletter.storage.claims import Claimed
@@ -41,6 +43,7 @@ class Dispatch:
     mail: Correspondence
     environment: ImmutableSandboxedEnvironment
     database: Database
+    patience: timedelta = PATIENCE  # for pauses in one run
 
     @cached_property
     def _tls(self) -> ssl.SSLContext | None:
@@ -75,11 +78,11 @@ class Dispatch:
         """
         ledger = Ledger(self.database)
         try:
-            paused = await ledger.write(lambda session: self._begin(session, clock()))
+            paused, last = await ledger.write(lambda session: self._begin(session, clock()))
             if paused:
                 until = f"{paused:%Y-%m-%d %H:%M} UTC"
                 return Progress(stopped=f"the route is paused until {until}; 'deliver --retry-failed' ends the pause")
-            sender = Sender(self._post(ledger, clock, owner, plan, told))
+            sender = Sender(self._post(ledger, clock, owner, plan, told, last))
             started(sender)
             progress = await sender.run()
             if progress.blocked:
@@ -89,7 +92,15 @@ class Dispatch:
         finally:
             ledger.close()
 
-    def _post(self, ledger: Ledger, clock: Clock, owner: str, plan: Plan, told: Callable[[Progress], None]) -> Post:
+    def _post(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        owner: str,
+        plan: Plan,
+        told: Callable[[Progress], None],
+        last: list[Status],
+    ) -> Post:
         smtp = self.settings.smtp
         return Post(
             ledger=ledger,
@@ -103,16 +114,22 @@ class Dispatch:
             connections=smtp.connection_limit,
             lease=smtp.lease,
             resend=smtp.on_uncertain == "resend",
+            last=last,
+            patience=self.patience,
             issue_id=plan.issue_id,
             told=told,
         )
 
-    def _begin(self, session: Session, now: datetime) -> datetime | None:
-        """Clear what is too late or no longer wanted. Return until when the route is paused, if it is."""
+    def _begin(self, session: Session, now: datetime) -> tuple[datetime | None, list[Status]]:
+        """Clear what is too late or no longer wanted. Return until when the route is paused, if it is, and what
+        became of the last addresses since it was paused before, oldest first.
+        """
         self.check_secret(session)
         claims.expire(session, now)
         claims.withdraw(session, now)
-        return self.paused_until(session, now)
+        ended = problems.fact(session, _PAUSED)
+        since = datetime.fromisoformat(ended) if ended else datetime.min.replace(tzinfo=UTC)
+        return self.paused_until(session, now), claims.last_verdicts(session, since, WINDOW)[::-1]
 
     def paused_until(self, session: Session, now: datetime) -> datetime | None:
         """Return until when nothing is sent because too many addresses failed, None where that is not so."""

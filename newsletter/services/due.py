@@ -6,6 +6,7 @@ Made in chunks, so that sending can begin with the first. Not here: sealing (``e
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
@@ -87,7 +88,7 @@ class Maker:
 
     def _sent(self, session: Session, readers: list[int]) -> dict[int, frozenset[int]]:
         known = {c.paper.id for pool in (self._sealed, *self._wider.values()) for c in pool.order}
-        earlier = issues.containing(session, known, self.issue.date - _MEMORY)
+        earlier = set(issues.containing(session, known, self.issue.date - _MEMORY)) - {self.issue.id}
         return dict(deliveries.sent_papers(session, readers, earlier))
 
     def _row(self, reader: DueReader, day: date, digest: Digest, following: datetime, now: datetime) -> NewDelivery:
@@ -114,6 +115,15 @@ class Maker:
     def _next_digest(self, reader: DueReader, day: date, now: datetime) -> datetime:
         # Not the reader's next instant, which stays where this digest comes early: nothing follows at that one.
         return next_due(rhythm_of(reader.preferences, self._newsletter), now, day).at
+
+    def for_reader(
+        self, session: Session, reader_id: int, preferences: Preferences, last_accepted_on: date | None
+    ) -> Digest:
+        """Return what one reader would get of the issue if they had not had it. Nothing is stored."""
+        self._pool(session, self._since(preferences, last_accepted_on))
+        had = self._sent(session, [reader_id]).get(reader_id, frozenset())
+        digest = self.digest(session, preferences, had, last_accepted_on)
+        return digest if self._sealed.front else replace(digest, picks=())
 
     def digest(
         self, session: Session, preferences: Preferences, sent: frozenset[int], last_accepted_on: date | None

@@ -1,17 +1,18 @@
 """How much may go out, and how fast: the route's limits, and those of single destinations.
 
 What was accepted is counted in the ledger, so that a restart forgets nothing. Not here: pauses that a server asks
-for (``deliver``).
+for (``route``).
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from newsletter.config import DomainSettings, SmtpSettings
+from newsletter.mail.message import ascii_domain
 from newsletter.storage import claims
 from newsletter.storage.claims import Claimed
 
@@ -19,23 +20,23 @@ _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 def domain_of(address: str) -> str:
-    """Return the destination of *address*, as the configuration names it."""
+    """Return the destination of *address*, as limits know it."""
     return address.rpartition("@")[2].casefold()
 
 
 class _Pace:
-    """So many a second, evenly: each caller waits for its turn."""
+    """So many a second, evenly: each caller gets a turn."""
 
     def __init__(self, per_second: float) -> None:
         self._interval = 1 / per_second if per_second else 0.0
         self._next = 0.0
 
-    async def wait(self) -> None:
-        if self._interval:
-            now = asyncio.get_running_loop().time()
-            turn = max(now, self._next)
-            self._next = turn + self._interval
-            await asyncio.sleep(turn - now)
+    def turn(self) -> float:
+        """Take the next turn, and return how many seconds away it is."""
+        now = asyncio.get_running_loop().time()
+        turn = max(now, self._next)
+        self._next = turn + self._interval
+        return turn - now
 
 
 class Limits:
@@ -43,15 +44,15 @@ class Limits:
 
     def __init__(self, smtp: SmtpSettings) -> None:
         self._windows = [w for w in ((_MINUTE, smtp.messages_per_minute), (_DAY, smtp.messages_per_day)) if w[1]]
-        self._domains = {name.casefold(): limits for name, limits in smtp.domains.items()}
+        self._domains = {ascii_domain(name).casefold(): limits for name, limits in smtp.domains.items()}
         self._pace = _Pace(smtp.messages_per_second)
         self._paces = {name: _Pace(d.messages_per_second) for name, d in self._domains.items()}
 
-    async def wait(self, domain: str) -> None:
-        """Wait for the turn of a message to *domain*."""
-        if domain in self._paces:
-            await self._paces[domain].wait()
-        await self._pace.wait()
+    async def wait(self, domain: str, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Wait by *sleep* for the turn of a message to *domain*."""
+        for pace in (self._paces.get(domain), self._pace):
+            if pace and (seconds := pace.turn()):
+                await sleep(seconds)
 
     def room(self, session: Session, now: datetime, at_work: int, wanted: int) -> tuple[int, datetime | None]:
         """Return how many of *wanted* messages may be begun beside those *at_work*; if none, when one may."""

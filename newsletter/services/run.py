@@ -101,10 +101,9 @@ def _take(service: Service, owner: Owner) -> str | None:
     """Recover from owners that died, and take the lease. Return who holds it, if somebody does."""
     now, smtp = service.clock(), service.settings.smtp
     with service.database.write() as session:
-        dead = locks.dead_owners(session, service.database.path, now, smtp.lease)
-        claims.recover(session, dead, now, resend=smtp.on_uncertain == "resend")
-        for gone in dead:
+        for gone in locks.dead_owners(session, service.database.path, now, smtp.lease):
             locks.bury(session, service.database.path, gone)
+        claims.recover(session, now, resend=smtp.on_uncertain == "resend")
         locks.beat(session, owner.id, now)
         return locks.take_lease(session, LEASE, owner.id)
 
@@ -183,8 +182,10 @@ def _outcome(
 
 
 async def _tell(service: Service, outcome: Outcome, progress: Progress) -> Outcome:
+    if progress.by_hand:  # who ended it knows, does not wait, and leaves open what is solved
+        return outcome
     found = {f"source {r.name}": f"source {r.name}: {r.error}" for r in outcome.sources if r.error}
-    if progress.stopped and not progress.by_hand:
+    if progress.stopped:
         found["delivery"] = f"delivery stopped: {progress.stopped}"
     if held := outcome.deliveries["held"]:
         found["held"] = f"{held} deliveries are uncertain and held: 'newsletter deliveries list --status held'"

@@ -281,7 +281,9 @@ def _apply(session: Session, held: Subscriber, to: Move, now: datetime, **facts:
     try:
         return subscribers.apply(session, held, to, now, **facts)
     except IllegalMoveError as error:
-        why = f" ({held.suppression_reason}); {_COME_BACK}" if held.status is Status.SUPPRESSED else _REMEDY[held.status]
+        why = (
+            f" ({held.suppression_reason}); {_COME_BACK}" if held.status is Status.SUPPRESSED else _REMEDY[held.status]
+        )
         raise IllegalMoveError(f"{held.email}: {error}{why}") from error
 
 

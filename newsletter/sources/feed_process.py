@@ -6,7 +6,6 @@ Not here: what may be given to it, and what its entries mean (``feeds.py``).
 
 import io
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import feedparser
 _SMALL = 100_000  # bytes; the worst of this size takes less than a second
 _TIME = 12  # seconds
 _MEMORY = 500 * 2**20  # bytes of address space, a tenth of it for Python itself
+_PROGRAM = f"import json, sys; sys.path = json.loads(sys.argv[1]); import {__name__} as it; it.main(sys.argv[2])"
 _ENTRY_KEYS = (
     *("id", "link", "links", "title", "summary", "content", "published_parsed", "updated_parsed", "authors", "creator"),
     *("tags", "media_thumbnail", "arxiv_announce_type", "announce_type", "arxiv_doi", "arxiv_journal_reference"),
@@ -31,10 +31,9 @@ def parse(document: bytes, url: str) -> dict[str, Any]:
     """
     if len(document) <= _SMALL:
         return _read(document, url)
-    command = [sys.executable, "-m", __name__, url]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), url]
     try:
-        done = subprocess.run(command, input=document, capture_output=True, timeout=_TIME, env=environment, check=True)  # noqa: S603
+        done = subprocess.run(command, input=document, capture_output=True, timeout=_TIME, check=True)  # noqa: S603
     except subprocess.SubprocessError as error:
         raise ValueError("it takes more time or memory than a feed should") from error
     found: dict[str, Any] = json.loads(done.stdout)
@@ -55,12 +54,8 @@ def _read(document: bytes, url: str) -> dict[str, Any]:
     return {"version": feed.get("version", ""), "cut": bool(feed.bozo), "entries": entries}
 
 
-def main() -> None:
-    """Read the feed on standard input, of the URL that is the argument, and write what it holds as JSON."""
+def main(url: str) -> None:
+    """Read the feed on standard input, which came from *url*, and write what it holds as JSON."""
     resource.setrlimit(resource.RLIMIT_CPU, (_TIME, _TIME))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    json.dump(_read(sys.stdin.buffer.read(), sys.argv[1]), sys.stdout)
-
-
-if __name__ == "__main__":
-    main()
+    json.dump(_read(sys.stdin.buffer.read(), url), sys.stdout)

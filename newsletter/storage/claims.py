@@ -1,15 +1,16 @@
 """The sender's side of the ledger: claiming, offering, settling, recovering. Each move is one conditional update.
 
 A claim holds a few seconds' work. ``offer`` is durable before the final dot and sees, in the same statement, that
-the row is still ours, the reader still active and the issue not stopped.
+the row is still ours, the reader still active and the issue not stopped. Every move looks only at what is open,
+however long the ledger grows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, func, or_
+from sqlalchemy import ColumnElement, case, exists, func, or_, text
 from sqlmodel import Session, col, select, update
 
 from newsletter.domain.delivery import (
@@ -19,15 +20,20 @@ from newsletter.domain.delivery import (
     Outcome,
     Status,
     Verdict,
-    after_refusal,
+    after_attempt,
     retry_after,
 )
 from newsletter.domain.issue import Brake
 from newsletter.domain.subscriber import Status as SubscriberStatus
 from newsletter.storage.deliveries import delivery
-from newsletter.storage.tables import DeliveryRow, IssueRow, SubscriberRow
+from newsletter.storage.tables import DeliveryRow, IssueRow, OwnerRow, SubscriberRow
 
 _D, _S = DeliveryRow, SubscriberRow
+
+# The condition of the index ix_deliveries_open, word for word: SQLite uses a partial index only where it reads the
+# same condition in the query.
+_IS_OPEN = text("deliveries.status IN ('ready', 'leased', 'offered', 'deferred', 'held')")
+_WAITS = (_IS_OPEN, col(_D.status).in_((Status.READY, Status.DEFERRED)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +58,21 @@ def _issue_is(brake: Brake) -> ColumnElement[bool]:
     return exists().where(col(IssueRow.id) == col(_D.issue_id), col(IssueRow.brake) == brake)
 
 
+def _of_issue(issue_id: int | None) -> tuple[ColumnElement[bool], ...]:
+    return () if issue_id is None else (col(_D.issue_id) == issue_id,)
+
+
 def claim(
-    session: Session, owner: str, now: datetime, limit: int, *, busy: Sequence[str] = (), issue_id: int | None = None
+    session: Session,
+    owner: str,
+    now: datetime,
+    limit: int,
+    *,
+    busy: Sequence[str] = (),
+    last: Collection[int] = (),
+    issue_id: int | None = None,
 ) -> list[Claimed]:
-    """Lease up to *limit* deliveries that are due to *owner*, the longest unserved readers first.
+    """Lease up to *limit* deliveries that are due to *owner*, the longest unserved readers first, ids *last* last.
 
     Not those of stopped issues, nor to the domains *busy*; of one issue only where given.
     """
@@ -63,15 +80,21 @@ def claim(
         select(_D, _S)
         .join(_S, col(_S.id) == col(_D.subscriber_id))
         .where(
-            col(_D.status).in_((Status.READY, Status.DEFERRED)),
+            *_WAITS,
             col(_D.next_attempt_at) <= now,
             col(_D.expires_at) > now,
             col(_S.status) == SubscriberStatus.ACTIVE,
             _issue_is(Brake.NONE),
-            *(() if issue_id is None else (col(_D.issue_id) == issue_id,)),
+            *_of_issue(issue_id),
             *(~col(_S.email_key).endswith("@" + domain, autoescape=True) for domain in busy),
         )
-        .order_by(col(_D.served_on).is_not(None), col(_D.served_on), col(_D.next_attempt_at), col(_D.id))
+        .order_by(
+            col(_D.id).in_(last),
+            col(_D.served_on).is_not(None),
+            col(_D.served_on),
+            col(_D.next_attempt_at),
+            col(_D.id),
+        )
         .limit(limit)
     )
     found = [
@@ -91,9 +114,16 @@ def claim(
     return found
 
 
-def next_trouble(session: Session) -> datetime | None:
-    """Return when the first delivery that a site's trouble put off may be tried, None when there is none."""
-    waiting = (col(_D.status) == Status.READY, _issue_is(Brake.NONE))
+def next_trouble(session: Session, now: datetime, issue_id: int | None = None) -> datetime | None:
+    """Return when the first delivery that trouble put off may be claimed, None when there is none."""
+    waiting = (
+        _IS_OPEN,
+        col(_D.status) == Status.READY,
+        col(_D.expires_at) > now,
+        _reader_is_active(),
+        _issue_is(Brake.NONE),
+        *_of_issue(issue_id),
+    )
     return session.exec(select(func.min(col(_D.next_attempt_at))).where(*waiting)).one()
 
 
@@ -112,7 +142,7 @@ def offer(session: Session, delivery_id: int, owner: str, now: datetime) -> bool
 
 def give_back(session: Session, owner: str, now: datetime, delivery_ids: Iterable[int] | None = None) -> None:
     """Make leased deliveries of *owner* ready again, or withdrawn where the reader or the issue is gone meanwhile."""
-    ours = [col(_D.owner) == owner, col(_D.status) == Status.LEASED]
+    ours = [_IS_OPEN, col(_D.owner) == owner, col(_D.status) == Status.LEASED]
     if delivery_ids is not None:
         ours.append(col(_D.id).in_(list(delivery_ids)))
     gone = or_(~_reader_is_active(), _issue_is(Brake.CANCELLED))
@@ -132,7 +162,7 @@ def settle(
     if row is None:
         return None  # another owner took it over while this one was silent: its word counts
     uncertain = row.uncertain + (outcome.verdict is Verdict.UNCERTAIN)
-    row.status = after_refusal(Status(row.status), outcome, uncertain, resend=resend)
+    row.status = after_attempt(Status(row.status), outcome.verdict, uncertain, resend=resend)
     row.uncertain, row.owner, row.reply = uncertain, None, outcome.reply
     row.server = outcome.server or row.server
     if outcome.verdict is Verdict.TROUBLE:
@@ -143,16 +173,26 @@ def settle(
     if row.status in {Status.ACCEPTED, Status.FAILED}:
         row.settled_at = now
     if row.status is Status.ACCEPTED:
-        issued = select(col(IssueRow.day)).where(col(IssueRow.id) == row.issue_id).scalar_subquery()
-        session.exec(update(_S).where(col(_S.id) == row.subscriber_id).values(last_accepted_on=issued))
+        _serve(session, row)
     session.add(row)
     return row.status
 
 
-def recover(session: Session, owners: Iterable[str], now: datetime, *, resend: bool) -> None:
-    """Take over from dead owners: leased is ready again; offered is uncertain, and repeated at once or held."""
-    dead = col(_D.owner).in_(list(owners))
-    session.exec(update(_D).where(dead, col(_D.status) == Status.LEASED).values(status=Status.READY, owner=None))
+def _serve(session: Session, row: DeliveryRow) -> None:
+    """Remember with the reader which issue was accepted last; that of an earlier date changes nothing."""
+    issued = select(col(IssueRow.day)).where(col(IssueRow.id) == row.issue_id).scalar_subquery()
+    later = or_(col(_S.last_accepted_on).is_(None), col(_S.last_accepted_on) < issued)
+    session.exec(update(_S).where(col(_S.id) == row.subscriber_id, later).values(last_accepted_on=issued))
+
+
+def recover(session: Session, now: datetime, *, resend: bool, owner: str | None = None) -> None:
+    """Take over what *owner* leaves, or without one what belongs to owners that are no more.
+
+    Leased is ready again; offered is uncertain, and repeated at once or held.
+    """
+    left = col(_D.owner) == owner if owner else ~exists().where(col(OwnerRow.id) == col(_D.owner))
+    left_leased = (_IS_OPEN, col(_D.status) == Status.LEASED, left)
+    session.exec(update(_D).where(*left_leased).values(status=Status.READY, owner=None))
     held = Status.HELD
     after = case((col(_D.uncertain) + 1 < MOST_UNCERTAIN, Status.READY), else_=held) if resend else held
     values: dict[str, Any] = {
@@ -162,21 +202,18 @@ def recover(session: Session, owners: Iterable[str], now: datetime, *, resend: b
         "next_attempt_at": now,
         "reply": "the sender died before the server's answer",
     }
-    session.exec(update(_D).where(dead, col(_D.status) == Status.OFFERED).values(**values))
+    session.exec(update(_D).where(_IS_OPEN, col(_D.status) == Status.OFFERED, left).values(**values))
 
 
 def expire(session: Session, now: datetime) -> int:
     """Give up what is too late. Return how many."""
-    late = (col(_D.status).in_((Status.READY, Status.DEFERRED)), col(_D.expires_at) <= now)
+    late = (*_WAITS, col(_D.expires_at) <= now)
     return session.exec(update(_D).where(*late).values(status=Status.EXPIRED, settled_at=now, owner=None)).rowcount
 
 
 def withdraw(session: Session, now: datetime) -> int:
     """Withdraw what no longer may be sent: the issue was cancelled, or the reader is not active. Return how many."""
-    gone = (
-        col(_D.status).in_((Status.READY, Status.DEFERRED)),
-        or_(_issue_is(Brake.CANCELLED), ~_reader_is_active()),
-    )
+    gone = (*_WAITS, or_(_issue_is(Brake.CANCELLED), ~_reader_is_active()))
     return session.exec(update(_D).where(*gone).values(status=Status.WITHDRAWN, settled_at=now, owner=None)).rowcount
 
 
@@ -202,4 +239,4 @@ def oldest_accepted(session: Session, since: datetime) -> datetime | None:
 
 def any_open(session: Session) -> bool:
     """Return whether any delivery is still ready, leased, offered or deferred."""
-    return session.exec(select(_D.id).where(col(_D.status).in_(OPEN)).limit(1)).first() is not None
+    return session.exec(select(_D.id).where(_IS_OPEN, col(_D.status).in_(OPEN)).limit(1)).first() is not None

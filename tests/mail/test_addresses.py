@@ -132,7 +132,7 @@ def test_sixty_four_octets_are_allowed():
     assert parse_address("a" * 64 + "@example.org").email == "a" * 64 + "@example.org"
 
 
-@given(st.from_regex(r"[a-z0-9._+-]{1,66}@[a-z0-9.-]{1,30}", fullmatch=True))
+@given(st.from_regex(r"[A-Za-z0-9._+-]{1,66}@[A-Za-z0-9.-]{1,20}(\.org|\.Example)?", fullmatch=True))
 def test_plain_addresses_get_the_librarys_verdict(text: str):
     """The short way for plain addresses takes what the library takes, and as the same."""
     try:
@@ -143,7 +143,7 @@ def test_plain_addresses_get_the_librarys_verdict(text: str):
     if expected and "." not in expected.rpartition("@")[2]:
         expected = None
 
-    assert (parse_address(text).email if _taken(text) else None) == expected
+    assert (parse_address(text).key if _taken(text) else None) == (expected and expected.casefold())
 
 
 @given(st.text(max_size=40), st.sampled_from(["example.org", "bücher.example", "EXAMPLE.com"]))

@@ -19,16 +19,7 @@ from served import Site
 from newsletter.mail.tokens import Purpose
 from newsletter.services import subscribe
 
-PAGES = (
-    "/",
-    "/archive",
-    "/archive/2026-07-15",
-    "/unsubscribe/TOKEN",
-    "/confirm/TOKEN",
-    "/style.css",
-    "/healthz",
-    "/no",
-)
+PAGES = ("/", "/archive", "/archive/2026-07-15", "/unsubscribe/T", "/confirm/T", "/style.css", "/healthz", "/no")
 
 
 def unsubscribe_path(site: Site) -> str:
@@ -162,5 +153,6 @@ def test_without_the_extra_it_says_what_to_install(newsroom: Newsroom) -> None:
     code = "import sys; sys.modules['starlette'] = None; from newsletter.cli.main import main; main()"
     command = [sys.executable, "-c", code, "--config", str(newsroom.config), "web"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stderr == "newsletter: the pages need more packages: pip install 'papers-newsletter[web]'\n"
+    assert done.stderr.startswith("newsletter: the pages need more packages: pip install 'papers-newsletter[web]'")
+    assert done.stderr.count("\n") == 1
     assert done.returncode == 1

@@ -1,5 +1,6 @@
 """Unsubscribing by one press or one click, and confirming, through real links of real mails."""
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from served import Site
 from newsletter.domain.subscriber import Status
 from newsletter.mail.tokens import Purpose
 from newsletter.services import subscribe
+from newsletter.services.confirm import invite
 
 ANN = "ann.reader@example.net"
 ONE_CLICK = {"content": b"List-Unsubscribe=One-Click", "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
@@ -93,14 +95,12 @@ def test_the_link_is_all_that_a_post_needs(site: Site, sent: dict[str, object]) 
 
 def test_the_goodbye_is_the_same_for_whoever_gets_no_mail(site: Site) -> None:
     """The first time, the second time, afterwards by GET, suppressed, removed: one page."""
-    site.room.run("subscribers", "add", ANN, "bob@example.net", "eve@example.net")
-    ann, bob, eve = (
-        f"/unsubscribe/{token_of(site, Purpose.UNSUBSCRIBE, who)}"
-        for who in (ANN, "bob@example.net", "eve@example.net")
-    )
+    readers = (ANN, "bob@example.net", "eve@example.net")
+    site.room.run("subscribers", "add", *readers)
+    paths = [f"/unsubscribe/{token_of(site, Purpose.UNSUBSCRIBE, reader)}" for reader in readers]
     site.room.run("subscribers", "suppress", "bob@example.net", "--reason", "complained")
     site.room.run("subscribers", "remove", "eve@example.net")
-    answers = [site.client.request(how, path) for path in (ann, bob, eve) for how in ("POST", "POST", "GET")]
+    answers = [site.client.request(how, path) for path in paths for how in ("POST", "POST", "GET")]
     assert {(answer.status_code, answer.text) for answer in answers} == {(200, answers[0].text)}
     assert "You are not subscribed" in said(answers[0].text)
     assert site.status("bob@example.net") == Status.SUPPRESSED
@@ -205,13 +205,16 @@ def test_the_mail_holds_nothing_of_whoever_asked(site: Site) -> None:
 
 
 def test_nobody_is_asked_twice_in_a_day(site: Site) -> None:
-    """Whoever asks, and however often: one mail, and the answer says why."""
+    """Whoever asks, and however often: one mail, and the answer says why. A day later they may be asked again."""
     outcomes = [
         site.room.run("subscribers", "add", ANN, "--confirm", "--json").json["subscribers"][0]["outcome"]
         for _ in range(3)
     ]
     assert outcomes == ["to be confirmed", *["asked less than a day ago, and not again"] * 2]
     assert len(site.room.sink.to(ANN)) == 1
+    for hours, mails in ((23, 1), (25, 2), (26, 2)):
+        asyncio.run(invite(site.app.dispatch, [ANN.upper()], {}, datetime.now(UTC) + timedelta(hours=hours)))
+        assert len(site.room.sink.mails) == mails
 
 
 def test_a_confirmation_without_pages_is_refused(site: Site) -> None:

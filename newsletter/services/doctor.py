@@ -1,0 +1,192 @@
+"""Looking for what would go wrong: each finding is one line, with what to do about it.
+
+It changes nothing and sends no mail. Not here: mending anything.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from zoneinfo import available_timezones
+
+from sqlmodel import Session
+
+from newsletter.config import Settings
+from newsletter.errors import ConfigurationError, NewsletterError
+from newsletter.mail.smtp import Connection, SmtpTrouble
+from newsletter.services.dispatch import Dispatch
+from newsletter.storage import database, fetches
+from newsletter.storage.database import Database
+from newsletter.storage.upgrade import HEAD, version
+
+_PATIENCE = 20  # seconds for opening the route
+_STALE = timedelta(days=3)  # a source without a success for as long: longer than a weekend
+_ZONES = 300  # there are about 600
+_LITTLE, _TOO_LITTLE = 1 << 30, 100 << 20  # bytes free
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARN = "warn"  # works, and should be looked at
+    FAIL = "fail"  # mail will not go out, or not as it must
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. ``remedy`` says what to do, '' where ``text`` does or nothing is to be done."""
+
+    name: str
+    level: Level
+    text: str
+    remedy: str = ""
+
+
+def examine(settings: Settings, dispatch: Dispatch, now: datetime) -> Iterator[Finding]:
+    """Yield the findings on a newsletter whose configuration loads, the network last."""
+    yield Finding("configuration", Level.OK, str(settings.file))
+    yield _time_zones()
+    yield from _mandatory(settings)
+    yield from _modes(settings)
+    found = _database(settings.database.path)
+    yield found
+    if found.level is Level.OK:
+        with dispatch.database.read() as session:
+            yield _secret(session, dispatch)
+            yield from _sources(session, settings, now)
+            yield from _pause(session, dispatch, now)
+    yield _disk(settings.database.path)
+    yield from _route(settings, dispatch)
+
+
+def _time_zones() -> Finding:
+    known = len(available_timezones())
+    if known < _ZONES:
+        return Finding("time zones", Level.FAIL, f"only {known} are known", "install tzdata")
+    return Finding("time zones", Level.OK, f"{known} are known")
+
+
+def _mandatory(settings: Settings) -> Iterator[Finding]:
+    """Look for what is not needed to send, but is to mail strangers."""
+    newsletter = settings.newsletter
+    wanted = {
+        "base_url": "without web pages readers cannot unsubscribe with one click, as large providers ask of senders",
+        "reply_to": "without it replies go to the sender; name an address that somebody reads",
+        "postal_address": "the law of many countries asks for one in every mail to strangers",
+    }
+    for name, why in wanted.items():
+        value = getattr(newsletter, name)
+        if value:
+            yield Finding(f"newsletter.{name}", Level.OK, value)
+        else:
+            yield Finding(f"newsletter.{name}", Level.WARN, "is not set", why)
+    if newsletter.base_url.startswith("http://"):
+        remedy = "one-click unsubscribing works with https only"
+        yield Finding("newsletter.base_url", Level.WARN, f"{newsletter.base_url} is not https", remedy)
+
+
+def _modes(settings: Settings) -> Iterator[Finding]:
+    """Look whether others on this machine can read what is secret."""
+    files = {
+        "newsletter.secret_file": settings.newsletter.secret_file,
+        "smtp.password_file": settings.smtp.password_file,
+    }
+    for name, file in files.items():
+        if file is None or not file.is_file():
+            continue  # it came from the environment
+        mode = file.stat().st_mode & 0o777
+        if mode & 0o077:
+            yield Finding(name, Level.WARN, f"{file} can be read by others (mode {mode:04o})", f"chmod 600 {file}")
+        else:
+            yield Finding(name, Level.OK, f"{file}, mode {mode:04o}")
+
+
+def _database(path: Path) -> Finding:
+    try:
+        found = version(path)
+        damage = database.check(path) if found == HEAD else []
+    except NewsletterError as error:
+        return Finding("database", Level.FAIL, str(error))
+    if found is None:
+        return Finding("database", Level.WARN, f"{path} is not there yet", "'newsletter db upgrade' makes it")
+    if found != HEAD:
+        return Finding("database", Level.WARN, f"{path} has version {found}, not {HEAD}", "'newsletter db upgrade'")
+    if damage:
+        more = f" and {len(damage) - 1} more" if len(damage) > 1 else ""
+        return Finding("database", Level.FAIL, f"{path}: {damage[0]}{more}", "restore a backup")
+    return Finding("database", Level.OK, f"{path}, version {found}, no damage")
+
+
+def _secret(session: Session, dispatch: Dispatch) -> Finding:
+    try:
+        dispatch.check_secret(session)
+    except ConfigurationError as error:
+        return Finding("secret", Level.FAIL, str(error))
+    return Finding("secret", Level.OK, "is the one that this database was used with")
+
+
+def _sources(session: Session, settings: Settings, now: datetime) -> Iterator[Finding]:
+    asked = fetches.newest_fetches(session)
+    for source in settings.sources:
+        name = source.name or source.kind
+        fetch = asked.get(name)
+        if fetch is None:
+            yield Finding(f"source {name}", Level.WARN, "was never asked", f"'newsletter gather --source {name}'")
+        elif fetch.error:
+            since = f"{fetch.succeeded_at:%Y-%m-%d %H:%M} UTC" if fetch.succeeded_at else "never"
+            yield Finding(f"source {name}", Level.WARN, f"{fetch.error}; last success: {since}")
+        elif now - fetch.attempted_at > _STALE:
+            text = f"was last asked {fetch.attempted_at:%Y-%m-%d %H:%M} UTC"
+            yield Finding(
+                f"source {name}", Level.WARN, text, "is 'newsletter run' in the crontab? 'newsletter cron show'"
+            )
+        else:
+            text = f"gave {fetch.papers} papers, {fetch.attempted_at:%Y-%m-%d %H:%M} UTC"
+            yield Finding(f"source {name}", Level.OK, text)
+
+
+def _pause(session: Session, dispatch: Dispatch, now: datetime) -> Iterator[Finding]:
+    if until := dispatch.paused_until(session, now):
+        text = f"nothing is sent until {until:%Y-%m-%d %H:%M} UTC, since too many addresses failed"
+        yield Finding("route", Level.FAIL, text, "'newsletter deliveries list --status failed' shows what was said")
+
+
+def _disk(path: Path) -> Finding:
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    free = shutil.disk_usage(folder).free
+    text = f"{free / (1 << 30):.1f} GB free in {folder}"
+    if free < _LITTLE:
+        return Finding("disk", Level.FAIL if free < _TOO_LITTLE else Level.WARN, text, "free some room")
+    return Finding("disk", Level.OK, text)
+
+
+def _route(settings: Settings, dispatch: Dispatch) -> Iterator[Finding]:
+    smtp = settings.smtp
+    if smtp.security == "none" and smtp.host not in {"127.0.0.1", "::1", "localhost"}:
+        remedy = "set smtp.security, unless the network between is yours"
+        yield Finding("smtp.security", Level.WARN, f"mail travels in clear to {smtp.host}", remedy)
+    connection = dispatch.connect()
+    trouble = asyncio.run(_open(connection))
+    if trouble:
+        yield Finding("smtp", Level.FAIL, trouble)
+    else:
+        secured = f", {smtp.security}" if smtp.security != "none" else ""
+        login = f", logged in as {smtp.username}" if smtp.username else ""
+        yield Finding("smtp", Level.OK, f"{connection.server}: open{secured}{login}; no mail was sent")
+
+
+async def _open(connection: Connection) -> str:
+    """Open and close the connection. Return what went wrong, if anything did."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await connection.open()
+    except SmtpTrouble as trouble:
+        return str(trouble)
+    except TimeoutError:
+        return f"{connection.server}: did not open a session within {_PATIENCE} s; check smtp.host and smtp.port"
+    await connection.close()
+    return ""

@@ -1,0 +1,195 @@
+"""Looking before sending: the message that a reader would get of an issue, and what it leaves out.
+
+Nothing is stored. A reader who already has the delivery of the issue is shown exactly what that carries; for anybody
+else it is chosen now, by the same code that makes the rows. Not here: showing it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from email import message_from_bytes, policy
+from typing import Any
+
+from sqlmodel import Session
+
+from newsletter.domain.calendar import local_date
+from newsletter.domain.delivery import Delivery, Status
+from newsletter.domain.digest import Digest, LeftOut, WhyNot
+from newsletter.domain.issue import Issue
+from newsletter.domain.issue import Status as Editing
+from newsletter.domain.subscriber import Preferences, Subscriber
+from newsletter.errors import NotFoundError
+from newsletter.mail.message import message_id
+from newsletter.services import edit, subscribe
+from newsletter.services.compose import Composer
+from newsletter.services.dispatch import Dispatch
+from newsletter.services.due import Maker
+from newsletter.services.edit import Shown
+from newsletter.services.records import PickedPaper, papers_of
+from newsletter.storage import deliveries, issues, subscribers
+from newsletter.storage.claims import Claimed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """One reader's digest of one issue. ``had`` is whether its delivery exists; without papers see ``reason``."""
+
+    issue: Issue
+    email: str
+    had: bool
+    papers: list[PickedPaper]
+    left_out: list[PickedPaper]
+    claimed: Claimed | None  # None where no mail would be sent
+    composer: Composer
+    reason: str = ""
+
+    def content(self, kind: str) -> bytes:
+        """Return the mail as ``html``, ``text``, or the whole message as ``eml``. Raises NotFoundError."""
+        if self.claimed is None:
+            raise NotFoundError(
+                f"{self.email} would get no mail of the issue of {self.issue.date}: {self.reason}; "
+                "'newsletter subscribers preview' shows what was left out"
+            )
+        if kind == "eml":
+            return self.composer.message(self.claimed).content
+        # A part is shown also to whom it would not be sent.
+        whole = self.composer.message(replace(self.claimed, format="both")).content
+        part = message_from_bytes(whole, policy=policy.default).get_body(("plain" if kind == "text" else "html",))
+        assert part is not None
+        return str(part.get_content()).encode()
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Return the preview as JSON gives it, its content aside."""
+        return {
+            "email": self.email,
+            "date": self.issue.date,
+            "status": self.issue.status,
+            "had": self.had,
+            "reason": self.reason,
+            "papers": [paper.document for paper in self.papers],
+            "left_out": [paper.document for paper in self.left_out],
+        }
+
+
+def preview(dispatch: Dispatch, day: date, email: str | None, now: datetime) -> Preview:
+    """Return what *email* gets of the issue of *day*, draft or sealed; without *email*, who has no preferences.
+
+    Raises NotFoundError for no such subscriber, and for a date without an issue and without papers for one.
+    """
+    subscriber = subscribe.find(dispatch.database, email) if email else None
+    with dispatch.database.read() as session:
+        shown = edit.show(session, dispatch.policy, day)
+        if shown.issue.status not in {Editing.DRAFT, Editing.SEALED}:
+            raise NotFoundError(f"no issue of {day}: {shown.issue.reason}")
+        return _Previewer(session, dispatch, shown, now).of(subscriber)
+
+
+def newest_day(dispatch: Dispatch, now: datetime) -> date:
+    """Return the date of today's issue or draft, or else of the newest sealed issue. Raises NotFoundError."""
+    today = local_date(now, dispatch.settings.newsletter.zone)
+    with dispatch.database.read() as session:
+        try:
+            shown = edit.show(session, dispatch.policy, today)
+        except NotFoundError:
+            shown = None
+        if shown and shown.issue.status in {Editing.DRAFT, Editing.SEALED}:
+            return today
+        newest = issues.newest_sealed(session)
+    if newest is None:
+        raise NotFoundError(
+            "no issue was sealed yet, and no papers are there for one; 'newsletter gather' fetches some"
+        )
+    return newest.date
+
+
+@dataclass(frozen=True)
+class _Previewer:
+    session: Session
+    dispatch: Dispatch
+    shown: Shown
+    now: datetime
+
+    def of(self, reader: Subscriber | None) -> Preview:
+        issue = self.shown.issue
+        stored = deliveries.of_issue(self.session, reader.id, issue.id) if reader else None
+        digest = self._digest(reader, stored)
+        delivery = stored or self._delivery(reader, digest)
+        composer = self.dispatch.composer(self.session, issue.date)
+        composer.prepare(self.session, [delivery])
+        reason = self._reason(delivery)
+        shown = {i for i, _, _ in delivery.picks}
+        return Preview(
+            issue=issue,
+            email=reader.email if reader else "a reader without preferences",
+            had=stored is not None,
+            papers=papers_of(self.session, delivery),
+            left_out=_left_out([out for out in digest.left_out if out.candidate.paper.id not in shown]),
+            claimed=None if reason else self._claimed(reader, delivery),
+            composer=composer,
+            reason=reason,
+        )
+
+    def _digest(self, reader: Subscriber | None, stored: Delivery | None) -> Digest:
+        maker = Maker(self.session, self.dispatch.settings, self.dispatch.policy, self.shown)
+        if reader is None:
+            return maker.for_reader(self.session, 0, Preferences(), None)
+        last = subscribers.history(self.session, reader.id).last_accepted_on
+        if stored:  # the last accepted one may be this very issue, or a later one
+            last = stored.since - timedelta(days=1) if stored.since else self.shown.issue.date
+        return maker.for_reader(self.session, reader.id, reader.preferences, last)
+
+    def _delivery(self, reader: Subscriber | None, digest: Digest) -> Delivery:
+        """Return a delivery as it would be made now, but for its id."""
+        sender = self.dispatch.settings.newsletter.sender_address
+        return Delivery(
+            id=0,
+            subscriber_id=reader.id if reader else 0,
+            issue_id=self.shown.issue.id,
+            day=self.shown.issue.date,
+            status=Status.READY,
+            message_id=message_id(0, sender.rpartition("@")[2]),
+            made_at=self.now,
+            next_attempt_at=self.now,
+            expires_at=self.now,
+            since=digest.since,
+            picks=tuple((p.candidate.paper.id, p.why.value, p.detail) for p in digest.picks),
+        )
+
+    def _reason(self, delivery: Delivery) -> str:
+        """Return why no mail is sent, '' if one is."""
+        if delivery.status is Status.SKIPPED:
+            return delivery.reply
+        if delivery.picks or (self.shown.issue.status is Editing.SEALED and not self.shown.arranged.front):
+            return ""
+        return "nothing new for this reader" if self.shown.arranged.front else "it has no papers"
+
+    def _claimed(self, reader: Subscriber | None, delivery: Delivery) -> Claimed:
+        chosen = reader.preferences if reader else Preferences()
+        return Claimed(
+            delivery=delivery,
+            email=reader.email if reader else self.dispatch.settings.newsletter.sender_address,
+            format=chosen.format,
+            created_at=reader.created_at if reader else self.now,
+            frequency=chosen.frequency,
+            hour=chosen.hour,
+            zone=chosen.zone,
+        )
+
+
+def _left_out(found: Sequence[LeftOut]) -> list[PickedPaper]:
+    return [
+        PickedPaper(key=out.candidate.paper.key, title=out.candidate.paper.title, why=_why_not(out)) for out in found
+    ]
+
+
+def _why_not(out: LeftOut) -> str:
+    match out.why:
+        case WhyNot.SENT:
+            return "sent before"
+        case WhyNot.EXCLUDED:
+            return f"excluded by {out.detail}"
+        case WhyNot.VOTES:
+            return f"only {out.detail} upvotes"
+        case WhyNot.ROOM:
+            return "no room"

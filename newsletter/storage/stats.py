@@ -1,0 +1,48 @@
+"""How much there is of everything: counts for a person who looks on. Not here: what they mean."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func
+from sqlmodel import Session, col, select
+
+from newsletter.domain import delivery, issue, subscriber
+from newsletter.storage.tables import DeliveryRow, IssueRow, PaperRow, SubscriberRow
+
+
+def subscribers(session: Session) -> dict[str, int]:
+    """Return how many subscriptions stand where."""
+    return _by(session, col(SubscriberRow.status), subscriber.Status)
+
+
+def issues(session: Session) -> dict[str, int]:
+    """Return how many issues stand where."""
+    return _by(session, col(IssueRow.status), issue.Status)
+
+
+def deliveries(session: Session) -> dict[str, int]:
+    """Return how many deliveries stand where."""
+    return _by(session, col(DeliveryRow.status), delivery.Status)
+
+
+def papers(session: Session) -> int:
+    """Return how many papers were gathered."""
+    return session.exec(select(func.count()).select_from(PaperRow)).one()
+
+
+def newest_issue(session: Session) -> date | None:
+    """Return the date of the newest sealed issue."""
+    return session.exec(select(func.max(col(IssueRow.day))).where(IssueRow.status == issue.Status.SEALED)).one()
+
+
+def last_accepted_at(session: Session) -> datetime | None:
+    """Return when a server last accepted a digest."""
+    query = select(func.max(col(DeliveryRow.settled_at))).where(DeliveryRow.status == delivery.Status.ACCEPTED)
+    return session.exec(query).one()
+
+
+def _by(session: Session, column: Any, known: Iterable[str]) -> dict[str, int]:
+    counted: ColumnElement[int] = func.count()
+    found = dict(session.exec(select(column, counted).group_by(column)).all())
+    return {str(name): found.get(name, 0) for name in known}
