@@ -35,7 +35,10 @@ _SHOWN = 40  # papers left out that a person is shown
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it into FILE.")
 @click.pass_obj
 def of_issue(terminal: Terminal, /, day: date, email: str | None, format: str | None, out: Path | None) -> None:
-    """Show the mail that a reader gets of an issue: as it was sent, or as it would be now. Nothing is stored."""
+    """Show the mail that a reader gets of an issue.
+
+    Exactly as it was made for a reader who has it, else as it would be now. Nothing is stored.
+    """
     from newsletter.services.preview import preview
 
     kind = format or _kind(out)
@@ -44,7 +47,7 @@ def of_issue(terminal: Terminal, /, day: date, email: str | None, format: str | 
         content = found.content(kind)
     document = found.document | {"format": kind}
     if out:
-        out.write_bytes(content)
+        _write(out, content)
         terminal.answer(document | {"file": out}, f"{out}: the {kind} for {found.email}")
     elif terminal.json:
         terminal.answer(document | {"content": content.decode("utf-8", "replace")})
@@ -72,6 +75,15 @@ def of_subscriber(terminal: Terminal, /, email: str, day: date | None) -> None:
         found = preview(app.dispatch, day or newest_day(app.dispatch, now), email, now)
         text = "" if found.reason else found.content("text").decode()
     terminal.answer(found.document | {"text": text}, lambda: _lines(found, text))
+
+
+def _write(out: Path, content: bytes) -> None:
+    from newsletter.errors import UsageError
+
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be written ({error.strerror})") from error
 
 
 def _kind(out: Path | None) -> str:

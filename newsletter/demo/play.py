@@ -76,7 +76,7 @@ SAMPLES = (
     Sample(email="anna@example.org", about="chose nothing", chosen={}),
     Sample(
         email="mei@example.org",
-        about="plain text, in Shanghai; follows “language model”, leaves out “video”",
+        about="plain text in Shanghai, “language model” first, no “video”",
         chosen={"topics": "language model;-video", "format": "text", "zone": "Asia/Shanghai"},
     ),
     Sample(email="felix@example.org", about="weekly, on Fridays", chosen={"frequency": "weekly:fri"}),

@@ -19,7 +19,6 @@ from newsletter.errors import ConfigurationError, NewsletterError
 from newsletter.mail.smtp import Connection, SmtpTrouble
 from newsletter.services.dispatch import Dispatch
 from newsletter.storage import database, fetches
-from newsletter.storage.database import Database
 from newsletter.storage.upgrade import HEAD, version
 
 _PATIENCE = 20  # seconds for opening the route

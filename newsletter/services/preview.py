@@ -56,7 +56,7 @@ class Preview:
         whole = self.composer.message(replace(self.claimed, format="both")).content
         part = message_from_bytes(whole, policy=policy.default).get_body(("plain" if kind == "text" else "html",))
         assert part is not None
-        return str(part.get_content()).encode()
+        return str(part.get_content()).replace("\r\n", "\n").encode()
 
     @property
     def document(self) -> dict[str, Any]:

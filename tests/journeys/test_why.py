@@ -7,6 +7,7 @@ from newsroom import LOST, Newsroom, instant
 
 from newsletter.services import edit, subscribe
 from newsletter.services.why import why
+from newsletter.storage import claims
 
 ANN = "ann@example.net"
 WED, THU, FRI, SAT, MON = "2026-07-15", "2026-07-16", "2026-07-17", "2026-07-18", "2026-07-20"
@@ -212,6 +213,36 @@ def test_expired_when_it_was_too_late_and_when_the_next_was_due(newsroom):
     assert answer == "expired"
     assert text.startswith("given up Thu 2026-07-16 05:00 UTC, since it was too late; tried once")
     assert text.endswith(": 450 4.2.1 mailbox busy")
+
+
+def test_expired_when_the_next_digest_came_first(newsroom):
+    """Nobody gets yesterday's mail beside today's."""
+    newsroom.configure(smtp={"give_up_after": "3d"})
+    newsroom.subscribe(ANN)
+    newsroom.publish(WED, "Alpha")
+    newsroom.sink.refusals[ANN] = "450 4.2.1 mailbox busy"
+    newsroom.tick(f"{WED}T08:00Z")
+    newsroom.publish(THU, "Beta")
+    newsroom.tick(f"{THU}T08:00Z")
+    answer, text = said(newsroom, ANN, f"{THU}T08:01Z", WED)
+    assert answer == "expired"
+    assert text.startswith("given up Thu 2026-07-16 08:00 UTC, since ")
+
+
+def test_waiting_while_a_sender_is_at_work(newsroom):
+    """Claimed, then offered: the answer says how far it is."""
+    newsroom.subscribe(ANN)
+    newsroom.publish(WED, "Alpha")
+    newsroom.sink.refusals[ANN] = "450 4.2.1 mailbox busy"
+    newsroom.tick(f"{WED}T08:00Z")
+    at = instant(f"{WED}T08:10Z")
+    with newsroom.app() as app, app.database.write() as session:
+        (claimed,) = claims.claim(session, "owner", at, 1)
+    assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", "a sender is at work on it now")
+    with newsroom.app() as app, app.database.write() as session:
+        claims.offer(session, claimed.delivery.id, "owner", at)
+    offered = "offered to the server Wed 2026-07-15 08:10 UTC, whose answer is awaited"
+    assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", offered)
 
 
 def test_withdrawn_when_the_reader_left_and_when_the_issue_was_cancelled(newsroom):

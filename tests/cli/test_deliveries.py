@@ -1,0 +1,137 @@
+"""``newsletter deliveries``: the ledger on the command line, and what a person decides of what is held."""
+
+import pytest
+from newsroom import LOST, TAKEN, Newsroom
+
+ANN, BOB, CAT = "ann@example.net", "bob@example.net", "cat@example.net"
+DAY = "2026-07-15"
+
+
+@pytest.fixture
+def sent(newsroom: Newsroom) -> Newsroom:
+    """Return a newsletter whose issue one reader got, one refused, and one was put off from."""
+    newsroom.subscribe(ANN, BOB, CAT)
+    newsroom.publish(DAY, "Alpha", "Beta")
+    newsroom.sink.refusals |= {BOB: "550 5.2.1 mailbox disabled", CAT: "450 4.2.1 mailbox busy"}
+    newsroom.tick(f"{DAY}T08:00Z")
+    return newsroom
+
+
+@pytest.fixture
+def held(newsroom: Newsroom) -> Newsroom:
+    """Return a newsletter of which nobody knows whether its two mails arrived, sent now by the real clock."""
+    newsroom.configure(smtp={"on_uncertain": "hold"})
+    newsroom.run("subscribers", "add", ANN, BOB)
+    newsroom.publish(DAY, "Alpha")
+    newsroom.sink.at_dot = lambda _: LOST
+    newsroom.run("run", "--date", DAY, "--now", expect=None)
+    newsroom.sink.at_dot = lambda _: TAKEN
+    return newsroom
+
+
+def listed(newsroom: Newsroom, *options: str) -> dict[str, str]:
+    """Return the status of each delivery by its reader."""
+    found = newsroom.run("deliveries", "list", *options, "--json").json["deliveries"]
+    return {one["email"]: one["status"] for one in found}
+
+
+def test_the_list_shows_where_each_delivery_stands(sent):
+    """All of them, those of one state, those of one issue, and at most so many."""
+    assert listed(sent) == {ANN: "accepted", BOB: "failed", CAT: "deferred"}
+    assert listed(sent, "--status", "failed") == {BOB: "failed"}
+    assert listed(sent, "--issue", DAY, "--status", "accepted") == {ANN: "accepted"}
+    assert len(listed(sent, "--limit", "2")) == 2
+    table = sent.run("deliveries", "list", "--status", "deferred").out
+    assert CAT in table
+    assert "450 4.2.1 mailbox busy" in table
+
+
+def test_the_list_of_an_issue_that_does_not_exist_is_an_error(sent):
+    """A wrong date is not silently an empty list."""
+    assert "no issue of 2026-07-01" in sent.run("deliveries", "list", "--issue", "2026-07-01", expect=1).err
+
+
+def test_a_delivery_is_shown_by_its_id_and_by_its_message_id(sent):
+    """The id is the beginning of the Message-ID of the mail, and either names the delivery."""
+    mail = sent.sink.to(ANN)[0]
+    message_id = mail.message["Message-ID"]
+    named = message_id.strip("<>").partition("@")[0]
+    shown = sent.run("deliveries", "show", named, "--json").json
+    assert shown == sent.run("deliveries", "show", message_id, "--json").json
+    assert (shown["id"], shown["message_id"], shown["email"]) == (named, message_id, ANN)
+    assert (shown["issue"], shown["date"], shown["status"]) == (DAY, DAY, "accepted")
+    assert shown["reply"] == "250 2.0.0 taken"
+    assert [paper["key"] for paper in shown["papers"]] == mail.papers
+    assert shown["papers"][0] == {"key": "2607.00001", "title": "Alpha", "why": "on the front page"}
+    told = sent.run("deliveries", "show", named).out
+    assert "250 2.0.0 taken" in told
+    assert "on the front page" in told
+
+
+def test_a_delivery_of_a_removed_reader_is_still_shown(sent):
+    """The ledger outlives the address."""
+    sent.run("subscribers", "remove", ANN)
+    assert None in listed(sent)
+    assert "(removed)" in sent.run("deliveries", "list").out
+
+
+@pytest.mark.parametrize(("named", "status", "said"), [("xyz", 2, "hexadecimal"), ("abc", 1, "no delivery abc")])
+def test_what_names_no_delivery_is_an_error(sent, named, status, said):
+    """Nonsense is wrong usage, an id that does not exist is not found."""
+    assert said in sent.run("deliveries", "show", named, expect=status).err
+
+
+def test_released_deliveries_are_sent_again_with_the_same_message_id(held):
+    """One by its id, then all: the next run repeats them, recognisably."""
+    assert listed(held) == {ANN: "held", BOB: "held"}
+    found = held.run("deliveries", "list", "--json").json["deliveries"]
+    ann = next(one["id"] for one in found if one["email"] == ANN)
+    assert held.run("deliveries", "release", ann, "--json").json == {"released": [ann], "status": "ready"}
+    assert listed(held) == {ANN: "ready", BOB: "held"}
+    assert held.run("deliveries", "release", "--all").out == "1 sent again by the next run\n"
+    held.run("deliver")
+    assert listed(held) == {ANN: "accepted", BOB: "accepted"}
+    first, second = held.sink.to(ANN)
+    assert first.message["Message-ID"] == second.message["Message-ID"]
+    assert first.papers == second.papers
+
+
+def test_released_long_after_they_are_still_sent(newsroom):
+    """What was held for days is not given up the moment that it is released."""
+    newsroom.configure(smtp={"on_uncertain": "hold"})
+    newsroom.subscribe(ANN)
+    newsroom.publish(DAY, "Alpha")
+    newsroom.sink.at_dot = lambda _: LOST
+    newsroom.tick(f"{DAY}T08:00Z")
+    newsroom.sink.at_dot = lambda _: TAKEN
+    newsroom.run("deliveries", "release", "--all")
+    newsroom.run("deliver")
+    assert len(newsroom.sink.to(ANN)) == 2
+
+
+def test_assumed_sent_counts_as_sent(held):
+    """Nothing is repeated, and the next digest does not make up for this one."""
+    assert held.run("deliveries", "release", "--all", "--assume-sent").out == "2 counted as sent\n"
+    assert listed(held) == {ANN: "accepted", BOB: "accepted"}
+    held.run("deliver")
+    assert len(held.sink.mails) == 2
+    held.publish("2026-07-16", "Beta")
+    held.run("run", "--date", "2026-07-16", "--now")
+    assert [mail.papers for mail in held.sink.to(ANN)] == [["2607.00001"], ["2607.00002"]]
+    assert "The best since" not in held.sink.to(ANN)[1].text
+
+
+def test_only_held_deliveries_are_released_all_or_none(held):
+    """One that was accepted already is named, and the others stay as they are."""
+    found = held.run("deliveries", "list", "--json").json["deliveries"]
+    first, second = (one["id"] for one in found)
+    held.run("deliveries", "release", first, "--assume-sent")
+    assert "is accepted; only held ones wait" in held.run("deliveries", "release", second, first, expect=1).err
+    assert sorted(listed(held).values()) == ["accepted", "held"]
+
+
+def test_release_needs_ids_or_all(newsroom):
+    """Neither, or both, is wrong usage; nothing held is no error."""
+    newsroom.run("deliveries", "release", expect=2)
+    newsroom.run("deliveries", "release", "abc", "--all", expect=2)
+    assert newsroom.run("deliveries", "release", "--all").out == "nothing is held\n"
