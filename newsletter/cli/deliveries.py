@@ -1,6 +1,6 @@
 """``newsletter deliveries``: the ledger."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -113,7 +113,14 @@ def _table(terminal: Terminal, found: "list[Line]") -> str:
 def _told(terminal: Terminal, line: "Line", papers: "list[PickedPaper]") -> str:
     from newsletter.services.records import document
 
-    facts = [(name.replace("_", " "), value) for name, value in document(line).items() if value not in (None, "")]
+    facts = {name: value for name, value in document(line).items() if value not in (None, "", 0)}
+    if line.delivery.settled_at:
+        del facts["next_attempt_at"], facts["expires_at"]
+    lines = [f"{name.replace('_', ' '):<16} {_said(value)}" for name, value in facts.items()]
     listed = [(n, paper.key, paper.why, paper.title) for n, paper in enumerate(papers, 1)]
     table = terminal.table(("", "paper", "why", "title"), listed)
-    return terminal.table(("", ""), facts) + (f"\n\n{table}" if listed else "")
+    return "\n".join([*lines, *(["", table] if listed else [])])
+
+
+def _said(value: object) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC" if isinstance(value, datetime) else str(value)

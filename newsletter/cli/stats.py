@@ -33,10 +33,10 @@ def command(terminal: Terminal, /) -> None:
                 for name, fetch in asked.items()
             },
         }
-    terminal.answer(document, lambda: _table(terminal, document))
+    terminal.answer(document, lambda: _lines(document))
 
 
-def _table(terminal: Terminal, document: dict[str, Any]) -> str:
+def _lines(document: dict[str, Any]) -> str:
     rows = [
         ("subscribers", _counts(document["subscribers"])),
         ("papers", document["papers"]),
@@ -48,7 +48,7 @@ def _table(terminal: Terminal, document: dict[str, Any]) -> str:
     for name, fetch in document["sources"].items():
         came = f"failed: {fetch['error']}" if fetch["error"] else f"{fetch['papers']} papers, {fetch['new']} new"
         rows.append((f"source {name}", f"asked {_at(fetch['attempted_at'])}: {came}"))
-    return terminal.table(("", ""), rows)
+    return "\n".join(f"{name:<14} {said}" for name, said in rows)
 
 
 def _counts(found: dict[str, int]) -> str:

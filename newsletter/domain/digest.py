@@ -52,11 +52,16 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """What one reader sees of an issue. ``since`` is set where it makes up for days without mail: the first of them."""
+    """What one reader sees of an issue.
+
+    ``since`` is set where it makes up for days without mail: the first of them. ``missed`` tells whether mail should
+    have come in between, or the reader's own rhythm left them out.
+    """
 
     picks: tuple[Pick, ...]
     left_out: tuple[LeftOut, ...]
     since: date | None = None
+    missed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ class IssueRenderer:
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
         self._cards: dict[int, _Set] = {}
-        self._frames: dict[tuple[str, bool], _Frame] = {}
+        self._frames: dict[tuple[str, str], _Frame] = {}
 
     def digest(self, digest: Digest, reader: Reader) -> Rendered:
         """Return *reader*'s mail with the picks of *digest*, in order; without picks it is ``nothing``."""
@@ -89,7 +89,7 @@ class IssueRenderer:
             "counts": wording.counts(digest.picks, self._masthead.pool_size),
             "since": wording.since(digest.since, self._masthead.date) if digest.since else "",
         }
-        html, text = self._frame("digest", since=digest.since is not None)
+        html, text = self._frame("digest", since=_between(digest))
         html_foot, text_foot = self._foot.of(reader)
         head = {"title": _html(subject), "preheader": self._preheader(cards)}
         return Rendered(
@@ -134,7 +134,7 @@ class IssueRenderer:
             text=Slotted(text),
         )
 
-    def _frame(self, name: str, *, since: bool = False) -> _Frame:
+    def _frame(self, name: str, *, since: str = "") -> _Frame:
         """Return the mail *name* without what is the reader's own, in both parts."""
         if (name, since) not in self._frames:
             said = {"slots": slots(*_FRAME), "since": since, "subject": self._nothing, "note": self._note}
@@ -150,6 +150,13 @@ def _holding(rendered: str, needed: set[str], template: str) -> Slotted:
     for missing in sorted(needed - slotted.names):
         raise ConfigurationError(f"template email/{template}: {{{{ slots.{missing} }}}} is missing; put it back")
     return slotted
+
+
+def _between(digest: Digest) -> str:
+    """Return what lay between the last digest and this one: nothing, days that were missed, the reader's own rhythm."""
+    if digest.since is None:
+        return ""
+    return "missed" if digest.missed else "rhythm"
 
 
 def _placed(rank: int, pick: Pick, card: _Set) -> tuple[str, str]:

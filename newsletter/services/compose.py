@@ -141,7 +141,8 @@ class Composer:
     def message(self, claimed: Claimed) -> Message:
         """Return the message of a delivery: the same one for every repeat."""
         delivery = claimed.delivery
-        digest = Digest(picks=tuple(self._picks(delivery)), left_out=(), since=delivery.since)
+        missed = not self._is_the_rhythm(claimed)
+        digest = Digest(picks=tuple(self._picks(delivery)), left_out=(), since=delivery.since, missed=missed)
         reader = self.reader(delivery.subscriber_id, claimed.created_at, self._following(claimed), claimed.zone)
         rendered = self.render(digest, reader)
         head = Head(
@@ -185,6 +186,11 @@ class Composer:
             reply_to=self._mail.reply_to,
             next_due=f"Next digest: {long_date(following)}, {following:%H:%M} ({own.key})." if following else "",
         )
+
+    def _is_the_rhythm(self, claimed: Claimed) -> bool:
+        """Return whether a weekly reader's days without mail are no more than a week's."""
+        since, weekly = claimed.delivery.since, (claimed.frequency or "").startswith("weekly")
+        return weekly and since is not None and self._issue.date - since <= timedelta(days=7)
 
     def _following(self, claimed: Claimed) -> datetime:
         """Return when the reader's digest after this one is due: not before there is another issue to send.

@@ -89,7 +89,7 @@ def _of_delivery(facts: Facts, delivery: Delivery) -> Explained:
 
 def _sent(facts: Facts, delivery: Delivery) -> str:
     server = f" to {delivery.server}, which said" if delivery.server else ""
-    late = f"; it makes up for the days since {delivery.since}" if delivery.since else ""
+    late = f"; with the best since {delivery.since}" if delivery.since else ""
     return f"sent {_settled(facts, delivery)}{server}: {delivery.reply}{late}"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, case, exists, func, literal_column, or_
+from sqlalchemy import ColumnElement, case, exists, func, literal_column, or_
 from sqlmodel import Session, col, select, update
 
 from newsletter.domain.delivery import (
@@ -32,7 +32,7 @@ _D, _S = DeliveryRow, SubscriberRow
 
 # The condition of the index ix_deliveries_open, word for word: SQLite uses a partial index only where it reads the
 # same condition in the query.
-_IS_OPEN = literal_column("deliveries.status IN ('ready', 'leased', 'offered', 'deferred', 'held')", Boolean())
+_IS_OPEN = col(_D.status).in_([literal_column(f"'{status}'") for status in (*OPEN, Status.HELD)])
 _WAITS = (_IS_OPEN, col(_D.status).in_((Status.READY, Status.DEFERRED)))
 
 

@@ -55,7 +55,7 @@ def test_under_cron_only_a_failure_is_heard(newsroom: Newsroom):
     silent, loud = newsroom.run("gather", "--date", DAY), newsroom.run("gather", "--date", DAY, "-v")
 
     assert (silent.out, silent.err) == ("", "")
-    assert loud.out.split() == ["source", "papers", "new", "file", "1", "1"] or "file" in loud.out
+    assert loud.out.split()[3:] == ["file", "1", "0"]
 
 
 def test_only_the_named_source_is_asked(newsroom: Newsroom):
@@ -156,4 +156,4 @@ def test_help_shows_examples(newsroom: Newsroom, command):
     """Every command does."""
     said = newsroom.run(*command, "--help").out
 
-    assert f"Examples:\n  newsletter {command[0]}" in said
+    assert f"Examples:\n    newsletter {' '.join(command)}" in said

@@ -41,7 +41,7 @@ def reachable(start: Status) -> set[Status]:
 def test_the_moves_are_those_of_the_design() -> None:
     """The table says where each state leaves to, and nothing else."""
     moves = {status.value: sorted(LEAVES_TO[status]) for status in Status}
-    assert {
+    assert moves == {
         "ready": ["expired", "leased", "withdrawn"],
         "leased": ["deferred", "failed", "offered", "ready", "withdrawn"],
         "offered": ["accepted", "deferred", "failed", "held", "ready"],
@@ -52,7 +52,7 @@ def test_the_moves_are_those_of_the_design() -> None:
         "expired": [],
         "withdrawn": [],
         "skipped": [],
-    } == moves
+    }
 
 
 def test_accepted_is_reached_only_from_what_was_offered_or_by_a_person() -> None:
@@ -107,7 +107,7 @@ def test_only_a_server_s_word_makes_it_accepted() -> None:
 def test_an_uncertain_one_is_repeated_twice_and_then_held() -> None:
     """The third time that nobody knows, a person decides; with resend off, the first time."""
     after = [after_attempt(Status.OFFERED, Verdict.UNCERTAIN, times, resend=True) for times in (1, 2, 3, 4)]
-    assert [Status.READY, Status.READY, Status.HELD, Status.HELD] == after
+    assert after == [Status.READY, Status.READY, Status.HELD, Status.HELD]
     assert after_attempt(Status.OFFERED, Verdict.UNCERTAIN, 1, resend=False) is Status.HELD
 
 

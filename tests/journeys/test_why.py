@@ -50,7 +50,7 @@ def test_a_digest_that_makes_up_for_days_without_mail_says_so(newsroom):
     newsroom.tick(f"{WED}T08:00Z")
     answer, text = said(newsroom, ANN, f"{WED}T09:00Z")
     assert answer == "sent"
-    assert text.endswith("; it makes up for the days since 2026-07-13")
+    assert text.endswith("; with the best since 2026-07-13")
 
 
 def test_skipped_when_there_is_nothing_new_for_this_reader(newsroom):

@@ -1,6 +1,7 @@
 """A reader's digest as it reads: subject, head, cards and foot, in HTML and in text."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from email.utils import parseaddr
 
@@ -332,3 +333,12 @@ def test_each_slot_of_a_card_and_a_frame_has_a_line_of_its_own():
         lines = [line.strip() for line in marked.splitlines() if "\x00" in line]
         assert slotted.names
         assert lines == [f"\x00{line.strip(chr(0))}\x00" for line in lines]
+
+
+def test_a_weekly_digest_does_not_read_like_an_outage():
+    """Where the reader's own rhythm left days out, the mail says that it comes once a week."""
+    week = replace(digest(candidate(1), since=date(2026, 7, 3)), missed=False)
+    rendered = renderer().digest(week, READER)
+    for said in (rendered.text, read(rendered.html)[1]):
+        assert "Your digest comes once a week" in said
+        assert "No digest reached you" not in said

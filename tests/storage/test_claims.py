@@ -60,7 +60,7 @@ class House:
                     format="text",
                 )
             )
-            session.add(DeliveryRow(id=own, subscriber_id=own, issue_id=issue, **{**row, **values}))
+            session.add(DeliveryRow(**{"id": own, "subscriber_id": own, "issue_id": issue, **row, **values}))
         return own
 
     def claim(self, limit: int = 10, at: datetime = NOW, **options: Any) -> list[int]:
@@ -134,7 +134,7 @@ def test_a_claim_leases_what_is_due_to_its_owner(house: House) -> None:
         (claimed,) = claims.claim(session, OURS, NOW, 10)
     assert (ann, "ann@example.org", "text") == (claimed.delivery.id, claimed.email, claimed.format)
     assert claimed.delivery.picks == ((7, "front", ""),)
-    assert (Status.LEASED, OURS) == (house.row(ann).status, house.row(ann).owner)
+    assert (house.row(ann).status, house.row(ann).owner) == (Status.LEASED, OURS)
     assert house.claim() == []
 
 
@@ -203,7 +203,7 @@ def test_an_offer_is_recorded_before_the_dot(house: House) -> None:
     ann = house.leased()
     assert house.offer(ann, NOW + MINUTE)
     row = house.row(ann)
-    assert (Status.OFFERED, NOW + MINUTE, [[7, "front", ""]]) == (row.status, row.offered_at, row.picks)
+    assert (row.status, row.offered_at, row.picks) == (Status.OFFERED, NOW + MINUTE, [[7, "front", ""]])
     assert not house.offer(ann)
 
 
@@ -279,7 +279,7 @@ def test_a_permanent_refusal_is_final(house: House, status: Status) -> None:
     """Failed, and not claimed again; the reader was not served."""
     ann = house.reader(status=status, owner=OURS)
     assert house.settle(ann, NEVER, NOW) is Status.FAILED
-    assert (NOW, "550 5.1.1 no such user") == (house.see(ann).settled_at, house.see(ann).reply)
+    assert (house.see(ann).settled_at, house.see(ann).reply) == (NOW, "550 5.1.1 no such user")
     assert house.claim(at=NOW + 10 * HOUR) == []
     assert house.accepted_on(ann) is None
 
@@ -327,16 +327,16 @@ def test_a_word_that_comes_too_late_changes_nothing(house: House) -> None:
 
 
 def test_what_the_dead_leased_is_ready_and_what_they_offered_is_uncertain(house: House) -> None:
-    """An owner that is no more: leased is due again without a repeat, offered is repeated at once; the living keep theirs."""
+    """Where the owner is no more, leased is due again and offered is repeated at once; the living keep theirs."""
     leased = house.reader(status=Status.LEASED, owner=THEIRS)
     offered = house.reader(status=Status.OFFERED, owner=THEIRS)
     ours = [house.leased(), house.offered()]
     with house.database.write() as session:
         claims.recover(session, NOW + HOUR, resend=True)
-    assert (Status.READY, 0) == (house.see(leased).status, house.see(leased).uncertain)
+    assert (house.see(leased).status, house.see(leased).uncertain) == (Status.READY, 0)
     seen = house.see(offered)
-    assert (Status.READY, 1, 0, NOW + HOUR) == (seen.status, seen.uncertain, seen.attempts, seen.next_attempt_at)
-    assert [Status.LEASED, Status.OFFERED] == [house.see(one).status for one in ours]
+    assert (seen.status, seen.uncertain, seen.attempts, seen.next_attempt_at) == (Status.READY, 1, 0, NOW + HOUR)
+    assert [house.see(one).status for one in ours] == [Status.LEASED, Status.OFFERED]
     assert house.claim(at=NOW + HOUR) == [leased, offered]
 
 
@@ -359,7 +359,7 @@ def test_an_owner_can_leave_by_itself(house: House) -> None:
     ours, theirs = house.offered(), house.reader(status=Status.OFFERED, owner=THEIRS)
     with house.database.write() as session:
         claims.recover(session, NOW, resend=True, owner=OURS)
-    assert [Status.READY, Status.OFFERED] == [house.see(ours).status, house.see(theirs).status]
+    assert [house.see(ours).status, house.see(theirs).status] == [Status.READY, Status.OFFERED]
 
 
 # Ending without an attempt
@@ -417,7 +417,7 @@ def test_what_is_given_back_is_ready_or_withdrawn(house: House) -> None:
     house.brake(Brake.CANCELLED)
     with house.database.write() as session:
         claims.give_back(session, OURS, NOW)
-    assert [Status.WITHDRAWN, Status.OFFERED] == [house.see(one).status for one in (other, offered)]
+    assert [house.see(one).status for one in (other, offered)] == [Status.WITHDRAWN, Status.OFFERED]
 
 
 # A person's decisions
@@ -431,7 +431,7 @@ def test_held_is_released_or_taken_as_sent(house: House) -> None:
         assert deliveries.assume_sent(session, [sent], NOW) == 1
     assert house.claim(at=NOW + 30 * HOUR) == [again]
     assert house.see(again).message_id == f"<{again}@example.org>"
-    assert (Status.ACCEPTED, DAY) == (house.see(sent).status, house.accepted_on(sent))
+    assert (house.see(sent).status, house.accepted_on(sent)) == (Status.ACCEPTED, DAY)
     assert house.see(other).status is Status.HELD
 
 
@@ -463,8 +463,8 @@ def test_the_last_verdicts_are_the_newest_first(house: House) -> None:
     for minutes, status in ((4, Status.FAILED), (1, Status.FAILED), (2, Status.ACCEPTED), (3, Status.WITHDRAWN)):
         house.reader(status=status, settled_at=NOW - minutes * MINUTE)
     with house.database.read() as session:
-        assert [Status.FAILED, Status.ACCEPTED] == claims.last_verdicts(session, NOW - 3 * MINUTE, 50)
-        assert [Status.FAILED] == claims.last_verdicts(session, NOW - 10 * MINUTE, 1)
+        assert claims.last_verdicts(session, NOW - 3 * MINUTE, 50) == [Status.FAILED, Status.ACCEPTED]
+        assert claims.last_verdicts(session, NOW - 10 * MINUTE, 1) == [Status.FAILED]
 
 
 def test_the_next_trouble_is_of_what_can_be_claimed(house: House) -> None:
@@ -479,9 +479,9 @@ def test_the_next_trouble_is_of_what_can_be_claimed(house: House) -> None:
         with house.database.read() as session:
             return claims.next_trouble(session, NOW, issue)
 
-    assert [NOW + MINUTE, NOW + 2 * MINUTE] == [soonest(), soonest(ISSUE)]
+    assert [soonest(), soonest(ISSUE)] == [NOW + MINUTE, NOW + 2 * MINUTE]
     house.brake(Brake.HALTED)
-    assert [NOW + MINUTE, None] == [soonest(), soonest(ISSUE)]
+    assert [soonest(), soonest(ISSUE)] == [NOW + MINUTE, None]
 
 
 @pytest.mark.parametrize("status", Status)
