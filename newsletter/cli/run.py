@@ -5,7 +5,6 @@ from datetime import date
 import click
 
 from newsletter.cli.parameters import DAY
-from newsletter.cli.report import exit_status, lines
 from newsletter.cli.terminal import Command, Terminal, examples
 
 
@@ -29,6 +28,7 @@ def command(terminal: Terminal, /, day: date | None, at_once: bool, dry_run: boo
     Safe to call every few minutes, to repeat, to overlap and to kill. Under cron it prints nothing unless
     something needs a person.
     """
+    from newsletter.cli.report import exit_status, lines
     from newsletter.cli.sending import sending
     from newsletter.services.run import run
 

@@ -22,6 +22,15 @@ BUSY_TIMEOUT = 30  # seconds that a writer waits for another
 upsert = _insert  # INSERT … ON CONFLICT, which both databases have under their own dialect
 
 
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "temp_store = MEMORY",
+    "cache_size = -65536",  # KiB: the indexes of a long list
+)
+
+
 class StorageError(NewsletterError):
     """The database cannot be read or written: full, locked, damaged or not ours."""
 
@@ -64,7 +73,7 @@ def _engine(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where we say
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
