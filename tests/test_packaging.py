@@ -74,7 +74,7 @@ def test_the_core_is_small() -> None:
         for file in found.files or []
         if file.suffix != ".pyc" and file.locate().exists()
     )
-    assert 10 * 2**20 < total < 70 * 2**20
+    assert 10e6 < total < 70e6
 
 
 def _installed(name: str):

@@ -1,6 +1,6 @@
 """How a command talks: one JSON document or something to read on standard output, everything else on standard error.
 
-Not here: what is said. Rich is imported only where something is drawn, so that ``--help`` stays quick.
+Not here: what is said. tabulate is imported only where a table is drawn, so that ``--help`` stays quick.
 """
 
 import json
@@ -66,35 +66,30 @@ class Terminal:
 
     @contextmanager
     def progress(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        """Give a function that takes how much is done so far; a bar is drawn only on a terminal."""
+        """Give a function that takes how much is done so far; drawn only on a terminal, as a bar where there is a *total*."""
         if self.quiet or self.json or not sys.stderr.isatty():
             yield lambda _done: None
-            return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(title, total=total)
-            yield lambda done: bar.update(task, completed=done)
+        elif total is None:
+            yield lambda done: click.echo(f"\r{title} {done:,} ", nl=False, err=True)
+            click.echo("\r\x1b[K", nl=False, err=True)
+        else:
+            with click.progressbar(length=total, label=title, file=sys.stderr) as bar:
+                yield lambda done: bar.update(done - bar.pos)
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         """Return *rows* as a table that fits the terminal."""
-        from io import StringIO
+        from shutil import get_terminal_size
 
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
+        from tabulate import tabulate
 
-        drawn = Table(box=None, header_style="bold", pad_edge=False)
-        for heading in headings:
-            drawn.add_column(heading, overflow="fold")
-        for row in rows:
-            drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-        out = StringIO()
-        width = None if sys.stdout.isatty() else 200
-        Console(file=out, width=width, force_terminal=sys.stdout.isatty(), highlight=False).print(drawn)
-        return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+        cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+        room = (get_terminal_size().columns if sys.stdout.isatty() else 200) - 2 * (len(headings) - 1)
+        widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+        widest = next(w for w in range(max(widths), 0, -1) if sum(min(own, w) for own in widths) <= room or w <= 10)
+        drawn = tabulate(
+            cells, list(headings), tablefmt="plain", disable_numparse=True, maxcolwidths=[widest] * len(headings)
+        )
+        return "\n".join(line.rstrip() for line in drawn.split("\n"))
 
 
 def _json(value: object) -> str:

@@ -76,7 +76,8 @@ def test_from_nothing_and_back(cron: Cron) -> None:
 
 def test_the_line(cron: Cron) -> None:
     """Every five minutes this very Python runs this very configuration."""
-    said = f"*/5 * * * * {sys.executable} -m newsletter --config {cron.config} run # papers-newsletter {cron.config}"
+    command = shlex.join([sys.executable, "-m", "newsletter", "--config", str(cron.config), "run"])
+    said = f"*/5 * * * * {command} # papers-newsletter {cron.config}"
     assert cron.line.decode() == said
     assert said in cron("install").out
 

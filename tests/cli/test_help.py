@@ -13,7 +13,7 @@ from command_line import newsletter
 from newsletter.cli.main import cli
 
 # Importing any of these costs more than all of --help may take.
-HEAVY = ("aiosmtplib", "alembic", "apscheduler", "feedparser", "httpx2", "jinja2", "lxml", "pydantic", "rich")
+HEAVY = ("aiosmtplib", "alembic", "apscheduler", "feedparser", "httpx2", "jinja2", "lxml", "pydantic", "tabulate")
 HEAVY += ("sqlalchemy", "sqlmodel", "starlette", "uvicorn")
 
 TOP = cli.list_commands(click.Context(cli))

@@ -17,6 +17,7 @@ from upstreams import Entry, Fault, Submission, Upstreams
 from newsletter.app import App
 from newsletter.domain.ranking import Candidate
 from newsletter.errors import NotFoundError, UsageError
+from newsletter.services import edit
 from newsletter.services.gather import Report, gather, look_up
 from newsletter.sources.base import Ask, Fetched
 from newsletter.sources.client import Client
@@ -76,6 +77,12 @@ def listed(app: App, day: date = DAY, last: date | None = None) -> list[Candidat
 def keys(candidates: Sequence[Candidate]) -> set[str]:
     """Return the keys of the papers."""
     return {candidate.paper.key for candidate in candidates}
+
+
+def front(app: App) -> list[str]:
+    """Return the keys of the draft's front."""
+    with app.database.read() as session:
+        return [candidate.paper.key for candidate in edit.show(session, app.policy, DAY).arranged.front]
 
 
 def failing(path: str, fault: Fault):
@@ -268,6 +275,21 @@ def test_sealing_waits_for_a_required_source_and_then_goes_without(newsroom, ups
     assert late.issue is not None
     assert (late.issue.status, late.front, late.status) == ("sealed", 6, "incomplete")
     assert late.sources[1].error
+
+
+def test_a_withdrawn_paper_leaves_the_draft(app, ask, upstreams):
+    """With the next gathering, though the editor pinned it and another source still lists it."""
+    ask(day=DAY)
+    with app.database.read() as session:
+        pinned = papers.find(session, "2607.15003")
+    edit.change(app.database, DAY, NOW, lambda hand: hand.pin(pinned.id))
+    upstreams.submissions[-2].comment = "This paper has been withdrawn by its authors."
+
+    before = front(app)
+    ask(NOW + 60 * MINUTE, day=DAY)
+
+    assert before[0] == "2607.15003"
+    assert set(before) - set(front(app)) == {"2607.15003"}
 
 
 @pytest.mark.parametrize("named", ["2607.15004", "https://arxiv.org/abs/2607.15004v3", "10.48550/arXiv.2607.15004"])

@@ -38,6 +38,7 @@ class Submission:
     submitted: datetime
     announced: datetime
     title: str = "A submission"
+    comment: str = ""
 
 
 @dataclass
@@ -153,11 +154,12 @@ class Upstreams:
 def _feed(found: Iterable[Submission]) -> bytes:
     entries = [
         f"<entry><id>http://arxiv.org/abs/{s.arxiv_id}v1</id><title>{s.title}</title><summary>We study it.</summary>"
+        f"<arxiv:comment>{s.comment}</arxiv:comment>"
         f"<published>{s.submitted:%Y-%m-%dT%H:%M:%SZ}</published><author><name>A. Uthor</name></author></entry>"
         for s in found
     ]
     return (
-        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:s="http://a9.com/-/spec/opensearch/1.1/">'
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:arxiv="http://arxiv.org/schemas/atom" xmlns:s="http://a9.com/-/spec/opensearch/1.1/">'
         f"<s:totalResults>{len(entries)}</s:totalResults>{''.join(entries)}</feed>"
     ).encode()
 
