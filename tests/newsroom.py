@@ -12,25 +12,33 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from sqlmodel import col, select
 
 from newsletter.app import App, open_app
 from newsletter.cli.main import main
+from newsletter.domain.delivery import Delivery
 from newsletter.services import subscribe
 from newsletter.services.run import Outcome, alone
 from newsletter.services.run import run as run_service
+from newsletter.services.subscribe import add
+from newsletter.storage.deliveries import delivery
+from newsletter.storage.tables import DeliveryRow, SubscriberRow
 
 SECRET = "0123456789abcdef0123456789abcdef"
 TAKEN = "250 2.0.0 taken"
@@ -77,17 +85,22 @@ class Sink:
 
     ``refusals`` are replies to RCPT, by address. ``at_dot`` gives the reply to each message, or ``DROPPED`` or
     ``LOST``; ``at_mail`` the reply to each MAIL, or None to take it. ``delay`` is in seconds before each reply to a
-    message. ``heard`` is every envelope that was offered, ``mails`` what was taken.
+    message. With ``tls`` it offers STARTTLS, with ``password`` it wants a login. ``heard`` is every envelope that was
+    offered, ``mails`` what was taken, and ``most_at_once`` how many at the same time, by domain and ('') in all.
     """
 
     refusals: dict[str, str] = field(default_factory=dict)
     at_dot: Callable[[Mail], str] = lambda _: TAKEN
     at_mail: Callable[[str], str | None] = lambda _: None
     delay: float = 0
+    tls: ssl.SSLContext | None = None
+    password: str = ""
     mails: list[Mail] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
+    most_at_once: Counter[str] = field(default_factory=Counter)
     connections: int = 0
     port: int = 0
+    _at_once: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -130,9 +143,21 @@ class Sink:
     async def _listen(self) -> asyncio.Server:
         def protocol() -> SMTP:
             self.connections += 1
-            return SMTP(self, hostname="sink.example", enable_SMTPUTF8=True, loop=self._loop)
+            return SMTP(
+                self,
+                hostname="sink.example",
+                enable_SMTPUTF8=True,
+                loop=self._loop,
+                tls_context=self.tls,
+                authenticator=self._login,
+                auth_required=bool(self.password),
+            )
 
         return await self._loop.create_server(protocol, "127.0.0.1", self.port)
+
+    def _login(self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: object) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        return AuthResult(success=data.password.decode() == self.password)
 
     async def handle_MAIL(  # noqa: N802 - named by aiosmtpd, as all of these
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
@@ -159,13 +184,23 @@ class Sink:
         assert isinstance(envelope.content, bytes)
         assert envelope.mail_from is not None
         mail = Mail(envelope.mail_from, envelope.rcpt_tos[0], envelope.content)
-        answer = self.at_dot(mail)
-        if answer == LOST or answer.startswith("2"):
-            self.mails.append(mail)
-        await asyncio.sleep(self.delay)
+        with self._counted(mail.recipient.rpartition("@")[2]), contextlib.suppress(asyncio.CancelledError):
+            answer = self.at_dot(mail)
+            if answer == LOST or answer.startswith("2"):
+                self.mails.append(mail)
+            await asyncio.sleep(self.delay)
         if answer in {DROPPED, LOST}:
             server.transport.abort()
         return answer
+
+    @contextlib.contextmanager
+    def _counted(self, domain: str) -> Iterator[None]:
+        self._at_once.update((domain, ""))
+        self.most_at_once |= self._at_once
+        try:
+            yield
+        finally:
+            self._at_once.subtract((domain, ""))
 
 
 async def _cancel_all() -> None:
@@ -265,6 +300,19 @@ class Newsroom:
         lines = map(json.loads, self.file.read_text().splitlines())
         return {line["title"]: line["arxiv_id"] for line in lines}
 
+    def subscribe(self, *emails: str, at: str = "2026-07-01", **preferences: str) -> None:
+        """Put readers on the list as if at *at*."""
+        with self.app(instant(at)) as app:
+            add(app.database, app.settings.newsletter, emails, preferences, instant(at))
+
+    @property
+    def ledger(self) -> dict[str, Delivery]:
+        """Return the newest delivery of each reader, by address."""
+        with self.app() as app, app.database.read() as session:
+            of_reader = col(SubscriberRow.id) == col(DeliveryRow.subscriber_id)
+            query = select(SubscriberRow.email, DeliveryRow).join(DeliveryRow, of_reader).order_by(DeliveryRow.day)
+            return {email: delivery(row) for email, row in session.exec(query)}
+
     def run(self, *args: str, expect: int | None = 0, typed: str = "") -> Answer:
         """Run a command in this process by the real clock; *expect* is its exit status, None any."""
         out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
@@ -297,13 +345,23 @@ class Newsroom:
         with open_app(self.config, at or datetime.now(UTC)) as app:
             yield app
 
-    def tick(self, at: str | datetime, **options: Any) -> Outcome:
-        """Call what ``run`` calls, at an instant such as ``2026-07-15T08:00Z``."""
+    def tick(
+        self,
+        at: str | datetime,
+        *,
+        work: Callable[..., Coroutine[Any, Any, Outcome]] = run_service,
+        dispatch: Mapping[str, Any] = MappingProxyType({}),
+        **options: Any,
+    ) -> Outcome:
+        """Call what ``run`` calls (or another *work*) at an instant such as ``2026-07-15T08:00Z``.
+
+        *dispatch* changes fields of the way out, such as its patience.
+        """
         clock = Clock(instant(at))
         with self.app(clock()) as app:
-            service = app.service(clock)
+            service = replace(app.service(clock), dispatch=replace(app.dispatch, **dispatch))
             with alone(service) as owner:
-                return asyncio.run(run_service(service, owner.id, **options))
+                return asyncio.run(work(service, owner.id, **options))
 
     def close(self) -> None:
         """End the sink, and what was started and still runs."""

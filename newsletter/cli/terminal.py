@@ -66,7 +66,7 @@ class Terminal:
 
     @contextmanager
     def progress(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        """Give a function that takes how much is done so far; drawn only on a terminal, as a bar where there is a *total*."""
+        """Give a function that takes how much is done so far; drawn only on a terminal."""
         if self.quiet or self.json or not sys.stderr.isatty():
             yield lambda _done: None
         elif total is None:
