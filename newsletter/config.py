@@ -29,13 +29,25 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from newsletter.domain.subscriber import parse_hour, parse_language, parse_zone, zone_info
 from newsletter.domain.topics import parse_topic
 from newsletter.errors import ConfigurationError, NewsletterError
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class _Variable(str):
+    """A value from the environment, where a number is a text; in the file it must be a number."""
+
+    __slots__ = ()
 
 
 def _checked(check: Any) -> Any:
@@ -48,6 +60,14 @@ def _checked(check: Any) -> Any:
             raise ValueError(str(error).partition(": ")[2]) from error
 
     return validate
+
+
+def _hour(value: object) -> object:
+    if isinstance(value, time):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("use HH:MM in quotes")  # noqa: TRY004 - pydantic reports ValueError only
+    return _checked(parse_hour)(value)
 
 
 def _duration(value: object) -> object:
@@ -65,33 +85,65 @@ def _web_link(value: str) -> str:
     return value.rstrip("/")
 
 
-def _address(value: str) -> str:
-    address = parseaddr(value)[1]
-    if value and not address:
-        raise ValueError('needs an address, like "Daily Papers <papers@example.org>"')
-    if value:
-        try:
-            validate_email(address, check_deliverability=False, test_environment=True)
-        except EmailNotValidError as error:
-            raise ValueError(f"needs an address, like papers@example.org: {error}") from error
+def _feed_link(value: str) -> str:
+    if not re.fullmatch(r"https?://\S+", value):
+        raise ValueError("use a link that begins with https:// or http://")
     return value
 
 
-def _no_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("use a whole number")  # noqa: TRY004 - pydantic reports ValueError only
+def _category(value: str) -> str:
+    if not re.fullmatch(r"[a-z-]+(\.([A-Za-z-]+|\*))?\*?", value):
+        raise ValueError("use a category of arXiv, like cs.CL, math.* or quant-ph")
+    return value
+
+
+def _address(value: str) -> str:
+    return _sender(value) if value else value
+
+
+def _sender(value: str) -> str:
+    address = parseaddr(value)[1]
+    if not value.isprintable() or not (value.endswith(f"<{address}>") or value == address):
+        raise ValueError(
+            'write it like "Daily Papers <papers@example.org>", a name with a comma or an @ in double quotes'
+        )
+    try:
+        validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError(f"needs an address, like papers@example.org: {error}") from error
+    return value
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | _Variable):
+        raise ValueError("use a number, without quotes")  # noqa: TRY004 - pydantic reports ValueError only
+    return value
+
+
+def _flag(value: object) -> object:
+    if not isinstance(value, bool | _Variable):
+        raise ValueError("use true or false, without quotes")  # noqa: TRY004 - pydantic reports ValueError only
+    return value
+
+
+def _file(value: Path) -> Path:
+    if not value.name:
+        raise ValueError("name a file")
     return value
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Hour = Annotated[time, BeforeValidator(_checked(parse_hour))]
+Hour = Annotated[time, BeforeValidator(_hour)]
 Link = Annotated[str, AfterValidator(_web_link)]
 Address = Annotated[str, AfterValidator(_address)]
 Zone = Annotated[str, AfterValidator(_checked(parse_zone))]
 Language = Annotated[str, AfterValidator(_checked(parse_language))]
 Topic = Annotated[str, AfterValidator(_checked(lambda text: parse_topic(text).text))]
-Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
-Positive = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
+Positive = Annotated[int, BeforeValidator(_number), Field(ge=1)]
+Rate = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+File = Annotated[Path, AfterValidator(_file)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -103,20 +155,20 @@ class NewsletterSettings(_Section):
     """``[newsletter]``: who sends, when, and how much."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)] = "Daily Papers"
-    sender: Address
+    sender: Annotated[str, AfterValidator(_sender)]
     reply_to: Address = ""
     base_url: Link = ""
     postal_address: str = ""
     time_zone: Zone = "UTC"
     send_at: Hour = time(8)
-    days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri")
+    days: Annotated[tuple[Day, ...], Field(min_length=1)] = ("mon", "tue", "wed", "thu", "fri")
     max_papers: Annotated[Positive, Field(le=100)] = 10
     lookback_days: Annotated[Positive, Field(le=14)] = 7
     topics: tuple[Topic, ...] = ()
     language: Language = "en"
     on_empty: Literal["skip", "send"] = "skip"
     secret: SecretStr = SecretStr("")
-    secret_file: Path
+    secret_file: File
 
     @property
     def zone(self) -> ZoneInfo:
@@ -144,8 +196,10 @@ class DatabaseSettings(_Section):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        if not self.url.startswith("sqlite:///"):
-            raise ValueError('url: use "sqlite:///FILE"; other databases are not supported yet')
+        kind, _, name = self.url.partition(":///")
+        if kind != "sqlite" or Path(name).name in {"", ":memory:"}:
+            # Not the whole value: another kind's may hold a password.
+            raise ValueError(f'url = "{kind.partition(":")[0]}:…": use "sqlite:///FILE"')
         return self
 
     @property
@@ -158,7 +212,7 @@ class DomainSettings(_Section):
     """``[smtp.domains."example.com"]``: what one destination bears. 0: no limit of ours."""
 
     connections: Count = 0
-    messages_per_second: Annotated[float, Field(ge=0)] = 0
+    messages_per_second: Rate = 0
 
 
 class SmtpSettings(_Section):
@@ -169,9 +223,9 @@ class SmtpSettings(_Section):
     security: Literal["none", "starttls", "tls"] = "none"
     username: str = ""
     password: SecretStr = SecretStr("")
-    password_file: Path | None = None
+    password_file: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
     connections: Annotated[Count, Field(le=100)] = 0
-    messages_per_second: Annotated[float, Field(ge=0)] = 0
+    messages_per_second: Rate = 0
     messages_per_minute: Count = 0
     messages_per_day: Count = 0
     lease: Duration = timedelta(minutes=15)
@@ -182,9 +236,11 @@ class SmtpSettings(_Section):
     @model_validator(mode="after")
     def _login_is_safe(self) -> Self:
         if self.username and self.security == "none":
-            raise ValueError('security: a username needs "starttls" or "tls", or the password travels in clear')
+            raise ValueError(
+                'security = "none": a username needs "starttls" or "tls", or the password travels in clear'
+            )
         if self.username and not self.password.get_secret_value() and not self.password_file:
-            raise ValueError("username: needs password_file (a file that holds the password) too")
+            raise ValueError(f"username = {self.username!r}: needs password_file (a file that holds the password) too")
         return self
 
     @property
@@ -211,9 +267,9 @@ class _SourceSettings(_Section):
     name: Annotated[str, Field(max_length=60)] = ""
     refresh: Duration = timedelta(hours=1)
     share: Positive = 1
-    required: bool = False
+    required: Flag = False
     wait_until: Hour = time(10)
-    allow_private_address: bool = False
+    allow_private_address: Flag = False
 
 
 class HuggingFaceSettings(_SourceSettings):
@@ -228,16 +284,14 @@ class ArxivSettings(_SourceSettings):
 
     kind: Literal["arxiv"]
     base_url: Link = "https://export.arxiv.org"
-    categories: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[a-z-]+(\.([A-Za-z-]+|\*))?\*?$")], ...], Field(min_length=1)
-    ]
+    categories: Annotated[tuple[Annotated[str, AfterValidator(_category)], ...], Field(min_length=1)]
 
 
 class FeedSettings(_SourceSettings):
     """``kind = "feed"``: any RSS or Atom feed."""
 
     kind: Literal["feed"]
-    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    url: Annotated[str, AfterValidator(_feed_link)]
 
 
 class BiorxivSettings(_SourceSettings):
@@ -252,12 +306,23 @@ class FileSettings(_SourceSettings):
     """``kind = "file"``: JSON lines."""
 
     kind: Literal["file"]
-    path: Path
+    path: File
 
 
 SourceSettings = Annotated[
     HuggingFaceSettings | ArxivSettings | FeedSettings | BiorxivSettings | FileSettings, Field(discriminator="kind")
 ]
+
+
+class _Environment(EnvSettingsSource):
+    def __call__(self) -> dict[str, Any]:
+        return {key: _marked(value) for key, value in super().__call__().items() if key != "file"}
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _marked(item) for key, item in value.items()}
+    return _Variable(value) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -290,16 +355,16 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment override the file, whose content comes as keyword arguments."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
     @model_validator(mode="before")
     @classmethod
     def _resolve(cls, data: dict[str, Any]) -> dict[str, Any]:
-        filled = {
-            **data,
-            "newsletter": {"secret_file": "secret"} | data.get("newsletter", {}),
-            "database": {"url": "sqlite:///newsletter.db"} | data.get("database", {}),
-        }
+        own = {"newsletter": {"secret_file": "secret"}, "database": {"url": "sqlite:///newsletter.db"}}
+        filled = {**own, **data}
+        for key, defaults in own.items():
+            if isinstance(filled[key], Mapping):
+                filled[key] = {**defaults, **filled[key]}
         return {key: _resolved(value, Path(data["file"]).parent) for key, value in filled.items()}
 
     @model_validator(mode="after")
@@ -321,14 +386,12 @@ class Settings(BaseSettings):
     @cached_property
     def secrets(self) -> tuple[str, ...]:
         """Return the signing secrets: the first signs, all verify. Raises ConfigurationError."""
-        given = self.newsletter.secret.get_secret_value() or _read_secret(
-            "newsletter.secret_file", self.newsletter.secret_file
-        )
-        found = tuple(given.split())
+        file, given = self.newsletter.secret_file, self.newsletter.secret.get_secret_value()
+        key = "newsletter.secret" if given else f"newsletter.secret_file = {str(file)!r}"
+        found = tuple((given or _read_secret("newsletter.secret_file", file)).split())
         if not found or min(map(len, found)) < 16:
             raise ConfigurationError(
-                f"newsletter.secret_file = {str(self.newsletter.secret_file)!r}: "
-                "each line must be a secret of at least 16 characters; 'newsletter init' makes one"
+                f"{key}: each line must be a secret of at least 16 characters; 'newsletter init' makes one"
             )
         return found
 
@@ -361,7 +424,9 @@ def _read_secret(key: str, path: Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
-        raise ConfigurationError(f"{key} = {str(path)!r}: cannot be read ({reason})") from error
+        raise ConfigurationError(
+            f"{key} = {str(path)!r}: cannot be read ({reason}); write it there, or name another file"
+        ) from error
 
 
 def candidates(environment: Mapping[str, str]) -> Iterator[Path]:
@@ -393,6 +458,11 @@ def load(named: Path | None = None) -> Settings:
         raise ConfigurationError(f"{file}: cannot be read: {error}") from error
     try:
         settings = Settings(**{"newsletter": {}, **content, "file": str(file)})
+    except SettingsError as error:
+        section = str(error).partition('"')[2].partition('"')[0].upper()
+        raise ConfigurationError(
+            f'NEWSLETTER_{section}… in the environment cannot be read; a list is written as JSON, like ["mon", "tue"]'
+        ) from error
     except ValidationError as error:
         # A source that is wrong is reported by itself, and once more as a source too few.
         found = [e for e in error.errors() if e["type"] != "too_short" or not e["input"]]
@@ -401,24 +471,56 @@ def load(named: Path | None = None) -> Settings:
     return settings
 
 
+_MEANINGS = {
+    "string_type": "use a text in quotes",
+    "string_too_short": "must not be empty",
+    "tuple_type": 'use a list, like ["…"]',
+    "too_short": "needs at least one",
+    "model_type": "use a table",
+    "dict_type": "use a table",
+    "bool_parsing": "use true or false",
+}
+_KINDS = {
+    "huggingface": HuggingFaceSettings,
+    "arxiv": ArxivSettings,
+    "feed": FeedSettings,
+    "biorxiv": BiorxivSettings,
+    "file": FileSettings,
+}
+
+
 def _explain(error: ErrorDetails) -> str:
-    place = [str(part) for part in error["loc"]]
-    if place[:1] == ["sources"] and len(place) > 2:
-        place.pop(2)  # the kind, by which pydantic names the alternative
-    key, message = ".".join(place), error["msg"].removeprefix("Value error, ")
+    place, model = _place(error["loc"])
+    key, given = ".".join(place), error["input"]
+    message = _MEANINGS.get(error["type"], error["msg"].removeprefix("Value error, "))
     match error["type"]:
         case "missing":
             return f"{key} is missing: {'at least one [[sources]] table' if key == 'sources' else 'it has no default'}"
         case "extra_forbidden":
-            return f"{key} is not a known key{_suggestion(place)}"
-        case "value_error" if not isinstance(error["input"], str | int | float):
+            return f"{key} is not a known key{_suggestion(place[-1], model)}"
+        case "union_tag_not_found":
+            return f"{key}.kind is missing: use {', '.join(_KINDS)}"
+        case "union_tag_invalid":
+            return f"{key}.kind = {given['kind']!r}: use {', '.join(_KINDS)}"
+        case "value_error" if not isinstance(given, str | int | float | time | Path):
             return ".".join(filter(None, (key, message)))
-    return f"{key} = {error['input']!r}: {message[:1].lower()}{message[1:]}"
+    value = "" if place[-1] in {"secret", "password"} else f" = {given!r}"
+    origin = " (from the environment)" if isinstance(given, _Variable) else ""
+    return f"{key}{value}{origin}: {message[:1].lower()}{message[1:]}"
 
 
-def _suggestion(place: list[str]) -> str:
-    section = Settings.model_fields.get(place[0])
-    model = section.annotation if section and len(place) > 1 else Settings
-    known = list(getattr(model, "model_fields", {}))
-    near = difflib.get_close_matches(place[-1], known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}" if known else ""
+def _place(location: tuple[int | str, ...]) -> tuple[list[str], Any]:
+    """Return where in the file that is, and the model of its table."""
+    place = [str(part) for part in location]
+    if place[:1] == ["sources"] and len(place) > 2:
+        return [*place[:2], *place[3:]], _KINDS[place[2]]
+    if place[:2] == ["smtp", "domains"]:
+        return place, DomainSettings
+    section = Settings.model_fields.get(place[0]) if place else None
+    return place, section.annotation if section and len(place) > 1 else Settings
+
+
+def _suggestion(name: str, model: Any) -> str:
+    known = list(model.model_fields)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"

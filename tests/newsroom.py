@@ -36,7 +36,6 @@ from newsletter.domain.delivery import Delivery
 from newsletter.services import subscribe
 from newsletter.services.run import Outcome, alone
 from newsletter.services.run import run as run_service
-from newsletter.services.subscribe import add
 from newsletter.storage.deliveries import delivery
 from newsletter.storage.tables import DeliveryRow, SubscriberRow
 
@@ -299,11 +298,6 @@ class Newsroom:
     def _papers(self) -> dict[str, str]:
         lines = map(json.loads, self.file.read_text().splitlines())
         return {line["title"]: line["arxiv_id"] for line in lines}
-
-    def subscribe(self, *emails: str, at: str = "2026-07-01", **preferences: str) -> None:
-        """Put readers on the list as if at *at*."""
-        with self.app(instant(at)) as app:
-            add(app.database, app.settings.newsletter, emails, preferences, instant(at))
 
     @property
     def ledger(self) -> dict[str, Delivery]:
