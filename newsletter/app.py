@@ -7,8 +7,9 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from newsletter import __version__, config
-from newsletter.config import (
+from newsletter import __version__
+from newsletter.config import load as config
+from newsletter.config.settings import (
     ArxivSettings,
     BiorxivSettings,
     FeedSettings,

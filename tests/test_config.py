@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from newsletter import config
-from newsletter.config import Settings
+from newsletter.config import load as config
+from newsletter.config.settings import Settings
 from newsletter.errors import ConfigurationError
 from newsletter.packaged import packaged
 

@@ -52,7 +52,7 @@ def remove(terminal: Terminal) -> None:
 
 
 def _job(terminal: Terminal) -> "Job":
-    from newsletter import config
+    from newsletter.config import load as config
     from newsletter.services.crontab import Job
 
     return Job(config.load(terminal.config).file, sys.executable)

@@ -66,7 +66,7 @@ def check(context: click.Context) -> None:
 
 
 def _path(terminal: Terminal) -> Path:
-    from newsletter import config
+    from newsletter.config import load as config
 
     return config.load(terminal.config).database.path
 

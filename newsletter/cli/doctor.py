@@ -35,8 +35,8 @@ def command(context: click.Context) -> None:
 
 
 def _findings(terminal: Terminal) -> "Iterator[Finding]":
-    from newsletter import config
     from newsletter.app import App
+    from newsletter.config import load as config
     from newsletter.errors import ConfigurationError
     from newsletter.services.doctor import Finding, Level, examine
     from newsletter.storage.database import Database

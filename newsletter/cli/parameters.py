@@ -34,7 +34,7 @@ class Day(click.ParamType[date]):
 
 def today(context: click.Context) -> date:
     """Return the date that it is in the newsletter's zone. Raises ConfigurationError."""
-    from newsletter import config
+    from newsletter.config import load as config
     from newsletter.domain.calendar import local_date
 
     terminal = context.ensure_object(Terminal)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from newsletter.cli.terminal import Terminal
-from newsletter.config import NewsletterSettings
+from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.subscriber import Status, Subscriber, preference_texts
 from newsletter.services.subscribe import Added, Outcome, defaults, rhythm_of
 from newsletter.services.subscriber_files import document

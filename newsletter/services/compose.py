@@ -14,7 +14,7 @@ from urllib.parse import quote
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sqlmodel import Session
 
-from newsletter.config import Settings
+from newsletter.config.settings import Settings
 from newsletter.domain.calendar import instant, local_date, next_due
 from newsletter.domain.delivery import Delivery
 from newsletter.domain.digest import Digest, Pick, Why

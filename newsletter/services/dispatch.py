@@ -13,7 +13,7 @@ from functools import cached_property
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sqlmodel import Session
 
-from newsletter.config import Settings
+from newsletter.config.settings import Settings
 from newsletter.domain.delivery import Status
 from newsletter.errors import ConfigurationError
 from newsletter.mail.smtp import Connection

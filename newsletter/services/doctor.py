@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 
 from sqlmodel import Session
 
-from newsletter.config import Settings
+from newsletter.config.settings import Settings
 from newsletter.errors import ConfigurationError, NewsletterError
 from newsletter.mail.smtp import Connection, SmtpTrouble
 from newsletter.services.dispatch import Dispatch

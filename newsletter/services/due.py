@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
 
-from newsletter.config import Settings
+from newsletter.config.settings import Settings
 from newsletter.domain.calendar import current, local_date, next_due
 from newsletter.domain.delivery import expires_at
 from newsletter.domain.digest import Digest, Pool, choose, prepare

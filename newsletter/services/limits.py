@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from newsletter.config import DomainSettings, SmtpSettings
+from newsletter.config.settings import DomainSettings, SmtpSettings
 from newsletter.mail.message import ascii_domain
 from newsletter.storage import claims
 from newsletter.storage.claims import Claimed

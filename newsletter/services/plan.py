@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session
 
-from newsletter.config import Settings
+from newsletter.config.settings import Settings
 from newsletter.domain.calendar import instant, local_date, next_due
 from newsletter.domain.issue import Brake, Issue, Status
 from newsletter.domain.subscriber import WEEKDAYS

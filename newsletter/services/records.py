@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from newsletter.config import SmtpSettings
+from newsletter.config.settings import SmtpSettings
 from newsletter.domain.delivery import Delivery, Status
 from newsletter.domain.digest import Why
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError

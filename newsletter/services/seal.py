@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session
 
-from newsletter.config import Settings
+from newsletter.config.settings import Settings
 from newsletter.domain.calendar import instant, local_date
 from newsletter.domain.issue import Issue, Status
 from newsletter.domain.subscriber import WEEKDAYS

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from pydantic import TypeAdapter, ValidationError
 
-from newsletter.config import Address
+from newsletter.config.values import Address
 from newsletter.domain.subscriber import parse_zone
 from newsletter.errors import UsageError
 from newsletter.packaged import packaged

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from newsletter.config import NewsletterSettings
+from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.calendar import Rhythm, after_change, instant, local_date, next_due
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, preference, zone_info
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError

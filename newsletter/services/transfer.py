@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from sqlmodel import Session
 
-from newsletter.config import NewsletterSettings
+from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.calendar import next_due
 from newsletter.domain.subscriber import Preferences, Status, Subscriber, preferences
 from newsletter.errors import UsageError

@@ -7,7 +7,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from newsletter.config import NewsletterSettings
+from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.text import plain
 from newsletter.render.colour import palette
 from newsletter.render.environment import render

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from command_line import newsletter
 
-from newsletter import config
 from newsletter.cli.init import command
+from newsletter.config import load as config
 from newsletter.domain.subscriber import parse_zone
 from newsletter.services.setup import PROVIDERS, machine_zone
 from newsletter.storage.upgrade import HEAD, version

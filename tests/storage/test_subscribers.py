@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
-from newsletter.config import NewsletterSettings
+from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber
 from newsletter.errors import IllegalMoveError, NotFoundError
 from newsletter.services import subscribe, transfer

@@ -1,15 +1,7 @@
-"""Settings, frozen: the only reader of the configuration file and of the environment.
+"""The tables of the configuration, frozen, with their defaults and what must go together."""
 
-Promises that what it returns can be used as it is: every key is known, every value possible, relative paths
-are resolved against the file, secrets are read and masked. Everything wrong is a ConfigurationError that names
-the key, the value and what is allowed. It opens no database and makes no connection.
-"""
-
-import difflib
-import os
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import time, timedelta
 from email.utils import parseaddr
 from functools import cached_property
@@ -17,134 +9,43 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 
-from newsletter.domain.subscriber import parse_hour, parse_language, parse_zone, zone_info
-from newsletter.domain.topics import parse_topic
-from newsletter.errors import ConfigurationError, NewsletterError
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-class _Variable(str):
-    """A value from the environment, where a number is a text; in the file it must be a number."""
-
-    __slots__ = ()
-
-
-def _checked(check: Any) -> Any:
-    """Return *check*, a domain parser, as a validator: pydantic takes ValueError only."""
-
-    def validate(value: Any) -> Any:
-        try:
-            return check(value) if isinstance(value, str) else value
-        except NewsletterError as error:
-            raise ValueError(str(error).partition(": ")[2]) from error
-
-    return validate
-
-
-def _hour(value: object) -> object:
-    if isinstance(value, time):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("use HH:MM in quotes")  # noqa: TRY004 - pydantic reports ValueError only
-    return _checked(parse_hour)(value)
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    found = re.fullmatch(r"(\d{1,6})\s*([smhd])", value) if isinstance(value, str) else None
-    if not found or not int(found[1]):
-        raise ValueError('use a number and a unit, like "15m", "20h" or "7d"')
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def _web_link(value: str) -> str:
-    if value and not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value):
-        raise ValueError("use a link that begins with https:// and has no query")
-    return value.rstrip("/")
-
-
-def _feed_link(value: str) -> str:
-    if not re.fullmatch(r"https?://\S+", value):
-        raise ValueError("use a link that begins with https:// or http://")
-    return value
-
-
-def _category(value: str) -> str:
-    if not re.fullmatch(r"[a-z-]+(\.([A-Za-z-]+|\*))?\*?", value):
-        raise ValueError("use a category of arXiv, like cs.CL, math.* or quant-ph")
-    return value
-
-
-def _address(value: str) -> str:
-    return _sender(value) if value else value
-
-
-def _sender(value: str) -> str:
-    address = parseaddr(value)[1]
-    if not value.isprintable() or not (value.endswith(f"<{address}>") or value == address):
-        raise ValueError(
-            'write it like "Daily Papers <papers@example.org>", a name with a comma or an @ in double quotes'
-        )
-    try:
-        validate_email(address, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
-        raise ValueError(f"needs an address, like papers@example.org: {error}") from error
-    return value
-
-
-def _number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float | _Variable):
-        raise ValueError("use a number, without quotes")  # noqa: TRY004 - pydantic reports ValueError only
-    return value
-
-
-def _flag(value: object) -> object:
-    if not isinstance(value, bool | _Variable):
-        raise ValueError("use true or false, without quotes")  # noqa: TRY004 - pydantic reports ValueError only
-    return value
-
-
-def _file(value: Path) -> Path:
-    if not value.name:
-        raise ValueError("name a file")
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Hour = Annotated[time, BeforeValidator(_hour)]
-Link = Annotated[str, AfterValidator(_web_link)]
-Address = Annotated[str, AfterValidator(_address)]
-Zone = Annotated[str, AfterValidator(_checked(parse_zone))]
-Language = Annotated[str, AfterValidator(_checked(parse_language))]
-Topic = Annotated[str, AfterValidator(_checked(lambda text: parse_topic(text).text))]
-Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
-Positive = Annotated[int, BeforeValidator(_number), Field(ge=1)]
-Rate = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
-File = Annotated[Path, AfterValidator(_file)]
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+from newsletter.config.values import (
+    Address,
+    Category,
+    Count,
+    Day,
+    Duration,
+    FeedLink,
+    File,
+    Flag,
+    Hour,
+    Language,
+    Link,
+    PingLink,
+    Positive,
+    Rate,
+    Sender,
+    Topic,
+    Variable,
+    Zone,
+)
+from newsletter.domain.subscriber import zone_info
+from newsletter.errors import ConfigurationError
 
 
 class _Section(BaseModel):
@@ -155,7 +56,7 @@ class NewsletterSettings(_Section):
     """``[newsletter]``: who sends, when, and how much."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)] = "Daily Papers"
-    sender: Annotated[str, AfterValidator(_sender)]
+    sender: Sender
     reply_to: Address = ""
     base_url: Link = ""
     postal_address: str = ""
@@ -259,7 +160,7 @@ class OperatorSettings(_Section):
     """``[operator]``: whom to tell."""
 
     email: Address = ""
-    ping_url: Annotated[str, AfterValidator(lambda v: _web_link(v) and v)] = ""
+    ping_url: PingLink = ""
 
 
 class _SourceSettings(_Section):
@@ -284,14 +185,14 @@ class ArxivSettings(_SourceSettings):
 
     kind: Literal["arxiv"]
     base_url: Link = "https://export.arxiv.org"
-    categories: Annotated[tuple[Annotated[str, AfterValidator(_category)], ...], Field(min_length=1)]
+    categories: Annotated[tuple[Category, ...], Field(min_length=1)]
 
 
 class FeedSettings(_SourceSettings):
     """``kind = "feed"``: any RSS or Atom feed."""
 
     kind: Literal["feed"]
-    url: Annotated[str, AfterValidator(_feed_link)]
+    url: FeedLink
 
 
 class BiorxivSettings(_SourceSettings):
@@ -322,7 +223,7 @@ class _Environment(EnvSettingsSource):
 def _marked(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _marked(item) for key, item in value.items()}
-    return _Variable(value) if isinstance(value, str) else value
+    return Variable(value) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -427,100 +328,3 @@ def _read_secret(key: str, path: Path) -> str:
         raise ConfigurationError(
             f"{key} = {str(path)!r}: cannot be read ({reason}); write it there, or name another file"
         ) from error
-
-
-def candidates(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Return where a configuration is looked for when none is named, best first."""
-    if named := environment.get("NEWSLETTER_CONFIG"):
-        yield Path(named)
-        return
-    yield from (Path("newsletter.toml"), Path("config/newsletter.toml"))
-    yield Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "newsletter/newsletter.toml"
-    yield Path("/etc/newsletter/newsletter.toml")
-
-
-def find(named: Path | None) -> Path:
-    """Return the configuration file to use. Raises ConfigurationError when there is none."""
-    places = [named] if named else list(candidates(os.environ))
-    for place in places:
-        if place.is_file():
-            return place.absolute()
-    looked = ", ".join(str(place) for place in places)
-    raise ConfigurationError(f"no configuration file (looked for {looked}); 'newsletter init' writes one")
-
-
-def load(named: Path | None = None) -> Settings:
-    """Return the settings of the file *named*, or of the first one found. Raises ConfigurationError."""
-    file = find(named)
-    try:
-        content = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{file}: cannot be read: {error}") from error
-    try:
-        settings = Settings(**{"newsletter": {}, **content, "file": str(file)})
-    except SettingsError as error:
-        section = str(error).partition('"')[2].partition('"')[0].upper()
-        raise ConfigurationError(
-            f'NEWSLETTER_{section}… in the environment cannot be read; a list is written as JSON, like ["mon", "tue"]'
-        ) from error
-    except ValidationError as error:
-        # A source that is wrong is reported by itself, and once more as a source too few.
-        found = [e for e in error.errors() if e["type"] != "too_short" or not e["input"]]
-        raise ConfigurationError(f"{file}: " + "; ".join(map(_explain, found[:3]))) from error
-    _ = settings.secrets, settings.smtp_password
-    return settings
-
-
-_MEANINGS = {
-    "string_type": "use a text in quotes",
-    "string_too_short": "must not be empty",
-    "tuple_type": 'use a list, like ["…"]',
-    "too_short": "needs at least one",
-    "model_type": "use a table",
-    "dict_type": "use a table",
-    "bool_parsing": "use true or false",
-}
-_KINDS = {
-    "huggingface": HuggingFaceSettings,
-    "arxiv": ArxivSettings,
-    "feed": FeedSettings,
-    "biorxiv": BiorxivSettings,
-    "file": FileSettings,
-}
-
-
-def _explain(error: ErrorDetails) -> str:
-    place, model = _place(error["loc"])
-    key, given = ".".join(place), error["input"]
-    message = _MEANINGS.get(error["type"], error["msg"].removeprefix("Value error, "))
-    match error["type"]:
-        case "missing":
-            return f"{key} is missing: {'at least one [[sources]] table' if key == 'sources' else 'it has no default'}"
-        case "extra_forbidden":
-            return f"{key} is not a known key{_suggestion(place[-1], model)}"
-        case "union_tag_not_found":
-            return f"{key}.kind is missing: use {', '.join(_KINDS)}"
-        case "union_tag_invalid":
-            return f"{key}.kind = {given['kind']!r}: use {', '.join(_KINDS)}"
-        case "value_error" if not isinstance(given, str | int | float | time | Path):
-            return ".".join(filter(None, (key, message)))
-    value = "" if place[-1] in {"secret", "password"} else f" = {given!r}"
-    origin = " (from the environment)" if isinstance(given, _Variable) else ""
-    return f"{key}{value}{origin}: {message[:1].lower()}{message[1:]}"
-
-
-def _place(location: tuple[int | str, ...]) -> tuple[list[str], Any]:
-    """Return where in the file that is, and the model of its table."""
-    place = [str(part) for part in location]
-    if place[:1] == ["sources"] and len(place) > 2:
-        return [*place[:2], *place[3:]], _KINDS[place[2]]
-    if place[:2] == ["smtp", "domains"]:
-        return place, DomainSettings
-    section = Settings.model_fields.get(place[0]) if place else None
-    return place, section.annotation if section and len(place) > 1 else Settings
-
-
-def _suggestion(name: str, model: Any) -> str:
-    known = list(model.model_fields)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"

@@ -1,0 +1,126 @@
+"""Finding, reading and explaining the configuration file. Everything wrong is one line: key, value, what is allowed."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import time
+from pathlib import Path
+from typing import Any
+
+from pydantic import (
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    SettingsError,
+)
+
+from newsletter.config.settings import (
+    ArxivSettings,
+    BiorxivSettings,
+    DomainSettings,
+    FeedSettings,
+    FileSettings,
+    HuggingFaceSettings,
+    Settings,
+)
+from newsletter.config.values import Variable
+from newsletter.errors import ConfigurationError
+
+
+def candidates(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Return where a configuration is looked for when none is named, best first."""
+    if named := environment.get("NEWSLETTER_CONFIG"):
+        yield Path(named)
+        return
+    yield from (Path("newsletter.toml"), Path("config/newsletter.toml"))
+    yield Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "newsletter/newsletter.toml"
+    yield Path("/etc/newsletter/newsletter.toml")
+
+
+def find(named: Path | None) -> Path:
+    """Return the configuration file to use. Raises ConfigurationError when there is none."""
+    places = [named] if named else list(candidates(os.environ))
+    for place in places:
+        if place.is_file():
+            return place.absolute()
+    looked = ", ".join(str(place) for place in places)
+    raise ConfigurationError(f"no configuration file (looked for {looked}); 'newsletter init' writes one")
+
+
+def load(named: Path | None = None) -> Settings:
+    """Return the settings of the file *named*, or of the first one found. Raises ConfigurationError."""
+    file = find(named)
+    try:
+        content = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error}") from error
+    try:
+        settings = Settings(**{"newsletter": {}, **content, "file": str(file)})
+    except SettingsError as error:
+        section = str(error).partition('"')[2].partition('"')[0].upper()
+        raise ConfigurationError(
+            f'NEWSLETTER_{section}… in the environment cannot be read; a list is written as JSON, like ["mon", "tue"]'
+        ) from error
+    except ValidationError as error:
+        # A source that is wrong is reported by itself, and once more as a source too few.
+        found = [e for e in error.errors() if e["type"] != "too_short" or not e["input"]]
+        raise ConfigurationError(f"{file}: " + "; ".join(map(_explain, found[:3]))) from error
+    _ = settings.secrets, settings.smtp_password
+    return settings
+
+
+_MEANINGS = {
+    "string_type": "use a text in quotes",
+    "string_too_short": "must not be empty",
+    "tuple_type": 'use a list, like ["…"]',
+    "too_short": "needs at least one",
+    "model_type": "use a table",
+    "dict_type": "use a table",
+    "bool_parsing": "use true or false",
+}
+_KINDS = {
+    "huggingface": HuggingFaceSettings,
+    "arxiv": ArxivSettings,
+    "feed": FeedSettings,
+    "biorxiv": BiorxivSettings,
+    "file": FileSettings,
+}
+
+
+def _explain(error: ErrorDetails) -> str:
+    place, model = _place(error["loc"])
+    key, given = ".".join(place), error["input"]
+    message = _MEANINGS.get(error["type"], error["msg"].removeprefix("Value error, "))
+    match error["type"]:
+        case "missing":
+            return f"{key} is missing: {'at least one [[sources]] table' if key == 'sources' else 'it has no default'}"
+        case "extra_forbidden":
+            return f"{key} is not a known key{_suggestion(place[-1], model)}"
+        case "union_tag_not_found":
+            return f"{key}.kind is missing: use {', '.join(_KINDS)}"
+        case "union_tag_invalid":
+            return f"{key}.kind = {given['kind']!r}: use {', '.join(_KINDS)}"
+        case "value_error" if not isinstance(given, str | int | float | time | Path):
+            return ".".join(filter(None, (key, message)))
+    value = "" if place[-1] in {"secret", "password"} else f" = {given!r}"
+    origin = " (from the environment)" if isinstance(given, Variable) else ""
+    return f"{key}{value}{origin}: {message[:1].lower()}{message[1:]}"
+
+
+def _place(location: tuple[int | str, ...]) -> tuple[list[str], Any]:
+    """Return where in the file that is, and the model of its table."""
+    place = [str(part) for part in location]
+    if place[:1] == ["sources"] and len(place) > 2:
+        return [*place[:2], *place[3:]], _KINDS[place[2]]
+    if place[:2] == ["smtp", "domains"]:
+        return place, DomainSettings
+    section = Settings.model_fields.get(place[0]) if place else None
+    return place, section.annotation if section and len(place) > 1 else Settings
+
+
+def _suggestion(name: str, model: Any) -> str:
+    known = list(model.model_fields)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
