@@ -188,4 +188,11 @@ def test_the_wheel_works_from_any_folder(installed: Callable[..., subprocess.Com
     assert checked["problems"] == []
 
 
-# The demo from the wheel: a test beside the one above, with installed("newsletter", "demo", "--no-serve").
+@pytest.mark.slow
+def test_the_wheel_plays_the_demo(installed: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    """Bundled papers, templates and configuration travel in the wheel: the whole path works from any folder."""
+    done = installed("newsletter", "demo", "--dir", str(tmp_path / "demo"), "--no-serve", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert len(document["mails"]) == 3
+    assert len(list((tmp_path / "demo" / "inbox" / "new").iterdir())) == 3
