@@ -85,18 +85,20 @@ async def _gather_one(
     try:
         async with _client(gathering, upstream) as client:
             fetched = await upstream.source.fetch(client, ask)
-        stored = await asyncio.to_thread(
-            _keep, database, name, asked, Fetch(attempted_at=now, succeeded_at=now), fetched
-        )
+        fetch = Fetch(attempted_at=now, succeeded_at=now)
+        if fetched.failure:
+            fetch = _failed(last, fetched.failure, now)
+        stored = await asyncio.to_thread(_keep, database, name, asked, fetch, fetched)
     except SourceError as error:
-        return await _give_up(database, upstream, asked, _failed(last, str(error), error.retry_at, now))
+        return await _give_up(database, upstream, asked, _failed(last, error, now))
     except NewsletterError:
         raise
     except Exception as error:
         # A fault of this program in one source must not cost the day of the others.
         log.exception("source %s failed in a way that is this program's fault", name)
-        return await _give_up(database, upstream, asked, _failed(last, f"fault of this program: {error!r}", None, now))
-    return Report(name=name, papers=stored.papers, new=stored.new)
+        fault = SourceError(f"fault of this program: {error!r}")
+        return await _give_up(database, upstream, asked, _failed(last, fault, now))
+    return Report(name=name, papers=stored.papers, new=stored.new, error=fetch.error)
 
 
 def _question(
@@ -147,11 +149,10 @@ async def _give_up(database: Database, upstream: Upstream, asked: str, fetch: Fe
     return Report(name=upstream.source.name, papers=0, new=0, error=fetch.error)
 
 
-def _failed(last: Fetch | None, said: str, retry_at: datetime | None, now: datetime) -> Fetch:
+def _failed(last: Fetch | None, error: SourceError, now: datetime) -> Fetch:
     before = last or Fetch(attempted_at=now)
-    return replace(
-        before, attempted_at=now, retry_at=retry_at, failures=before.failures + 1, error=said, papers=0, new=0
-    )
+    failures, retry_at = before.failures + 1, error.retry_at
+    return replace(before, attempted_at=now, retry_at=retry_at, failures=failures, error=str(error), papers=0, new=0)
 
 
 def _keep(database: Database, name: str, asked: str, fetch: Fetch, fetched: Fetched | None) -> sightings.Stored:

@@ -51,13 +51,22 @@ class ArXiv:
         last = ask.days[-1] if ask.dated else ask.now.date()
         categories = " OR ".join(f"cat:{category}" for category in self._categories)
         query = f"({categories}) AND submittedDate:[{ask.since:%Y%m%d}0000 TO {last:%Y%m%d}2359]"
-        papers = await self._papers(client, query) if ask.since <= ask.now.date() else []
+        papers: dict[str, Paper] = {}
+        failure: SourceError | None = None
+        try:
+            if ask.since <= ask.now.date():
+                await self._collect(client, query, papers)
+        except SourceError as error:
+            if not papers:
+                raise
+            failure = error
         day = ask.days[-1] if ask.dated else ask.today
         return Fetched(
             sightings=[
                 self._sighting(paper, ask.now, Listing(source=self.name, day=day, position=position, first_seen=True))
-                for position, paper in enumerate(papers, 1)
-            ]
+                for position, paper in enumerate(papers.values(), 1)
+            ],
+            failure=failure,
         )
 
     async def look_up(self, client: Client, key: str, now: datetime) -> Sighting | None:
@@ -70,9 +79,8 @@ class ArXiv:
     def _sighting(self, paper: Paper, now: datetime, listing: Listing | None) -> Sighting:
         return Sighting(source=self.name, kind=self.kind, seen_at=now, paper=paper, listing=listing)
 
-    async def _papers(self, client: Client, query: str) -> list[Paper]:
-        """Return all that *query* finds, newest first. What comes in meanwhile moves pages, so ids may repeat."""
-        found: dict[str, Paper] = {}
+    async def _collect(self, client: Client, query: str, found: dict[str, Paper]) -> None:
+        """Put all that *query* finds into *found*, newest first. New ones move pages, so ids may repeat."""
         start, empty = 0, 0
         while empty <= _EMPTY_PAGES:
             order = {"search_query": query, "sortBy": "submittedDate", "sortOrder": "descending"}
@@ -83,7 +91,7 @@ class ArXiv:
                 found.setdefault(paper.arxiv_id, paper)
             start += page.entries
             if start >= page.total:
-                return list(found.values())
+                return
             empty = 0 if page.entries else empty + 1
         raise SourceError(f"{self._url}: gave {start} of {page.total} papers, then nothing; the next run asks again")
 

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from newsletter.domain.paper import Sighting
+from newsletter.errors import SourceError
 from newsletter.sources.client import Client
 from newsletter.sources.response import Validator
 
@@ -57,9 +58,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What a source gave. No sightings is a valid answer: an empty day, or nothing changed since ``validators``."""
+    """What a source gave. No sightings is a valid answer: an empty day, or nothing changed since ``validators``.
+
+    With ``failure`` it gave only a part: what came is kept, and the rest is asked for again.
+    """
 
     sightings: list[Sighting]
+    failure: SourceError | None = None
     validators: dict[str, Validator] = field(default_factory=dict)
 
 

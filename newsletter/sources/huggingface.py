@@ -30,9 +30,14 @@ class HuggingFace:
     async def fetch(self, client: Client, ask: Ask) -> Fetched:
         """Return the lists of the days asked for that have begun in UTC, which the lists are kept in."""
         sightings: list[Sighting] = []
-        for day in ask.days:
-            if day <= ask.now.date():
-                sightings += await self._day(client, day, ask.now)
+        try:
+            for day in ask.days:
+                if day <= ask.now.date():
+                    sightings += await self._day(client, day, ask.now)
+        except SourceError as failure:
+            if not sightings:
+                raise
+            return Fetched(sightings=sightings, failure=failure)
         return Fetched(sightings=sightings)
 
     async def _day(self, client: Client, day: date, now: datetime) -> Iterable[Sighting]:

@@ -5,9 +5,7 @@ Not here: requests, redirects and retries (``client.py``).
 
 import asyncio
 import socket
-import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import httpcore2
@@ -124,12 +122,6 @@ class _Stream(httpx2.AsyncByteStream):
             await close()
 
 
-@cache
-def _trust() -> ssl.SSLContext:
-    """Return whom we trust, read once: it takes longer than most requests."""
-    return httpx2.create_ssl_context()
-
-
 class Transport(httpx2.AsyncBaseTransport):
     """Sends requests over a network backend of ours, which httpx2's own transport does not take.
 
@@ -137,7 +129,9 @@ class Transport(httpx2.AsyncBaseTransport):
     """
 
     def __init__(self, network: httpcore2.AsyncNetworkBackend) -> None:
-        self._pool = httpcore2.AsyncConnectionPool(ssl_context=_trust(), network_backend=network, keepalive_expiry=5)
+        # Read anew for each client, for it may run for years: certificates come and go.
+        trusted = httpx2.create_ssl_context()
+        self._pool = httpcore2.AsyncConnectionPool(ssl_context=trusted, network_backend=network, keepalive_expiry=5)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the response, its body not yet read."""

@@ -35,9 +35,7 @@ async def turn(name: str, deadline: float, folder: Path | None = None) -> AsyncI
     *deadline* is the event loop's time. Raises TooLateError where the turn cannot come before it, and SourceError
     where the lock file is not ours to use.
     """
-    path = (
-        folder or Path(tempfile.gettempdir())
-    ) / f"papers-newsletter-pace-{re.sub('[^a-z0-9.-]', '_', name.lower())}"
+    path = (folder or _temporary()) / f"papers-newsletter-pace-{re.sub('[^a-z0-9.-]', '_', name.lower())}"
     lock = await _locked(path, deadline)
     try:
         pause = _remaining(lock)
@@ -52,6 +50,13 @@ async def turn(name: str, deadline: float, folder: Path | None = None) -> AsyncI
             _note(lock)
     finally:
         os.close(lock)
+
+
+def _temporary() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise SourceError(f"no folder to keep the pace in ({error.strerror}); make /tmp writable, or set TMPDIR") from error
 
 
 async def _locked(path: Path, deadline: float) -> int:

@@ -142,6 +142,25 @@ def test_one_source_down_costs_nothing_of_the_others(app, ask, upstreams):
     assert len(listed(app)) == 6
 
 
+def test_what_came_before_a_failure_is_kept(app, ask, upstreams):
+    """Of seven lists the last is refused: six are kept, the failure is told, and all are asked for again."""
+    lists = []
+
+    def last_list_fails(path: str) -> Fault | None:
+        lists.append(path)
+        return Fault(status=400) if path == LIST and lists.count(LIST) == 7 else None
+
+    upstreams.fault = last_list_fails
+    report = ask()["huggingface"]
+    assert (report.papers, report.error is None) == (3, False)
+    assert keys(listed(app, DAY - timedelta(days=1))) == {f"2607.1400{n}" for n in (1, 2, 3)}
+
+    upstreams.fault = lambda _: None
+    again = ask(NOW + MINUTE)["huggingface"]
+    assert (again.papers, again.error) == (6, None)
+    assert len(listed(app, DAY)) == 6
+
+
 def test_a_failing_source_is_asked_again_ever_more_rarely(ask, upstreams):
     """After one minute, then four times as long each time, up to its refresh; the others keep theirs."""
     upstreams.fault = failing(ARCHIVE, Fault())
