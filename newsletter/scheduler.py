@@ -10,6 +10,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -17,8 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from newsletter.errors import BusyError, NewsletterError
 from newsletter.services.deliver import Sender
 from newsletter.services.run import Outcome, Service, Watch, alone, run
-from newsletter.storage.database import StorageError
-from newsletter.storage.upgrade import require_current
+from newsletter.storage.upgrade import OutdatedError
 
 log = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every tick
@@ -42,14 +42,11 @@ class Ticker:
         if self.ended.is_set():
             return
         try:
-            require_current(self._service.database.path)
-        except StorageError as error:
-            self.fatal = error
-            self.ended.set()
-            return
-        try:
             with alone(self._service) as owner:
                 self._heard(asyncio.run(self._run(owner.id)))
+        except OutdatedError as error:
+            self.fatal = error
+            self.ended.set()
         except BusyError:
             log.debug("another run is at work; this tick is left out")
         except asyncio.CancelledError:
@@ -75,11 +72,12 @@ class Ticker:
         self.ended.set()
         loop, sender, task = self._loop, self._sender, self._task
         if loop and (sender or task):
-            loop.call_soon_threadsafe(sender.interrupt if sender else task.cancel)  # type: ignore[union-attr]
+            with suppress(RuntimeError):  # the run has just ended, and its loop with it
+                loop.call_soon_threadsafe(sender.interrupt if sender else task.cancel)  # type: ignore[union-attr]
 
 
 def serve(service: Service, heard: Callable[[Outcome], None], *, tick: timedelta = TICK) -> None:
-    """Tick until a signal says stop. Raises StorageError when a newer program has upgraded the database."""
+    """Tick until a signal says stop. Raises OutdatedError when a newer program has upgraded the database."""
     ticker = Ticker(service, heard)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ticker.stop())

@@ -156,7 +156,7 @@ class Sink:
 
     def _login(self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: object) -> AuthResult:
         assert isinstance(data, LoginPassword)
-        return AuthResult(success=data.password.decode() == self.password)
+        return AuthResult(success=data.password.decode() == self.password, handled=False)
 
     async def handle_MAIL(  # noqa: N802 - named by aiosmtpd, as all of these
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]

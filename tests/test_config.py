@@ -68,6 +68,14 @@ def test_the_least_that_one_must_say(tmp_path: Path) -> None:
         ("name = 5", ["newsletter.name = 5", "text"]),
         ('base_url = "papers.example.org"', ["newsletter.base_url = 'papers.example.org'", "https://"]),
         ('base_url = "https://papers.example.org/?a=b"', ["newsletter.base_url", "no query"]),
+        (
+            'base_url = "https://me:hunter@papers.example.org"',
+            ["newsletter.base_url = 'https://…@papers", "no user name"],
+        ),
+        ('base_url = "https://pápers.example.org"', ["newsletter.base_url", "ASCII"]),
+        ('base_url = "https://papers.example.org/<b>"', ["newsletter.base_url", "ASCII"]),
+        ('secret_file = "~nobody-of-that-name/secret"', ["newsletter.secret_file", "cannot be read"]),
+        ('secret_file = "a\\u0000b"', ["newsletter.secret_file", "cannot be read"]),
         ('time_zone = "Mars/Olympus"', ["newsletter.time_zone = 'Mars/Olympus'", "Europe/Zurich"]),
         ("time_zone = 1", ["newsletter.time_zone = 1", "text"]),
         ('send_at = "25:00"', ["newsletter.send_at = '25:00'", "HH:MM"]),
@@ -170,7 +178,11 @@ def test_a_section_that_is_no_table(tmp_path: Path, section: str) -> None:
         ("", ["sources is missing", "[[sources]]"]),
         ("[[sources]]\n", ["sources.0.kind is missing", "huggingface", "file"]),
         ('[[sources]]\nkind = "twitter"', ["sources.0.kind = 'twitter'", "huggingface", "file"]),
-        ('[sources]\nkind = "huggingface"', ["sources = ", "list"]),
+        ('[sources]\nkind = "huggingface"', ["sources = ", "list", "[[sources]]"]),
+        (
+            '[[sources]]\nkind = "feed"\nurl = "https://me:hunter@x/ y"',
+            ["sources.0.url = 'https://…@x/ y'", "https://"],
+        ),
         (SOURCE + SOURCE, ["sources", "huggingface", "its own name"]),
         (SOURCE + "share = 0", ["sources.0.share = 0", "1"]),
         (SOURCE + 'required = "yes"', ["sources.0.required = 'yes'", "true or false"]),
@@ -189,6 +201,45 @@ def test_wrong_sources(tmp_path: Path, sources: str, said: list[str]) -> None:
     """A wrong source is named by its place in the file."""
     found = complaint(write(tmp_path, GOOD + sources + "\n"))
     assert said == [part for part in said if part in found], found
+
+
+@pytest.mark.parametrize("key", ["_env_file", "_cli_parse_args", "__pydantic_self__", "self", "file", "smpt"])
+def test_no_key_is_an_option_of_the_library(tmp_path: Path, key: str) -> None:
+    """What stands before the first table is a key like any other, and unknown."""
+    assert f"{key} is not a known key" in complaint(write(tmp_path, f'{key} = "x"\n{GOOD}{SOURCE}'))
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    """Some editors write one."""
+    assert config.load(write(tmp_path, f"\ufeff{GOOD}{SOURCE}")).newsletter.reply_to == "editors@example.org"
+
+
+def test_a_variable_of_no_table_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slip of the pen must not leave the default in force; variables that others set are left alone."""
+    file = write(tmp_path, GOOD + SOURCE)
+    monkeypatch.setenv("NEWSLETTER_PORT", "tcp://10.0.0.1:8080")
+    assert config.load(file).smtp.port == 25
+    monkeypatch.setenv("NEWSLETTER_SMPT__PORT", "587")
+    assert "NEWSLETTER_SMPT__PORT in the environment" in complaint(file)
+    assert "did you mean smtp?" in complaint(file)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes a user without a home, which only root can")
+def test_places_where_one_may_not_look(tmp_path: Path) -> None:
+    """A folder that is closed to this user, and a user whom the machine does not know, are no crash."""
+    write(tmp_path, GOOD + SOURCE)
+    tmp_path.chmod(0o700)
+    program = (
+        "import os, sys; from pathlib import Path; import newsletter.config.load as it; os.chdir('/')\n"
+        "os.environ.pop('HOME', None); os.setgroups([]); os.setgid(54321); os.setuid(54321)\n"
+        "for named in (Path(sys.argv[1]), Path('x' * 300), None):\n"
+        "    try: it.find(named)\n"
+        "    except it.ConfigurationError as error: print(str(error)[:21])\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "newsletter.toml")], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.splitlines() == ["no configuration file"] * 3
 
 
 def test_readers_must_be_able_to_leave(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """The command ``newsletter``: its options, its commands, and how every error ends."""
 
+import errno
 import json
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -10,6 +12,8 @@ import click
 from newsletter import __version__
 from newsletter.cli.terminal import Group, Terminal, examples
 from newsletter.errors import NewsletterError
+
+_UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 _COMMANDS = {
     "init": ("newsletter.cli.init", "Write a configuration, a secret and an empty database."),
@@ -47,15 +51,33 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 def main() -> None:
     """Run the command line. Errors that a person can act on are one line and an exit status."""
-    terminal = Terminal()
+    if isinstance(sys.stdout, TextIOWrapper):  # None where it is closed
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path's bytes may be no UTF-8
     try:
-        sys.exit(cli.main(obj=terminal, standalone_mode=True))
-    except NewsletterError as error:
-        if terminal.json:
-            click.echo(json.dumps({"error": str(error)}, ensure_ascii=False))
-        click.echo(f"newsletter: {error}", err=True)
-        sys.exit(error.exit_status)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; Python must not complain when it flushes.
+        sys.exit(_run())
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or error.filename:
+            raise
+        # Whoever read our output has seen enough, or its disk is full; Python must not complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        if error.errno != errno.EPIPE:
+            click.echo(f"newsletter: the output cannot be written ({error.strerror})", err=True)
+        sys.exit(1)
+
+
+def _run() -> int:
+    """Return the exit status. With --json an error is the one document on standard output."""
+    try:
+        return cli.main(obj=Terminal(), standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        said, status = error.format_message(), error.exit_code
+    except NewsletterError as error:
+        click.echo(f"newsletter: {error}", err=True)
+        said, status = str(error), error.exit_status
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        return 1
+    if "--json" in sys.argv:  # the terminal may not know yet
+        click.echo(json.dumps({"error": said}, ensure_ascii=False))
+    return status

@@ -7,6 +7,8 @@ import click
 
 from newsletter.cli.terminal import Terminal
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+
 
 class Day(click.ParamType[date]):
     """A date: YYYY-MM-DD, ``today`` or ``yesterday`` in the newsletter's zone. With ``past`` not a future one."""
@@ -29,6 +31,8 @@ class Day(click.ParamType[date]):
             self.fail(f"{value!r}: use a date like 2026-07-10, or today, or yesterday", param, ctx)
         if self._past and day > (now := today(ctx)):
             self.fail(f"{day} is in the future; it is {now}", param, ctx)
+        if not _FIRST_YEAR <= day.year <= _LAST_YEAR:  # far from where counting back and forth ends
+            self.fail(f"{day}: use a date from {_FIRST_YEAR} to {_LAST_YEAR}", param, ctx)
         return day
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from newsletter.services.transfer import Report
 
 _MOST_TOLD = 20  # invalid lines; JSON has more
-_STANDARD_INPUT = "standard input"
+_DASH, _STANDARD_INPUT = Path("-"), "standard input"
 
 
 @click.command(
@@ -27,11 +27,11 @@ _STANDARD_INPUT = "standard input"
         "newsletter subscribers export --format jsonl | newsletter --config new.toml subscribers import -",
     ),
 )
-@click.argument("file", metavar="FILE")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and write nothing.")
 @click.option("--skip-invalid", is_flag=True, help="Take the others where a line is invalid; else none is taken.")
 @click.pass_context
-def import_(context: click.Context, file: str, dry_run: bool, skip_invalid: bool) -> None:
+def import_(context: click.Context, file: Path, dry_run: bool, skip_invalid: bool) -> None:
     """Add everyone in FILE; - reads standard input.
 
     FILE has one address a line, or is CSV with a header (at least the column email, the others as 'export' writes
@@ -40,7 +40,7 @@ def import_(context: click.Context, file: str, dry_run: bool, skip_invalid: bool
     from newsletter.services.transfer import import_file
 
     terminal: Terminal = context.obj
-    name = _STANDARD_INPUT if file == "-" else file
+    name = _STANDARD_INPUT if file == _DASH else str(file)
     with _opened(file) as (binary, lines), terminal.app() as app, terminal.progress("Reading", lines) as progress:
         report = import_file(
             app.database,
@@ -101,14 +101,16 @@ def _told(report: "Report") -> str:
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[tuple[IO[bytes], int | None]]:
+def _opened(file: Path) -> Iterator[tuple[IO[bytes], int | None]]:
     """Give the file and, where it can be read twice, its number of lines."""
-    if file == "-":
+    if file == _DASH:
+        if sys.stdin is None:
+            raise UsageError(f"{_STANDARD_INPUT}: is closed; name a file")
         yield sys.stdin.buffer, None
         return
     try:
-        with Path(file).open("rb") as binary:
-            yield binary, _count_lines(binary) if Path(file).is_file() else None
+        with file.open("rb") as binary:
+            yield binary, _count_lines(binary) if file.is_file() else None
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror})") from error
 

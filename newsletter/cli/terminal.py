@@ -4,6 +4,7 @@ Not here: what is said. tabulate is imported only where a table is drawn, so tha
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ import click
 
 if TYPE_CHECKING:
     from newsletter.app import App
+
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # how Python takes up bytes that are no UTF-8
 
 
 @dataclass
@@ -123,6 +127,15 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(COMMON)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Raises UsageError for a text that is no UTF-8; paths may be any bytes."""
+        for parameter in self.params:
+            given = ctx.params.get(parameter.name or "")
+            for text in given if isinstance(given, tuple) else (given,):
+                if isinstance(text, str) and _SURROGATE.search(text):
+                    raise click.BadParameter(f"{text!r} is not UTF-8", ctx, parameter)
+        return super().invoke(ctx)
 
 
 class Group(click.Group):

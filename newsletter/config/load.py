@@ -2,8 +2,10 @@
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,8 @@ def candidates(environment: Mapping[str, str]) -> Iterator[Path]:
         yield Path(named)
         return
     yield from (Path("newsletter.toml"), Path("config/newsletter.toml"))
-    yield Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "newsletter/newsletter.toml"
+    with suppress(RuntimeError):  # nobody's home
+        yield Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "newsletter/newsletter.toml"
     yield Path("/etc/newsletter/newsletter.toml")
 
 
@@ -43,7 +46,7 @@ def find(named: Path | None) -> Path:
     """Return the configuration file to use. Raises ConfigurationError when there is none."""
     places = [named] if named else list(candidates(os.environ))
     for place in places:
-        if place.is_file():
+        if os.path.isfile(place):  # noqa: PTH113 - Path.is_file() raises where one may not look
             return place.absolute()
     looked = ", ".join(str(place) for place in places)
     raise ConfigurationError(f"no configuration file (looked for {looked}); 'newsletter init' writes one")
@@ -53,9 +56,10 @@ def load(named: Path | None = None) -> Settings:
     """Return the settings of the file *named*, or of the first one found. Raises ConfigurationError."""
     file = find(named)
     try:
-        content = tomllib.loads(file.read_text("utf-8"))
+        content = tomllib.loads(file.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{file}: cannot be read: {error}") from error
+    _refuse_unknown(file, content, os.environ)
     try:
         settings = Settings(**{"newsletter": {}, **content, "file": str(file)})
     except SettingsError as error:
@@ -71,6 +75,19 @@ def load(named: Path | None = None) -> Settings:
     return settings
 
 
+def _refuse_unknown(file: Path, content: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    """Refuse the tables that pydantic would take for options of its own, or would not look at."""
+    tables = Settings.model_fields.keys() - {"file"}
+    for name in sorted(content.keys() - tables):
+        raise ConfigurationError(f"{file}: {name} is not a known key{_suggestion(name, sorted(tables))}")
+    for variable in sorted(environment):
+        table, nested, _ = variable.lower().removeprefix("newsletter_").partition("__")
+        if variable.upper().startswith("NEWSLETTER_") and nested and table not in tables:
+            raise ConfigurationError(
+                f"{variable} in the environment: {table} is not a known table{_suggestion(table, sorted(tables))}"
+            )
+
+
 _MEANINGS = {
     "string_type": "use a text in quotes",
     "string_too_short": "must not be empty",
@@ -80,6 +97,7 @@ _MEANINGS = {
     "dict_type": "use a table",
     "bool_parsing": "use true or false",
 }
+_LOGIN = re.compile("//[^/]*@")
 _KINDS = {
     "huggingface": HuggingFaceSettings,
     "arxiv": ArxivSettings,
@@ -93,18 +111,20 @@ def _explain(error: ErrorDetails) -> str:
     place, model = _place(error["loc"])
     key, given = ".".join(place), error["input"]
     message = _MEANINGS.get(error["type"], error["msg"].removeprefix("Value error, "))
+    if key == "sources" and error["type"] == "tuple_type":
+        message = "use a list of tables, each beginning with [[sources]]"
     match error["type"]:
         case "missing":
             return f"{key} is missing: {'at least one [[sources]] table' if key == 'sources' else 'it has no default'}"
         case "extra_forbidden":
-            return f"{key} is not a known key{_suggestion(place[-1], model)}"
+            return f"{key} is not a known key{_suggestion(place[-1], list(model.model_fields))}"
         case "union_tag_not_found":
             return f"{key}.kind is missing: use {', '.join(_KINDS)}"
         case "union_tag_invalid":
             return f"{key}.kind = {given['kind']!r}: use {', '.join(_KINDS)}"
         case "value_error" if not isinstance(given, str | int | float | time | Path):
             return ".".join(filter(None, (key, message)))
-    value = "" if place[-1] in {"secret", "password"} else f" = {given!r}"
+    value = "" if place[-1] in {"secret", "password"} else f" = {_LOGIN.sub('//…@', repr(given))}"
     origin = " (from the environment)" if isinstance(given, Variable) else ""
     return f"{key}{value}{origin}: {message[:1].lower()}{message[1:]}"
 
@@ -120,7 +140,6 @@ def _place(location: tuple[int | str, ...]) -> tuple[list[str], Any]:
     return place, section.annotation if section and len(place) > 1 else Settings
 
 
-def _suggestion(name: str, model: Any) -> str:
-    known = list(model.model_fields)
+def _suggestion(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"

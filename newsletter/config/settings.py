@@ -1,5 +1,6 @@
 """The tables of the configuration, frozen, with their defaults and what must go together."""
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import time, timedelta
@@ -314,7 +315,7 @@ def _resolved(value: Any, folder: Path) -> Any:
     table = {key: _resolved(item, folder) for key, item in value.items()}
     for key, item in table.items():
         if isinstance(item, str) and item and (key.endswith("_file") or key == "path"):
-            table[key] = str(folder / Path(item).expanduser())
+            table[key] = str(folder / os.path.expanduser(item))  # noqa: PTH111 - Path's raises where there is no home
         if isinstance(item, str) and key == "url" and re.match(r"sqlite:///[^/]", item):
             table[key] = f"sqlite:///{folder / item.removeprefix('sqlite:///')}"
     return table
@@ -323,8 +324,8 @@ def _resolved(value: Any, folder: Path) -> Any:
 def _read_secret(key: str, path: Path) -> str:
     try:
         return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
+    except (OSError, ValueError) as error:  # not UTF-8, or a NUL in the path
+        reason = getattr(error, "strerror", None) or "no text, or no path"
         raise ConfigurationError(
             f"{key} = {str(path)!r}: cannot be read ({reason}); write it there, or name another file"
         ) from error

@@ -17,6 +17,8 @@ from newsletter.domain.subscriber import parse_hour, parse_language, parse_zone
 from newsletter.domain.topics import parse_topic
 from newsletter.errors import NewsletterError
 
+# What a header and a page can hold as it is (RFC 3986 section 2), and nobody's password before the host.
+_LINK = re.compile(r"https?://(?!/)(?![^/]*@)[!$-;=@-\[\]_a-z~]+")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -56,8 +58,8 @@ def _duration(value: object) -> object:
 
 
 def _web_link(value: str) -> str:
-    if value and not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value):
-        raise ValueError("use a link that begins with https:// and has no query")
+    if value and not _LINK.fullmatch(value):
+        raise ValueError("use a link that begins with https://, in ASCII, with no user name and no query")
     return value.rstrip("/")
 
 

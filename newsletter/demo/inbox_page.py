@@ -11,7 +11,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingTCPServer
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from newsletter.demo import inbox
 from newsletter.demo.inbox import Mail
@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Host") not in {f"{_HOST}:{self.server.port}", f"localhost:{self.server.port}"}:
             self._say(HTTPStatus.MISDIRECTED_REQUEST, f"This is {self.server.url}")
             return
-        match unquote(urlsplit(self.path).path).split("/")[1:]:
+        match unquote(self.path.partition("?")[0]).split("/")[1:]:
             case [""]:
                 self._page(None, "")
             case ["inbox.css"]:

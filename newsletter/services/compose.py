@@ -215,9 +215,11 @@ class Composer:
         return f"mailto:{self._mail.reply_to}?subject=stop"
 
     def _picks(self, delivery: Delivery) -> list[Pick]:
-        return [
-            Pick(self._candidates[i], Why(why), detail) for i, why, detail in delivery.picks if i in self._candidates
-        ]
+        found: dict[int, Pick] = {}  # by today's id: two picks may have become one paper since
+        for i, why, detail in delivery.picks:
+            if candidate := self._candidates.get(i):
+                found.setdefault(candidate.paper.id, Pick(candidate, Why(why), detail))
+        return list(found.values())
 
 
 def _dated(day: date) -> str:

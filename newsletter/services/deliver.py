@@ -97,12 +97,11 @@ class Sender:
         beating = asyncio.create_task(self._beat())
         try:
             await self._until_done(feeding, beating, workers)
+            self.progress.stopped, self.progress.blocked = self._route.stopped, self._route.blocked
         finally:
-            for task in (feeding, beating, *workers):
-                task.cancel()
-            await asyncio.gather(feeding, beating, *workers, return_exceptions=True)
+            self._route.stop("the run is over")
+            await _end(feeding, beating, *workers)
             await self._leave()
-        self.progress.stopped, self.progress.blocked = self._route.stopped, self._route.blocked
         return self.progress
 
     async def _until_done(
@@ -159,7 +158,7 @@ class Sender:
                 return
 
     async def _claim(self) -> tuple[int, datetime | None]:
-        """Claim some of what is due. Return how many, and if limits of ours allow none when they do again."""
+        """Claim some of what is due. Return how many, and where limits of ours leave no room, when they do again."""
         at_work = self._at_work.copy()  # the ledger has a thread of its own
         try:
             claimed, more_at = await self._post.ledger.write(lambda session: self._claimed(session, at_work))
@@ -324,6 +323,15 @@ def _fault(error: Exception, *, offered: bool) -> Outcome:
         return Outcome(verdict=Verdict.UNCERTAIN, reply=f"no answer was read: {error!r}")
     known = isinstance(error, NewsletterError)  # such as an address that no header can hold
     return Outcome(verdict=Verdict.PERMANENT if known else Verdict.TEMPORARY, reply=f"not sent: {error}")
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel *tasks* until all have ended: a cancellation is lost where an answer comes at the same moment."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=1)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _raise(done: Iterable[asyncio.Task[Any]]) -> None:

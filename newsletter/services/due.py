@@ -26,7 +26,6 @@ from newsletter.storage.due import DueReader, NewDelivery
 
 CHUNK = 2000  # readers whose rows are made in one transaction
 WINDOW = timedelta(days=14)  # how far back a digest reaches at most
-_MEMORY = timedelta(days=180)  # how long a paper is known to have been sent
 _DAY = timedelta(days=1)
 
 
@@ -41,6 +40,11 @@ class Maker:
         self._sealed = prepare(shown.arranged.pool, front, shown.hand.chosen)
         self._wider: dict[date, Pool] = {}
         self._closed = issues.closed_days(session, self.issue.date - WINDOW, self.issue.date)
+
+    @property
+    def _is_empty(self) -> bool:
+        """Whether the issue has no papers, and only says so: then a digest holds what its reader missed, if anything."""
+        return not self._sealed.front
 
     def by_the_clock(self, session: Session, now: datetime, limit: int = CHUNK) -> int:
         """Make the rows of readers whose instant has come. Return how many readers were looked at."""
@@ -88,12 +92,10 @@ class Maker:
 
     def _sent(self, session: Session, readers: list[int]) -> dict[int, frozenset[int]]:
         known = {c.paper.id for pool in (self._sealed, *self._wider.values()) for c in pool.order}
-        earlier = set(issues.containing(session, known, self.issue.date - _MEMORY)) - {self.issue.id}
+        earlier = issues.that_may_bring(session, known, WINDOW) - {self.issue.id}
         return dict(deliveries.sent_papers(session, readers, earlier))
 
     def _row(self, reader: DueReader, day: date, digest: Digest, following: datetime, now: datetime) -> NewDelivery:
-        empty_issue = not self._sealed.front
-        picks = () if empty_issue else digest.picks
         delivery_id = secrets.randbits(62) + 1
         return NewDelivery(
             id=delivery_id,
@@ -103,8 +105,8 @@ class Maker:
             expires_at=expires_at(now, self._settings.smtp.give_up_after, self._next_digest(reader, day, now)),
             next_due_at=following,
             since=digest.since,
-            picks=tuple((p.candidate.paper.id, p.why.value, p.detail) for p in picks),
-            skipped="" if picks or empty_issue else "nothing new for this reader",
+            picks=tuple((p.candidate.paper.id, p.why.value, p.detail) for p in digest.picks),
+            skipped="" if digest.picks or self._is_empty else "nothing new for this reader",
         )
 
     def _next_instant(self, reader: DueReader, day: date, now: datetime) -> datetime:
@@ -123,7 +125,7 @@ class Maker:
         self._pool(session, self._since(preferences, last_accepted_on))
         had = self._sent(session, [reader_id]).get(reader_id, frozenset())
         digest = self.digest(session, preferences, had, last_accepted_on)
-        return digest if self._sealed.front else replace(digest, picks=())
+        return replace(digest, picks=()) if self._is_empty and not digest.since else digest
 
     def digest(
         self, session: Session, preferences: Preferences, sent: frozenset[int], last_accepted_on: date | None
@@ -153,7 +155,7 @@ class Maker:
 
     def _pool(self, session: Session, since: date | None) -> Pool:
         sealed_since = self.issue.date - (self._policy.lookback_days - 1) * _DAY
-        if since is None or since >= sealed_since:
+        if since is None or (since >= sealed_since and not self._is_empty):
             return self._sealed
         if since not in self._wider:
             self._wider[since] = self._widened(session, since)

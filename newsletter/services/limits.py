@@ -55,15 +55,18 @@ class Limits:
                 await sleep(seconds)
 
     def room(self, session: Session, now: datetime, at_work: int, wanted: int) -> tuple[int, datetime | None]:
-        """Return how many of *wanted* messages may be begun beside those *at_work*; if none, when one may."""
+        """Return how many of *wanted* messages may be begun beside those *at_work*.
+
+        Where what was accepted before leaves no room, also when it does again.
+        """
         allowed, when = wanted, None
         for window, limit in self._windows:
-            left = limit - claims.accepted_since(session, now - window) - at_work
-            if left < 1:
+            accepted = claims.accepted_since(session, now - window)
+            allowed = max(0, min(allowed, limit - accepted - at_work))
+            if accepted >= limit:
                 oldest = claims.oldest_accepted(session, now - window) or now
                 when = max(when or now, oldest + window)
-            allowed = min(allowed, max(0, left))
-        return allowed, when if allowed == 0 else None
+        return allowed, when
 
     def full(self, at_work: Counter[str]) -> list[str]:
         """Return the destinations that have as many messages at work as they bear."""

@@ -76,11 +76,11 @@ def document(line: Line) -> dict[str, Any]:
 def papers_of(session: Session, delivery: Delivery) -> list[PickedPaper]:
     """Return the papers of a delivery in order, each with its reason."""
     found = papers.load(session, (paper_id for paper_id, _, _ in delivery.picks))
-    return [
-        PickedPaper(key=found[i].key, title=found[i].title, why=reason(Why(why), detail))
-        for i, why, detail in delivery.picks
-        if i in found
-    ]
+    picked: dict[int, PickedPaper] = {}  # by today's id: two picks may have become one paper since
+    for i, why, detail in delivery.picks:
+        if paper := found.get(i):
+            picked.setdefault(paper.id, PickedPaper(key=paper.key, title=paper.title, why=reason(Why(why), detail)))
+    return list(picked.values())
 
 
 def page(database: Database, *, status: Status | None, issued: date | None, limit: int) -> list[Line]:

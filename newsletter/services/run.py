@@ -23,11 +23,12 @@ from newsletter.services.gather import Gathering, Report, gather
 from newsletter.services.ledger import Clock
 from newsletter.services.notify import ping, tell
 from newsletter.services.plan import Plan
-from newsletter.services.seal import Verdict, seal_when_due, verdict
+from newsletter.services.seal import Verdict, current_day, seal_when_due, verdict
 from newsletter.services.subscribe import wake
 from newsletter.storage import claims, deliveries, issues, locks
 from newsletter.storage.database import Database
 from newsletter.storage.locks import Owner
+from newsletter.storage.upgrade import require_current
 
 LEASE = "run"
 _POLL = 0.2  # seconds between looks at a lease that another holds
@@ -83,7 +84,8 @@ class Outcome:
 def alone(service: Service, *, wait: bool = False) -> Iterator[Owner]:
     """Give the owner under which this process may gather, seal and send; others are kept out until it ends.
 
-    Raises BusyError when another run is at work, unless told to *wait* for it.
+    Raises BusyError when another run is at work, unless told to *wait* for it, and OutdatedError when a newer program
+    has upgraded the database.
     """
     with Owner(service.database, service.clock()) as owner:
         while holder := _take(service, owner):
@@ -98,9 +100,13 @@ def alone(service: Service, *, wait: bool = False) -> Iterator[Owner]:
 
 
 def _take(service: Service, owner: Owner) -> str | None:
-    """Recover from owners that died, and take the lease. Return who holds it, if somebody does."""
+    """Recover from owners that died, and take the lease. Return who holds it, if somebody does.
+
+    In one transaction with a look at the schema's version, since an upgrade waits only for who holds the lease.
+    """
     now, smtp = service.clock(), service.settings.smtp
     with service.database.write() as session:
+        require_current(service.database.path)
         for gone in locks.dead_owners(session, service.database.path, now, smtp.lease):
             locks.bury(session, service.database.path, gone)
         claims.recover(session, now, resend=smtp.on_uncertain == "resend")
@@ -117,7 +123,7 @@ async def run(
     dry_run: bool = False,
     watch: Watch = Watch(),
 ) -> Outcome:
-    """Gather, seal the issue of *day* (today) if its time has come or *at_once*, and send what is due.
+    """Gather, seal the issue of *day* (``current_day``) if its time has come or *at_once*, and send what is due.
 
     With ``at_once`` every active reader whose rhythm includes the date is due, whatever the hour. A dry run gathers,
     then reports what would be sealed and made due, and changes nothing else. Raises UsageError for a future date.
@@ -129,16 +135,17 @@ async def run(
     with service.database.write() as session:
         wake(session, service.settings.newsletter, now)
     reports = await gather(service.database, service.gathering, now, day=day)
-    wanted = day or today
-    decided = verdict(service.settings, service.gathering, reports, wanted, now, at_once=at_once)
+    wanted = day or (today if at_once else current_day(service.settings.newsletter, now))
+    at_any_hour = at_once or (day is not None and day < today)
+    decided = verdict(service.settings, service.gathering, reports, wanted, now, at_any_hour=at_any_hour)
     if dry_run:
         return _rehearse(service, reports, wanted, decided, at_once=at_once)
     with service.database.write() as session:
         issue, reason = seal_when_due(session, service.dispatch.policy, wanted, now, decided, reports)
     progress = await _send(service, owner, wanted if at_once else None, watch)
     with service.database.read() as session:
-        outcome = _outcome(session, wanted, reports, issue, reason, progress)
-    return await _tell(service, outcome, progress)
+        outcome, held = _outcome(session, wanted, reports, issue, reason, progress), deliveries.held(session)
+    return await _tell(service, outcome, progress, held)
 
 
 async def _send(service: Service, owner: str, on_date: date | None, watch: Watch) -> Progress:
@@ -181,13 +188,13 @@ def _outcome(
     )
 
 
-async def _tell(service: Service, outcome: Outcome, progress: Progress) -> Outcome:
+async def _tell(service: Service, outcome: Outcome, progress: Progress, held: int) -> Outcome:
     if progress.by_hand:  # who ended it knows, does not wait, and leaves open what is solved
         return outcome
     found = {f"source {r.name}": f"source {r.name}: {r.error}" for r in outcome.sources if r.error}
     if progress.stopped:
         found["delivery"] = f"delivery stopped: {progress.stopped}"
-    if held := outcome.deliveries["held"]:
+    if held:
         found["held"] = f"{held} deliveries are uncertain and held: 'newsletter deliveries list --status held'"
     lines = await tell(service.dispatch, found, service.clock())
     if outcome.status == "done" and service.settings.operator.ping_url:

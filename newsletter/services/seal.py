@@ -5,11 +5,11 @@ The decision is ``verdict``; ``seal_when_due`` carries it out. Not here: the ord
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
 
-from newsletter.config.settings import Settings
+from newsletter.config.settings import NewsletterSettings, Settings
 from newsletter.domain.calendar import instant, local_date
 from newsletter.domain.issue import Issue, Status
 from newsletter.domain.subscriber import WEEKDAYS
@@ -17,6 +17,8 @@ from newsletter.services import edit
 from newsletter.services.edit import Policy
 from newsletter.services.gather import Gathering, Report
 from newsletter.storage import issues
+
+_LATE = timedelta(hours=1)  # a tick that comes so much after the hour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +30,21 @@ class Verdict:
     skip: bool = False
 
 
+def current_day(newsletter: NewsletterSettings, now: datetime) -> date:
+    """Return the date that a run at *now* is about: today, in the newsletter's zone.
+
+    But yesterday within an hour of its ``send_at``, for the last tick before midnight may have come too early.
+    """
+    today = local_date(now, newsletter.zone)
+    yesterday = today - timedelta(days=1)
+    return yesterday if now - instant(yesterday, newsletter.send_at, newsletter.zone) <= _LATE else today
+
+
 def verdict(
-    settings: Settings, gathering: Gathering, reports: Sequence[Report], day: date, now: datetime, *, at_once: bool
+    settings: Settings, gathering: Gathering, reports: Sequence[Report], day: date, now: datetime, *, at_any_hour: bool
 ) -> Verdict:
     """Return whether the draft of *day* is to be sealed at *now*."""
-    if at_once or day < local_date(now, settings.newsletter.zone):
+    if at_any_hour:
         return Verdict(seal=True)
     waits = next(_waits(settings, gathering, reports, day, now), None)
     if waits:

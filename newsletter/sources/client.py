@@ -5,6 +5,7 @@ Decides what is asked again, how long to wait, and when to give up. Not here: wh
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -20,6 +21,8 @@ from newsletter.errors import SourceError
 from newsletter.sources import pace
 from newsletter.sources.network import PublicNetwork, Transport
 from newsletter.sources.response import Response, Trouble, Validator, place_of, read
+
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells whole URLs, which may hold what is secret
 
 BUDGET = 45.0  # seconds for all of one source's requests, waits included
 _ATTEMPTS = 5

@@ -56,7 +56,9 @@ def _temporary() -> Path:
     try:
         return Path(tempfile.gettempdir())
     except FileNotFoundError as error:
-        raise SourceError(f"no folder to keep the pace in ({error.strerror}); make /tmp writable, or set TMPDIR") from error
+        raise SourceError(
+            f"no folder to keep the pace in ({error.strerror}); make /tmp writable, or set TMPDIR"
+        ) from error
 
 
 async def _locked(path: Path, deadline: float) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite import insert as _insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
@@ -65,9 +65,19 @@ class Database:
         self.engine.dispose()
 
 
+def address(path: Path) -> URL:
+    """Return the SQLAlchemy address of the file *path*, in whose name anything may stand."""
+    return URL.create("sqlite", database=str(path))
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """Return a plain connection that can only read the file *path*, and does not make it."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
+
+
 def _engine(path: Path) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}", poolclass=QueuePool, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False}
+        address(path), poolclass=QueuePool, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False}
     )
 
     @event.listens_for(engine, "connect")
@@ -123,7 +133,7 @@ def backup(path: Path, target: Path) -> None:
 
 def check(path: Path) -> list[str]:
     """Return what is wrong with the database at *path*: damage, and rows that point at nothing."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
+    connection = reader(path)
     try:
         said = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
         broken = [

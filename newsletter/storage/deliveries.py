@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import exists, func
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select, update
 
 from newsletter.domain.delivery import SENT, WAITING, Delivery, Status
@@ -38,6 +39,12 @@ def report(session: Session, issue_id: int) -> dict[str, int]:
     settled = ("accepted", "failed", "expired", "withdrawn", "skipped", "held", "deferred")
     waiting = sum(found.get(status, 0) for status in WAITING)
     return {"audience": sum(found.values()), **{s: found.get(s, 0) for s in settled}, "waiting": waiting}
+
+
+def held(session: Session) -> int:
+    """Return how many deliveries are held, whatever their issue."""
+    every = col(DeliveryRow.issue_id).in_(select(col(IssueRow.id)))  # the index goes by issue, however long the ledger
+    return session.exec(select(func.count()).where(every, col(DeliveryRow.status) == Status.HELD)).one()
 
 
 def page(
@@ -115,9 +122,21 @@ def assume_sent(session: Session, delivery_ids: Iterable[int], now: datetime) ->
 
 
 def retry_failed(session: Session, now: datetime, expires_at: datetime, issue_id: int | None) -> int:
-    """Make failed deliveries ready again, except for readers who are not active. Return how many."""
+    """Make failed deliveries ready again, each its reader's newest: a later one took over its papers.
+
+    Not those of readers who are not active. Return how many.
+    """
     active = select(col(SubscriberRow.id)).where(col(SubscriberRow.status) == SubscriberStatus.ACTIVE)
-    failed = [col(DeliveryRow.status) == Status.FAILED, col(DeliveryRow.subscriber_id).in_(active)]
+    later = aliased(DeliveryRow)
+    of_reader = (
+        col(later.subscriber_id) == col(DeliveryRow.subscriber_id),
+        col(later.made_at) > col(DeliveryRow.made_at),
+    )
+    failed = [
+        col(DeliveryRow.status) == Status.FAILED,
+        col(DeliveryRow.subscriber_id).in_(active),
+        ~exists().where(*of_reader),
+    ]
     if issue_id is not None:
         failed.append(col(DeliveryRow.issue_id) == issue_id)
     values = {"status": Status.READY, "next_attempt_at": now, "expires_at": expires_at, "settled_at": None}

@@ -11,19 +11,20 @@ from newsletter.domain.delivery import Status
 from newsletter.domain.issue import Issue
 from newsletter.domain.subscriber import Preferences
 from newsletter.domain.subscriber import Status as SubscriberStatus
-from newsletter.storage.tables import DeliveryRow, SubscriberRow
+from newsletter.storage.tables import IS_OPEN, DeliveryRow, SubscriberRow
 
 _S, _D = SubscriberRow, DeliveryRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueReader:
-    """An active reader, with what decides whether and what they get. Dates: ``last_accepted_on`` is an issue's."""
+    """An active reader, with what decides whether and what they get. ``last_issue_on`` and ``last_accepted_on`` are issues' dates."""
 
     id: int
     preferences: Preferences
     next_due_at: datetime
     last_digest_on: date | None
+    last_issue_on: date | None
     last_accepted_on: date | None
 
 
@@ -66,7 +67,7 @@ def make(session: Session, issue: Issue, rows: Sequence[NewDelivery], now: datet
         {
             "id": row.reader.id,
             "last_digest_on": max(row.day, row.reader.last_digest_on or row.day),
-            "last_issue_on": issue.date,
+            "last_issue_on": max(issue.date, row.reader.last_issue_on or issue.date),
             "next_due_at": row.next_due_at,
         }
         for row in rows
@@ -76,8 +77,9 @@ def make(session: Session, issue: Issue, rows: Sequence[NewDelivery], now: datet
 
 def expire_earlier(session: Session, readers: Iterable[DueReader], now: datetime) -> None:
     """Give up what still waits for *readers*, whose next digest is due."""
-    ids = [reader.id for reader in readers]
-    late = (col(_D.subscriber_id).in_(ids), col(_D.status).in_((Status.READY, Status.DEFERRED)))
+    # Looked for among what is open, which is little: by the index on readers each would cost a look at all they had.
+    theirs = (col(_D.subscriber_id) + 0).in_([reader.id for reader in readers])
+    late = (IS_OPEN, theirs, col(_D.status).in_((Status.READY, Status.DEFERRED)))
     values = {"status": Status.EXPIRED, "settled_at": now, "owner": None}
     session.exec(update(_D).where(*late).values(**values))
 
@@ -124,5 +126,6 @@ def _reader(row: SubscriberRow) -> DueReader:
         ),
         next_due_at=row.next_due_at,
         last_digest_on=row.last_digest_on,
+        last_issue_on=row.last_issue_on,
         last_accepted_on=row.last_accepted_on,
     )

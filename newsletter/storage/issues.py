@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func
@@ -13,7 +13,7 @@ from newsletter.domain.issue import Arranged, Brake, Hand, Issue, Status
 from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.storage import papers
-from newsletter.storage.tables import IssuePaperRow, IssueRow
+from newsletter.storage.tables import IssuePaperRow, IssueRow, ListingRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,15 +208,20 @@ def _issue(row: IssueRow) -> Issue:
     )
 
 
-def containing(session: Session, paper_ids: Iterable[int], since: date) -> list[int]:
-    """Return the sealed issues dated from *since* on whose pools have one of these papers."""
-    query = (
-        select(IssuePaperRow.issue_id)
-        .join(IssueRow, col(IssueRow.id) == col(IssuePaperRow.issue_id))
-        .where(col(IssuePaperRow.paper_id).in_(list(paper_ids)), IssueRow.day >= since)
-        .distinct()
-    )
-    return list(session.exec(query))
+def that_may_bring(session: Session, paper_ids: Iterable[int], window: timedelta) -> set[int]:
+    """Return the issues in whose digests one of these papers may have been.
+
+    It is in their pools, or was listed within *window* before them, which is how far back a digest may reach.
+    """
+    found, days = set[int](), set[date]()
+    for part in papers.chunks(sorted(paper_ids)):
+        pooled = select(col(IssuePaperRow.issue_id)).where(col(IssuePaperRow.paper_id).in_(part))
+        found |= set(session.exec(pooled.distinct()))
+        days |= set(session.exec(select(col(ListingRow.day)).where(col(ListingRow.paper_id).in_(part)).distinct()))
+    reached = sorted({day + timedelta(n) for day in days for n in range(window.days)})
+    for some in papers.chunks(reached):
+        found |= set(session.exec(select(col(IssueRow.id)).where(col(IssueRow.day).in_(some))))
+    return found
 
 
 def closed_days(session: Session, first: date, last: date) -> frozenset[date]:

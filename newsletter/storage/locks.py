@@ -14,7 +14,7 @@ from typing import Self
 
 from sqlmodel import Session, col, delete, select, update
 
-from newsletter.storage.database import Database
+from newsletter.storage.database import Database, StorageError
 from newsletter.storage.tables import LeaseRow, OwnerRow
 
 
@@ -27,8 +27,11 @@ class Owner:
         self._path = lock_file(database.path, self.id)
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(exist_ok=True)
-        self._file = self._path.open("w")
+        try:
+            self._path.parent.mkdir(exist_ok=True)
+            self._file = self._path.open("w")
+        except OSError as error:
+            raise StorageError(f"{self._path.parent}: {error.strerror}; check who owns it and its folder") from error
         fcntl.flock(self._file, fcntl.LOCK_EX)
         with self._database.write() as session:
             session.add(

@@ -51,6 +51,10 @@ def _json(default: Any) -> Any:
     return Field(default=default, sa_column=Column(JSON, nullable=False))
 
 
+# SQLite uses a partial index only for a query that has the index's condition word for word.
+IS_OPEN = text("status IN ('ready', 'leased', 'offered', 'deferred', 'held')")
+
+
 class MetaRow(SQLModel, table=True):
     """A fact about the database itself: the pepper of suppressions, the fingerprints of the secrets."""
 
@@ -227,8 +231,8 @@ class DeliveryRow(SQLModel, table=True):
             "ix_deliveries_open",
             "status",
             "next_attempt_at",
-            sqlite_where=text("status IN ('ready', 'leased', 'offered', 'deferred', 'held')"),
-            postgresql_where=text("status IN ('ready', 'leased', 'offered', 'deferred', 'held')"),
+            sqlite_where=IS_OPEN,
+            postgresql_where=IS_OPEN,
         ),
         Index("ix_deliveries_settled", "settled_at"),
     )

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from newsletter.errors import BusyError
-from newsletter.storage.database import BUSY_TIMEOUT, StorageError, backup
+from newsletter.storage.database import BUSY_TIMEOUT, StorageError, address, backup, reader
 from newsletter.storage.locks import is_held, lock_file
 
 HEAD = "0001"  # the version of the tables in ``tables.py``; a test compares it with the migrations
@@ -37,15 +37,19 @@ def upgrade(path: Path, now: datetime, *, migrations: Path = MIGRATIONS, head: s
                 f"database {path} has version {before}, this program knows up to {head}: install the newer program"
             )
         saved = _backup_beside(path, before, now) if before else None
-        _migrate(path, migrations, head)
+        migrate(path, migrations, head)
         return saved
 
 
+class OutdatedError(StorageError):
+    """A newer program has upgraded the database: this one must end."""
+
+
 def require_current(path: Path, head: str = HEAD) -> None:
-    """Raise StorageError when the database at *path* is not of this program's version any more."""
+    """Raise OutdatedError when the database at *path* is not of this program's version any more."""
     found = version(path)
     if found != head:
-        raise StorageError(f"database {path} was upgraded to version {found} meanwhile: start the newer program")
+        raise OutdatedError(f"database {path} was upgraded to version {found} meanwhile: start the newer program")
 
 
 def version(path: Path) -> str | None:
@@ -53,7 +57,7 @@ def version(path: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)) as connection:
+        with closing(reader(path)) as connection:
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if "alembic_version" in tables:
                 row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -88,7 +92,7 @@ def _alone(path: Path) -> Iterator[None]:
 def _live_run(path: Path) -> str | None:
     if not path.exists() or version(path) is None:
         return None
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)) as connection:
+    with closing(reader(path)) as connection:
         row = connection.execute("SELECT owner FROM leases WHERE name = 'run'").fetchone()
     return str(row[0]) if row and is_held(lock_file(path, row[0])) else None
 
@@ -103,7 +107,8 @@ def _backup_beside(path: Path, before: str, now: datetime) -> Path:
     return saved
 
 
-def _migrate(path: Path, migrations: Path, head: str) -> None:
+def migrate(path: Path, migrations: Path, head: str) -> None:
+    """Run the migrations to *head* in one transaction. Raises BusyError, nothing being changed, beside a live run."""
     # Imported here since it takes a third of a second, and only an upgrade needs it.
     from alembic import command
     from alembic.config import Config
@@ -112,7 +117,7 @@ def _migrate(path: Path, migrations: Path, head: str) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(address(path))
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -126,6 +131,8 @@ def _migrate(path: Path, migrations: Path, head: str) -> None:
 
     try:
         with engine.begin() as connection:
+            if holder := _live_run(path):  # it came between the look and the transaction, which keeps others out
+                raise BusyError(f"run {holder} is at work; the next command upgrades the database")
             config.attributes["connection"] = connection
             command.upgrade(config, head)
             if loose := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():

@@ -4,6 +4,7 @@ import http.client
 import mailbox
 import shutil
 import smtplib
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -188,6 +189,13 @@ def test_only_mails_are_found(shown: Shown, path: str) -> None:
     answer = shown.ask(path)
     assert answer.status == 404
     assert "hidden" not in answer.body
+
+
+def test_a_request_for_no_address_is_answered(shown: Shown) -> None:
+    """No client sends it, but anybody may."""
+    with socket.create_connection(("127.0.0.1", shown.page.port), timeout=10) as asking:
+        asking.sendall(f"GET http://[ HTTP/1.0\r\nHost: 127.0.0.1:{shown.page.port}\r\n\r\n".encode())
+        assert b"404" in asking.recv(100)
 
 
 _WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=40)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import logging
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -35,6 +36,14 @@ def test_an_answer_comes_with_its_headers_and_says_who_asked(upstream, get):
     assert request.query == {"q": "a b"}
     assert request.headers["user-agent"] == "papers-newsletter/0 (+tests)"
     assert request.headers["accept"] == "application/json"
+
+
+def test_no_log_tells_a_url(upstream, get, caplog):
+    """It may hold what is secret: a key, or a user's password."""
+    caplog.set_level(logging.INFO)
+    get(upstream.say("/x", b"[1]").replace("//", "//me:hunter@"), params={"key": "hunter"})
+    assert upstream.requests[0].query == {"key": "hunter"}
+    assert "hunter" not in caplog.text
 
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from itertools import pairwise
 
@@ -116,6 +117,14 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path):
     lock = tmp_path / "nowhere/papers-newsletter-pace-host"
     with pytest.raises(SourceError, match=f"{lock}: cannot be opened to keep the pace"):
         turns(1, lock.parent)
+
+
+def test_no_folder_for_temporary_files_is_a_failure_of_the_source(monkeypatch):
+    """The others are still asked."""
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere"])
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with pytest.raises(SourceError, match="TMPDIR"):
+        turns(1, None)
 
 
 def test_a_lock_file_that_was_cleaned_away_keeps_its_meaning(tmp_path):

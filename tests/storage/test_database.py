@@ -17,11 +17,12 @@ import pytest
 from sqlalchemy.exc import StatementError
 from sqlmodel import col, select
 
+from newsletter.errors import BusyError
 from newsletter.storage import locks
 from newsletter.storage.database import Database, StorageError
 from newsletter.storage.locks import Owner
 from newsletter.storage.tables import LeaseRow, MetaRow, OwnerRow, ProblemRow
-from newsletter.storage.upgrade import HEAD, MIGRATIONS, require_current, upgrade, version
+from newsletter.storage.upgrade import HEAD, MIGRATIONS, migrate, require_current, upgrade, version
 
 NOW = datetime(2026, 7, 15, 9, 30, 15, 250, tzinfo=UTC)
 SILENCE = timedelta(minutes=15)
@@ -242,6 +243,20 @@ def test_an_upgrade_waits_for_the_run_at_work(database: Database, migrations: Ca
         assert version(database.path) == NEXT
         with closing(sqlite3.connect(database.path)) as connection:
             assert connection.execute("SELECT key, value, note FROM meta").fetchall() == [("last", "word", "none")]
+
+
+def test_an_upgrade_looks_again_when_it_has_the_database_to_itself(
+    database: Database, migrations: Callable[[str], Path]
+):
+    """A run that began after the first look keeps its tables."""
+    folder = migrations(_REBUILD)
+    with Owner(database, NOW) as owner:
+        with database.write() as session:
+            assert locks.take_lease(session, "run", owner.id) is None
+        with pytest.raises(BusyError, match=f"run {owner.id} is at work"):
+            migrate(database.path, folder, NEXT)
+
+    assert version(database.path) == HEAD
 
 
 def test_an_upgrade_does_not_wait_for_the_dead(database: Database, migrations: Callable[[str], Path]):

@@ -172,6 +172,6 @@ def test_issues_are_found_by_age_state_and_papers(database):
         assert issues.newest_sealed(session, before=DAY) == old
         assert issues.newest_sealed(session, before=old.date) is None
         assert issues.front_sizes(session, [old.id, new.id, 7]) == {old.id: 1, new.id: 2}
-        assert set(issues.containing(session, [2], old.date)) == {old.id, new.id}
-        assert issues.containing(session, [2], DAY) == [new.id]
+        assert issues.that_may_bring(session, [2], timedelta(days=14)) == {old.id, new.id}
+        assert issues.that_may_bring(session, [3], timedelta(days=14)) == {new.id}
         assert issues.closed_days(session, DAY, NEXT) == {NEXT}

@@ -1,0 +1,142 @@
+"""Limits of our own: per second, minute and day, and what one destination bears."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+from counting import agree, states
+from newsroom import Newsroom
+
+from newsletter.services.deliver import Sender
+from newsletter.services.run import Watch
+
+DAY, NEXT = "2026-07-15", "2026-07-16"
+AT = f"{DAY}T08:00"
+
+
+@pytest.fixture
+def room(newsroom: Newsroom) -> Newsroom:
+    """Return a newsletter with two papers listed on a Wednesday, sent over two connections."""
+    newsroom.configure(smtp={"connections": 2})
+    newsroom.publish(DAY, "Alpha", "Beta")
+    return newsroom
+
+
+def test_so_many_a_second_go_out_evenly(room: Newsroom) -> None:
+    """The route's pace holds over all connections."""
+    room.configure(smtp={"messages_per_second": 20})
+    room.subscribe(*(f"r{n}@example.net" for n in range(21)))
+    began = time.monotonic()
+    report = room.tick(AT)
+    assert time.monotonic() - began >= 20 / 20
+    assert agree(room, report.deliveries)
+    assert len(room.sink.mails) == 21
+
+
+def test_a_destination_has_a_pace_of_its_own(room: Newsroom) -> None:
+    """It holds for that domain, and the others do not wait for it."""
+    room.configure(smtp={"domains": {"Slow.Example": {"messages_per_second": 10, "connections": 1}}})
+    slow, other = [f"r{n}@slow.example" for n in range(11)], [f"r{n}@example.net" for n in range(10)]
+    room.subscribe(*slow, *other)
+    began = time.monotonic()
+    report = room.tick(AT)
+    assert time.monotonic() - began >= 10 / 10
+    assert agree(room, report.deliveries)
+    assert room.sink.mails[-1].recipient in slow
+    assert len(room.sink.mails) == 21
+
+
+def test_a_destination_has_so_many_connections_and_the_others_do_not_starve(room: Newsroom) -> None:
+    """One at a time to a domain that bears no more, though its readers come first; others meanwhile use the rest."""
+    room.configure(smtp={"connections": 4, "domains": {"slow.example": {"connections": 1}}})
+    slow, other = [f"r{n}@slow.example" for n in range(24)], [f"r{n}@example.net" for n in range(12)]
+    room.sink.delay = 0.04
+    room.subscribe(*slow, *other)
+    report = room.tick(AT)
+    assert agree(room, report.deliveries)
+    assert len(room.sink.mails) == 36
+    assert room.sink.most_at_once["slow.example"] == 1
+    assert 2 <= room.sink.most_at_once["example.net"] <= 4
+    last_other = max(n for n, mail in enumerate(room.sink.mails) if mail.recipient in other)
+    assert len([mail for mail in room.sink.mails[last_other:] if mail.recipient in slow]) >= 6
+
+
+def test_no_more_than_so_many_a_minute(room: Newsroom) -> None:
+    """When the minute's are sent the run waits; what was sent before counts, whoever sent it."""
+    room.configure(smtp={"messages_per_minute": 3})
+    room.subscribe(*(f"r{n}@example.net" for n in range(5)))
+    report = room.tick(AT, watch=Watch(started=interrupted(after=1)))
+    assert report.reason == "stopped by a signal; the next run continues"
+    assert states(room) == {"accepted": 3, "ready": 2}
+    room.tick(f"{AT}:30", watch=Watch(started=interrupted(after=0.5)))
+    assert len(room.sink.mails) == 3
+    report = room.tick(f"{DAY}T08:01:02")
+    assert report.status == "done"
+    assert agree(room, report.deliveries)
+
+
+def interrupted(after: float) -> Callable[[Sender], None]:
+    """Return who interrupts a sender so many seconds after it started."""
+
+    def started(sender: Sender) -> None:
+        asyncio.get_running_loop().call_later(after, sender.interrupt)
+
+    return started
+
+
+def test_the_day_s_limit_ends_the_run_and_the_next_day_goes_on(room: Newsroom) -> None:
+    """Exactly so many go out; the reason says when it goes on; then the rest does, before anything else."""
+    room.configure(smtp={"messages_per_day": 20, "give_up_after": "3d"})
+    emails = [f"r{n}@example.net" for n in range(33)]
+    room.subscribe(*emails, frequency="weekly:wed")
+    report = room.tick(AT)
+    assert report.status == "incomplete"
+    assert (report.reason or "").startswith("the day's limit of messages is reached; goes on at 2026-07-16 08:00")
+    assert states(room) == {"accepted": 20, "ready": 13}
+    assert agree(room, report.deliveries)
+
+    report = room.tick(f"{DAY}T18:00")
+    assert len(room.sink.mails) == 20
+    assert (report.status, (report.reason or "")[:15]) == ("incomplete", "the day's limit")
+
+    room.tick(f"{NEXT}T08:01")
+    assert states(room) == {"accepted": 33}
+    assert sorted(mail.recipient for mail in room.sink.mails) == sorted(emails)
+
+
+def test_who_was_left_out_by_the_day_s_limit_is_first_on_the_next_day(room: Newsroom) -> None:
+    """Daily readers: what did not go out expires with the next digest, whose longest unserved readers go first."""
+    room.configure(smtp={"messages_per_day": 4})
+    emails = [f"r{n}@example.net" for n in range(6)]
+    room.subscribe(*emails)
+    room.tick(AT)
+    served = {mail.recipient for mail in room.sink.mails}
+    assert len(served) == 4
+    room.publish(NEXT, "Gamma")
+    room.tick(f"{NEXT}T08:01")
+    assert {mail.recipient for mail in room.sink.mails[4:6]} == set(emails) - served
+    assert len(room.sink.mails) == 8
+
+
+def test_a_failure_does_not_use_up_the_day_s_limit(room: Newsroom) -> None:
+    """Only what was accepted counts; while messages are under way the run waits for their fate."""
+    room.configure(smtp={"messages_per_day": 10})
+    emails = [f"r{n}@example.net" for n in range(14)]
+    room.subscribe(*emails)
+    room.sink.delay = 0.02
+    room.sink.refusals = dict.fromkeys(emails[:4], "451 4.3.0 try again later")
+    report = room.tick(AT)
+    assert states(room) == {"accepted": 10, "deferred": 4}
+    assert len(room.sink.mails) == 10
+    assert report.status == "incomplete"
+
+
+def test_an_interrupted_pace_ends_at_once(room: Newsroom) -> None:
+    """Whoever waits for a turn that is far away does not wait for it when told to stop."""
+    room.configure(smtp={"messages_per_second": 0.01})
+    room.subscribe(*(f"r{n}@example.net" for n in range(4)))
+    began = time.monotonic()
+    room.tick(AT, watch=Watch(started=interrupted(after=0.5)))
+    assert time.monotonic() - began < 60
+    assert states(room) == {"accepted": 1, "ready": 3}

@@ -1,0 +1,278 @@
+"""Sending is stopped, by a person, by the system or by accident: nobody is lost, and repeats are bounded."""
+
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from counting import agree, extra, lost, states
+from newsroom import Newsroom
+
+from newsletter.services.subscribe import unsubscribe
+
+DAY = "2026-07-15"  # a Wednesday
+RUN = ("run", "--date", DAY, "--now", "--json")
+CONNECTIONS = 3
+
+
+@pytest.fixture
+def room(newsroom: Newsroom) -> Newsroom:
+    """Return a newsletter with two papers, sent over three connections to a server that takes a moment for each."""
+    newsroom.configure(smtp={"connections": CONNECTIONS, "give_up_after": "3d"})
+    newsroom.publish(DAY, "Alpha", "Beta")
+    newsroom.sink.delay = 0.03
+    return newsroom
+
+
+def readers(room: Newsroom, count: int) -> list[str]:
+    """Put so many readers on the list, and return their addresses."""
+    emails = [f"r{n}@example.net" for n in range(count)]
+    room.subscribe(*emails)
+    return emails
+
+
+def ended(process: subprocess.Popen[str], *, expect: int) -> str:
+    """Wait for the end of *process*, and return what it said."""
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == expect, f"{process.returncode}:\n{out}\n{err}"
+    return out + err
+
+
+def finish(room: Newsroom, emails: list[str]) -> None:
+    """Run once more, and see that everybody has it and all counts agree."""
+    room.sink.delay = 0
+    report = room.run(*RUN).json
+    assert report["status"] == "done"
+    assert agree(room, report["deliveries"])
+    assert lost(room, emails) == set()
+
+
+# By a person
+
+
+def test_halt_stops_at_once_and_resume_goes_on(room: Newsroom) -> None:
+    """The sink sees at most the open connections' mails more; the halted rest waits, and comes after resume."""
+    emails = readers(room, 100)
+    running = room.start(*RUN)
+    room.sink.wait(10)
+    room.run("issues", "halt", DAY, "--reason", "a wrong title")
+    seen, halted_at = len(room.sink.mails), time.monotonic()
+    said = ended(running, expect=3)
+    assert time.monotonic() - halted_at < 10  # two seconds for the sender, the rest for a busy machine
+    assert len(room.sink.mails) <= seen + CONNECTIONS
+    assert "halted: a wrong title" in said
+    assert states(room) == {"accepted": len(room.sink.mails), "ready": 100 - len(room.sink.mails)}
+
+    again = room.run(*RUN, expect=3)
+    assert again.json["reason"] == "halted: a wrong title"
+    assert len(room.sink.mails) <= seen + CONNECTIONS
+    room.run("issues", "resume", DAY)
+    finish(room, emails)
+    assert extra(room) == 0
+
+
+def test_cancel_withdraws_the_rest(room: Newsroom) -> None:
+    """Whoever was not reached yet never will be: the rest ends withdrawn, and the run is done."""
+    readers(room, 100)
+    running = room.start(*RUN)
+    room.sink.wait(10)
+    room.run("issues", "cancel", DAY)
+    seen = len(room.sink.mails)
+    ended(running, expect=0)
+    assert len(room.sink.mails) <= seen + CONNECTIONS
+    assert states(room) == {"accepted": len(room.sink.mails), "withdrawn": 100 - len(room.sink.mails)}
+    report = room.run(*RUN).json
+    assert agree(room, report["deliveries"])
+    assert extra(room) == 0
+
+
+def test_who_unsubscribes_while_it_is_sent_gets_nothing_more(room: Newsroom) -> None:
+    """Also who was claimed already: only what was offered before can still arrive. The others have their mail."""
+    readers(room, 60)
+    running = room.start(*RUN)
+    room.sink.wait(10)
+    with room.app() as app:
+        leaving = [email for email in room.ledger if email not in room.sink.heard][-20:]
+        for email in leaving:
+            unsubscribe(app.database, email, datetime.now(UTC))
+    reached = [mail for mail in room.sink.mails if mail.recipient in leaving]
+    ended(running, expect=0)
+    assert len([mail for mail in room.sink.mails if mail.recipient in leaving]) <= len(reached) + CONNECTIONS
+    assert states(room) == {"accepted": len(room.sink.mails), "withdrawn": 60 - len(room.sink.mails)}
+    assert len(room.sink.mails) >= 40
+    assert agree(room, room.run(*RUN).json["deliveries"])
+
+
+# By another run
+
+
+def test_a_second_run_is_refused_or_waits(room: Newsroom) -> None:
+    """One works at a time: the second ends with 4, or with --wait takes its turn; nobody gets two mails."""
+    emails = readers(room, 60)
+    first = room.start(*RUN)
+    room.sink.wait(3)
+    waiting = room.start(*RUN, "--wait")
+    refused = room.run(*RUN, expect=4)
+    assert "another run is at work" in refused.err
+    assert "'--wait' waits for it" in refused.err
+    ended(first, expect=0)
+    ended(waiting, expect=0)
+    finish(room, emails)
+    assert extra(room) == 0
+
+
+# By the system
+
+
+def test_sigterm_ends_politely_and_the_next_run_continues(room: Newsroom) -> None:
+    """Within ten seconds, with status 3; nobody is lost and nobody gets two."""
+    emails = readers(room, 100)
+    running = room.start(*RUN)
+    room.sink.wait(10)
+    told_at = time.monotonic()
+    running.send_signal(signal.SIGTERM)
+    said = ended(running, expect=3)
+    assert time.monotonic() - told_at < 10
+    assert "stopped by a signal; the next run continues" in said
+    assert 10 <= len(room.sink.mails) < 100
+    assert states(room) == {"accepted": len(room.sink.mails), "ready": 100 - len(room.sink.mails)}
+    finish(room, emails)
+    assert extra(room) == 0
+
+
+@pytest.mark.slow
+def test_sigterm_does_not_wait_for_a_server_that_does_not_answer(room: Newsroom) -> None:
+    """What was offered and not answered within the drain is uncertain, and repeated: one per connection at most."""
+    emails = readers(room, 20)
+    room.sink.delay = 60
+    running = room.start(*RUN)
+    room.sink.wait(CONNECTIONS)
+    told_at = time.monotonic()
+    running.send_signal(signal.SIGTERM)
+    ended(running, expect=3)
+    assert time.monotonic() - told_at < 10
+    finish(room, emails)
+    assert extra(room) <= CONNECTIONS
+
+
+def test_kills_lose_nobody_and_repeat_one_per_connection_at_most(room: Newsroom) -> None:
+    """Ten kills at random moments: each next run takes over at once, and every reader gets the issue."""
+    chance = random.Random(7)
+    emails = readers(room, 300)
+    kill_again_and_again(room, kills=10, total=300, chance=chance)
+    finish_after_kills(room, emails, kills=10)
+
+
+@pytest.mark.slow
+def test_many_kills_lose_nobody_either(room: Newsroom) -> None:
+    """More of them, over more readers and more connections."""
+    room.configure(smtp={"connections": 8})
+    emails = readers(room, 800)
+    kill_again_and_again(room, kills=20, total=800, chance=random.Random(11))
+    finish_after_kills(room, emails, kills=20, connections=8)
+
+
+def kill_again_and_again(room: Newsroom, *, kills: int, total: int, chance: random.Random) -> None:
+    """Kill a run and let one that waited take over, at moments spread over the whole delivery."""
+    running = room.start(*RUN, "--wait")
+    for n in range(kills):
+        following = room.start(*RUN, "--wait")
+        room.sink.wait(1 + n * (total - 40) // kills + chance.randrange(15), seconds=60)
+        time.sleep(chance.random() * 0.05)
+        assert running.poll() is None
+        running.send_signal(signal.SIGKILL)
+        running = following
+    running.communicate(timeout=100)
+
+
+def finish_after_kills(room: Newsroom, emails: list[str], *, kills: int, connections: int = CONNECTIONS) -> None:
+    """See that nobody is lost, repeats are bounded and recognisable, and all counts agree."""
+    room.run("deliveries", "release", "--all")
+    finish(room, emails)
+    assert 0 <= extra(room) <= kills * connections
+    by_reader = {(mail.recipient, str(mail.message["Message-ID"])) for mail in room.sink.mails}
+    assert len(by_reader) == len(emails)
+
+
+def test_a_run_that_fell_silent_is_replaced_and_ends_when_it_wakes(room: Newsroom) -> None:
+    """After the lease another run takes over, though the first one lives; that one then claims nothing more."""
+    room.configure(smtp={"lease": "3s"})
+    emails = readers(room, 120)
+    silent = room.start(*RUN)
+    room.sink.wait(10)
+    fall_silent(silent, room.folder / "newsletter.db")
+    try:
+        taking_over = room.start(*RUN, "--wait")
+        room.sink.wait(60, seconds=60)
+    finally:
+        silent.send_signal(signal.SIGCONT)
+    said = ended(silent, expect=3)
+    assert "silent for longer than smtp.lease" in said
+    ended(taking_over, expect=0)
+    finish(room, emails)
+    assert extra(room) <= CONNECTIONS
+
+
+def fall_silent(process: subprocess.Popen[str], database: Path) -> None:
+    """Stop *process* between two commits: one that sleeps with the database locked keeps everybody waiting."""
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        try:
+            with closing(sqlite3.connect(database, timeout=0.5, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+        except sqlite3.OperationalError:
+            process.send_signal(signal.SIGCONT)
+
+
+# By the disk
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a disk of its own of 16 MB; skip where none can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_stops_the_sender_before_it_sends_what_it_cannot_record(small_disk: Path) -> None:
+    """One clear line, nothing more reaches the server, and with room again the next run continues."""
+    room = Newsroom(small_disk, smtp={"connections": CONNECTIONS})
+    try:
+        room.publish(DAY, "Alpha", "Beta")
+        room.sink.delay = 0.03
+        emails = readers(room, 200)
+        running = room.start(*RUN)
+        room.sink.wait(10)
+        fill(small_disk / "filler")
+        said = ended(running, expect=1)
+        assert "free some room; nothing is lost, the next run continues" in said
+        assert "Traceback" not in said
+        assert len(room.sink.mails) < 200
+        (small_disk / "filler").unlink()
+        finish(room, emails)
+        assert extra(room) <= CONNECTIONS
+    finally:
+        room.close()
+
+
+def fill(file: Path) -> None:
+    """Take all the room that is left, down to the last byte."""
+    with file.open("wb", buffering=0) as out:
+        for size in (65536, 4096, 1):
+            try:
+                while True:
+                    out.write(b"\0" * size)
+            except OSError:
+                continue
