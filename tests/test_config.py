@@ -242,6 +242,15 @@ def test_places_where_one_may_not_look(tmp_path: Path) -> None:
     assert found.stdout.splitlines() == ["no configuration file"] * 3
 
 
+def test_an_empty_password_is_none(tmp_path: Path) -> None:
+    """A login without one fails anyway, and providers count failures."""
+    (tmp_path / "password").write_text("\n")
+    smtp = '[smtp]\nsecurity = "tls"\nusername = "me"\npassword_file = "password"\n'
+    found = complaint(write(tmp_path, GOOD + smtp + SOURCE))
+    assert "smtp.password_file" in found
+    assert "is empty" in found
+
+
 def test_readers_must_be_able_to_leave(tmp_path: Path) -> None:
     """Without pages and without an address for bounces there must be somebody to reply to."""
     found = complaint(write(tmp_path, f"[newsletter]\n{SENDER}\n{SOURCE}"))

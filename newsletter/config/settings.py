@@ -303,7 +303,12 @@ class Settings(BaseSettings):
         given = self.smtp.password.get_secret_value()
         if given or not self.smtp.password_file:
             return given
-        return _read_secret("smtp.password_file", self.smtp.password_file).strip()
+        found = _read_secret("smtp.password_file", self.smtp.password_file).strip()
+        if self.smtp.username and not found:
+            raise ConfigurationError(
+                f"smtp.password_file = {str(self.smtp.password_file)!r}: is empty; write the password there"
+            )
+        return found
 
 
 def _resolved(value: Any, folder: Path) -> Any:

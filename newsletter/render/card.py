@@ -25,6 +25,8 @@ _SUMMARY = 480
 _LINK = 1000
 _CATEGORIES = 3
 
+# In a label's quotes they are harmless, but the inliner writes them bare, and not all who filter mail know quotes.
+_ANGLES = str.maketrans("<>", "‹›")
 _WEB = re.compile(r"https?://[^\s<>\"\\`^{|}]+", re.IGNORECASE)
 
 
@@ -74,7 +76,7 @@ def card(candidate: Candidate, note: str, today: date) -> Card:
     links = _links(paper)
     return Card(
         title=title,
-        short_title=_short(title),
+        short_title=_short(title).translate(_ANGLES),
         url=links[0].url if links else "",
         authors=wording.authors(_texts(paper.authors)),
         organisation=shorten(plain(paper.organisation), _NAME),

@@ -43,7 +43,7 @@ class Maker:
 
     @property
     def _is_empty(self) -> bool:
-        """Whether the issue has no papers, and only says so: then a digest holds what its reader missed, if anything."""
+        """Whether the issue has no papers: then a digest holds only what its reader missed, if anything."""
         return not self._sealed.front
 
     def by_the_clock(self, session: Session, now: datetime, limit: int = CHUNK) -> int:

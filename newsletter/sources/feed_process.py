@@ -16,7 +16,7 @@ import feedparser
 _SMALL = 100_000  # bytes; the worst of this size takes less than a second
 _TIME = 12  # seconds
 _MEMORY = 500 * 2**20  # bytes of address space, a tenth of it for Python itself
-_PROGRAM = f"import json, sys; sys.path = json.loads(sys.argv[1]); import {__name__} as it; it.main(sys.argv[2])"
+_PROGRAM = f"import json, sys; sys.path = json.loads(sys.argv[1]); import {__name__} as it; it.main()"
 _ENTRY_KEYS = (
     *("id", "link", "links", "title", "summary", "content", "published_parsed", "updated_parsed", "authors", "creator"),
     *("tags", "media_thumbnail", "arxiv_announce_type", "announce_type", "arxiv_doi", "arxiv_journal_reference"),
@@ -31,9 +31,10 @@ def parse(document: bytes, url: str) -> dict[str, Any]:
     """
     if len(document) <= _SMALL:
         return _read(document, url)
-    command = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), url]
+    command = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path)]
+    given = url.encode() + b"\n" + document  # not as an argument, which everybody on the machine may read
     try:
-        done = subprocess.run(command, input=document, capture_output=True, timeout=_TIME, check=True)  # noqa: S603
+        done = subprocess.run(command, input=given, capture_output=True, timeout=_TIME, check=True)  # noqa: S603
     except subprocess.SubprocessError as error:
         raise ValueError("it takes more time or memory than a feed should") from error
     found: dict[str, Any] = json.loads(done.stdout)
@@ -54,8 +55,9 @@ def _read(document: bytes, url: str) -> dict[str, Any]:
     return {"version": feed.get("version", ""), "cut": bool(feed.bozo), "entries": entries}
 
 
-def main(url: str) -> None:
-    """Read the feed on standard input, which came from *url*, and write what it holds as JSON."""
+def main() -> None:
+    """Read a URL and the feed that came from it on standard input, and write what it holds as JSON."""
     resource.setrlimit(resource.RLIMIT_CPU, (_TIME, _TIME))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    url = sys.stdin.buffer.readline().rstrip(b"\n").decode()
     json.dump(_read(sys.stdin.buffer.read(), url), sys.stdout)

@@ -209,7 +209,7 @@ def _issue(row: IssueRow) -> Issue:
 
 
 def that_may_bring(session: Session, paper_ids: Iterable[int], window: timedelta) -> set[int]:
-    """Return the issues in whose digests one of these papers may have been.
+    """Return the sealed issues in whose digests one of these papers may have been.
 
     It is in their pools, or was listed within *window* before them, which is how far back a digest may reach.
     """
@@ -220,7 +220,9 @@ def that_may_bring(session: Session, paper_ids: Iterable[int], window: timedelta
         days |= set(session.exec(select(col(ListingRow.day)).where(col(ListingRow.paper_id).in_(part)).distinct()))
     reached = sorted({day + timedelta(n) for day in days for n in range(window.days)})
     for some in papers.chunks(reached):
-        found |= set(session.exec(select(col(IssueRow.id)).where(col(IssueRow.day).in_(some))))
+        found |= set(
+            session.exec(select(col(IssueRow.id)).where(IssueRow.status == Status.SEALED, col(IssueRow.day).in_(some)))
+        )
     return found
 
 

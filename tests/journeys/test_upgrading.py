@@ -37,6 +37,9 @@ def test_a_place_for_lock_files_that_cannot_be_one_is_said_in_a_line(opened: New
     if folder.exists():
         folder.rmdir()
     folder.write_text("not a folder")
-    with opened.app(NOW) as app, pytest.raises(StorageError, match=r"newsletter\.db\.owners"):
-        with alone(app.service(lambda: NOW)):
-            pytest.fail("nobody could tell that it lives")
+    with (
+        opened.app(NOW) as app,
+        pytest.raises(StorageError, match=r"newsletter\.db\.owners"),
+        alone(app.service(lambda: NOW)),
+    ):
+        pytest.fail("nobody could tell that it lives")

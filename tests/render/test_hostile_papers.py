@@ -60,6 +60,7 @@ def check(text):
     rendered = render(title=text, abstract=text, authors=(text,), organisation=text, categories=(text,))
     document = lxml_html.document_fromstring(rendered.html)
     assert skeleton(document) == HARMLESS
+    assert not any("<" in value for value in document.xpath("//@*"))  # the inliner writes them bare
     assert sorted(set(document.xpath("//@href"))) == LINKS
     assert document.xpath("string(//h2)") == shorten(plain(text), 300)
     assert len(rendered.subject.splitlines()) == 1
