@@ -8,6 +8,7 @@ from typing import Any
 
 from newsletter.app import App
 from newsletter.cli.terminal import Terminal
+from newsletter.errors import IncompleteError
 from newsletter.services.deliver import Progress, Sender
 from newsletter.services.run import Outcome, Service, Watch, alone
 
@@ -35,7 +36,19 @@ def _stop_on_signals(sender: Sender) -> None:
 
 def _run(work: Coroutine[Any, Any, Outcome]) -> Outcome:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(work)
+        try:
+            return runner.run(_until_told(work))
+        except asyncio.CancelledError:
+            raise IncompleteError("stopped by a signal; the next run continues") from None
+
+
+async def _until_told(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Do *work*; before there is a sender, which knows better, a signal drops it: nothing is half-done then."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await work
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

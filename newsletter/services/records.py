@@ -19,6 +19,7 @@ from newsletter.render.wording import reason
 from newsletter.storage import deliveries, issues, papers
 from newsletter.storage.database import Database
 from newsletter.storage.deliveries import Line
+from newsletter.storage.papers import chunks
 
 _ID = re.compile(r"<?([0-9a-f]{1,16})(?:@[^<>\s]*>?)?", re.IGNORECASE)
 
@@ -111,11 +112,11 @@ def release(
             held = deliveries.page(session, status=Status.HELD, limit=None)
         else:
             held = [_held(_find(session, one)) for one in named]
-        ids = [line.delivery.id for line in held]
-        if sent:
-            deliveries.assume_sent(session, ids, now)
-        else:
-            deliveries.release(session, ids, now, now + smtp.give_up_after)
+        for ids in chunks([line.delivery.id for line in held]):
+            if sent:
+                deliveries.assume_sent(session, ids, now)
+            else:
+                deliveries.release(session, ids, now, now + smtp.give_up_after)
         return held
 
 

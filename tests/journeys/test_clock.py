@@ -1,6 +1,7 @@
 """The clock: when issues are sealed, when readers are due, and what an operator hears of it."""
 
 import signal
+import socket
 import sqlite3
 import threading
 import time
@@ -259,7 +260,7 @@ def test_a_good_run_pings_and_a_bad_one_does_not(newsroom: Newsroom) -> None:
 
 def test_a_date_in_the_future_is_a_usage_error(newsroom: Newsroom) -> None:
     """Nothing is gathered or sealed for a day that has not come."""
-    answer = newsroom.run("run", "--date", "2999-01-01", expect=2)
+    answer = newsroom.run("run", "--date", "2199-01-01", expect=2)
     assert "future" in answer.err
 
 
@@ -310,6 +311,23 @@ def test_under_cron_a_good_run_prints_nothing(newsroom: Newsroom) -> None:
     """Cron mails whatever is printed, so a run that needs nobody says nothing."""
     answer = newsroom.run("run", "--date", DAY, "--now")
     assert (answer.out, answer.err) == ("", "")
+
+
+def test_a_signal_while_gathering_ends_the_run_and_the_next_continues(newsroom: Newsroom) -> None:
+    """A source that does not answer keeps nobody waiting: status 3 at once, and the lease is free again."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/feed.xml"
+        newsroom.configure(sources=[{"kind": "feed", "url": url, "allow_private_address": True}])
+        process = newsroom.start("run", "--date", DAY)
+        silent.settimeout(30)
+        connection, _ = silent.accept()
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=10)
+        connection.close()
+    assert process.returncode == 3
+    assert "the next run continues" in err
+    newsroom.configure(sources=[{"kind": "file", "path": "papers.jsonl"}])
+    assert newsroom.run("run", "--date", DAY, "--now", "--json").json["status"] == "done"
 
 
 @pytest.mark.slow

@@ -1,0 +1,188 @@
+"""Debian's Postfix on loopback takes a day's digest and delivers it to Maildirs, from which it reads back intact."""
+
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from mailbox import Maildir
+from pathlib import Path
+
+import pytest
+from newsroom import Newsroom
+from sqlmodel import select
+
+from newsletter.storage import claims
+from newsletter.storage.claims import Claimed
+from newsletter.storage.deliveries import delivery
+from newsletter.storage.tables import DeliveryRow, SubscriberRow
+
+DAY = "2026-07-15"
+READERS = ("ann", "bob", "cy")
+
+MAIN = """
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+mail_owner = postfix
+maillog_file = {folder}/mail.log
+maillog_file_prefixes = {folder}
+myhostname = mail.example.net
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_recipient_restrictions = permit_mynetworks, reject
+default_transport = error:nothing leaves this machine
+relay_transport = error:nothing leaves this machine
+virtual_mailbox_domains = example.net
+virtual_mailbox_base = {folder}/mail
+virtual_mailbox_maps = texthash:{folder}/mailboxes
+virtual_uid_maps = static:{uid}
+virtual_gid_maps = static:{gid}
+"""
+
+MASTER = """
+127.0.0.1:{port} inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+showq unix n - n - - showq
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+class Postfix:
+    """A Postfix with folders of its own, outside of ``tmp_path``, into which its user may not look."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="newsletter-postfix-"))
+        self.folder.chmod(0o755)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        user = pwd.getpwnam("postfix")
+        for name in ("etc", "queue", "data", "mail"):
+            (self.folder / name).mkdir()
+        for name in ("data", "mail"):
+            os.chown(self.folder / name, user.pw_uid, user.pw_gid)
+        (self.folder / "mailboxes").write_text("".join(f"{name}@example.net {name}/\n" for name in READERS))
+        main = MAIN.format(folder=self.folder, uid=user.pw_uid, gid=user.pw_gid)
+        (self.folder / "etc/main.cf").write_text(main)
+        (self.folder / "etc/master.cf").write_text(MASTER.format(port=self.port))
+
+    def command(self, word: str) -> str:
+        """Tell it to start or stop, and return what it said."""
+        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+        said = subprocess.run(
+            [shutil.which("postfix", path=path) or "postfix", "-c", str(self.folder / "etc"), word],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert said.returncode == 0, said.stdout + said.stderr + self.log
+        return said.stdout + said.stderr
+
+    @property
+    def log(self) -> str:
+        """Return its log."""
+        file = self.folder / "mail.log"
+        return file.read_text() if file.exists() else ""
+
+    def mails(self, name: str) -> list[bytes]:
+        """Return what was delivered to a reader, as it lies there, waiting for the first."""
+        ends = time.monotonic() + 30
+        while not list((self.folder / "mail" / name / "new").glob("*")):
+            assert time.monotonic() < ends, self.log
+            time.sleep(0.05)
+        inbox = Maildir(self.folder / "mail" / name, create=False)
+        return [inbox.get_bytes(key) for key in inbox.iterkeys()]
+
+
+@pytest.fixture
+def postfix() -> Iterator[Postfix]:
+    """Return a running Postfix; skip where it may not be started."""
+    if os.geteuid() != 0:
+        pytest.skip("Postfix can be started by root only")
+    server = Postfix()
+    try:
+        server.command("start")
+        try:
+            yield server
+        finally:
+            server.command("stop")
+    finally:
+        shutil.rmtree(server.folder)
+
+
+@pytest.mark.system("postfix")
+def test_postfix_delivers_a_day_s_digest_that_reads_back_intact(newsroom: Newsroom, postfix: Postfix) -> None:
+    """Each reader's Maildir has one message, byte for byte what was composed but for the lines that Postfix adds."""
+    newsroom.configure(smtp={"port": postfix.port}, bounces={"address": "papers-bounces@example.org"})
+    keys = newsroom.publish(DAY, "Über Größe: a study of “quotes”", "Beta, or: ¿Qué?", "Γάμμα")
+    newsroom.subscribe("ann@example.net")
+    newsroom.subscribe("bob@example.net", format="text")
+    newsroom.subscribe("cy@example.net", format="html", max_papers="1")
+    report = newsroom.run("run", "--date", DAY, "--now", "--json").json
+    assert (report["status"], report["deliveries"]["accepted"]) == ("done", 3)
+
+    read = {name: postfix.mails(name) for name in READERS}
+    assert [len(mails) for mails in read.values()] == [1, 1, 1]
+    for name, (raw,) in read.items():
+        assert without_trace(raw) == composed(newsroom, f"{name}@example.net")
+        (line,) = re.findall(rb"(?m)^List-Unsubscribe: .*$", raw)
+        assert re.fullmatch(rb"List-Unsubscribe: <https://papers\.example\.org/[^ >]+>, <mailto:[^ >]+>", line)
+        mail = parsed(raw)
+        assert str(mail["Return-Path"]).startswith("<papers-bounces+")
+        assert mail["Delivered-To"] == mail["To"] == f"{name}@example.net"
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+    ann, bob, cy = (parsed(raw) for (raw,) in read.values())
+    assert str(ann["X-Papers"]).split() == str(bob["X-Papers"]).split() == keys
+    assert str(cy["X-Papers"]).split() == keys[:1]
+    kinds = [[part.get_content_type() for part in mail.walk()] for mail in (ann, bob, cy)]
+    assert kinds == [["multipart/alternative", "text/plain", "text/html"], ["text/plain"], ["text/html"]]
+    assert "Über Größe: a study of “quotes”" in bob.get_content()
+    assert "Über Größe: a study of “quotes”" in str(ann["Subject"])
+    assert newsroom.sink.mails == []
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    """Return the message, parsed."""
+    return message_from_bytes(raw, policy=policy.default)
+
+
+def without_trace(content: bytes) -> bytes:
+    """Return a message without the lines that Postfix put before it."""
+    added = rb"(?:Return-Path|X-Original-To|Delivered-To|Received): .*\n(?:[ \t].*\n)*"
+    return re.sub(rb"\A(?:" + added + rb")+", b"", content)
+
+
+def composed(room: Newsroom, email: str) -> bytes:
+    """Return the message of the reader's delivery as it was composed, with the line ends of a Maildir."""
+    with room.app(datetime.now(UTC)) as app, app.database.read() as session:
+        reader = session.exec(select(SubscriberRow).where(SubscriberRow.email == email)).one()
+        row = session.exec(select(DeliveryRow).where(DeliveryRow.subscriber_id == reader.id)).one()
+        facts = {name: getattr(reader, name) for name in claims.Claimed.__slots__ if name != "delivery"}
+        made = Claimed(delivery=delivery(row), **facts)
+        return app.dispatch.composer(session, row.day).message(made).content.replace(b"\r\n", b"\n")
