@@ -93,6 +93,7 @@ def _modes(settings: Settings) -> Iterator[Finding]:
     files = {
         "newsletter.secret_file": settings.newsletter.secret_file,
         "smtp.password_file": settings.smtp.password_file,
+        "database.url": settings.database.path,  # every reader's address is in it
     }
     for name, file in files.items():
         if file is None or not file.is_file():

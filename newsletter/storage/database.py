@@ -124,6 +124,7 @@ def backup(path: Path, target: Path) -> None:
     if target.exists():
         raise StorageError(f"{target}: is there already; name another file")
     partial = target.with_name(target.name + ".partial")
+    partial.touch(mode=0o600)  # every reader's address is in it
     with _named(path), sqlite3.connect(path, timeout=BUSY_TIMEOUT) as source, sqlite3.connect(partial) as copy:
         source.backup(copy)
     source.close()

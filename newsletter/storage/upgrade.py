@@ -36,6 +36,8 @@ def upgrade(path: Path, now: datetime, *, migrations: Path = MIGRATIONS, head: s
             raise StorageError(
                 f"database {path} has version {before}, this program knows up to {head}: install the newer program"
             )
+        if before is None:
+            path.touch(mode=0o600)  # every reader's address will be in it
         saved = _backup_beside(path, before, now) if before else None
         migrate(path, migrations, head)
         return saved

@@ -19,7 +19,7 @@ from sqlmodel import col, select
 
 from newsletter.errors import BusyError
 from newsletter.storage import locks
-from newsletter.storage.database import Database, StorageError
+from newsletter.storage.database import Database, StorageError, backup
 from newsletter.storage.locks import Owner
 from newsletter.storage.tables import LeaseRow, MetaRow, OwnerRow, ProblemRow
 from newsletter.storage.upgrade import HEAD, MIGRATIONS, migrate, require_current, upgrade, version
@@ -370,3 +370,11 @@ def test_an_owner_elsewhere_is_dead_when_it_falls_silent(database: Database):
     assert dead(database, NOW + 2 * SILENCE) == []
     with database.read() as session:
         assert session.exec(select(OwnerRow.heartbeat_at).where(col(OwnerRow.id) == "far")).one() == NOW + SILENCE
+
+
+def test_nobody_else_can_read_the_list(tmp_path: Path) -> None:
+    """The database and its backups hold every address: they are for their owner alone."""
+    path, copy = tmp_path / "newsletter.db", tmp_path / "copy.db"
+    upgrade(path, datetime(2026, 7, 15, tzinfo=UTC))
+    backup(path, copy)
+    assert [file.stat().st_mode & 0o777 for file in (path, copy)] == [0o600, 0o600]
