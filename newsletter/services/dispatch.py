@@ -78,11 +78,11 @@ class Dispatch:
         """
         ledger = Ledger(self.database)
         try:
-            paused, last = await ledger.write(lambda session: self._begin(session, clock()))
+            paused, verdicts = await ledger.write(lambda session: self._begin(session, clock()))
             if paused:
                 until = f"{paused:%Y-%m-%d %H:%M} UTC"
                 return Progress(stopped=f"the route is paused until {until}; 'deliver --retry-failed' ends the pause")
-            sender = Sender(self._post(ledger, clock, owner, plan, told, last))
+            sender = Sender(self._post(ledger, clock, owner, plan, told, verdicts))
             started(sender)
             progress = await sender.run()
             if progress.blocked:
@@ -99,7 +99,7 @@ class Dispatch:
         owner: str,
         plan: Plan,
         told: Callable[[Progress], None],
-        last: list[Status],
+        verdicts: list[Status],
     ) -> Post:
         smtp = self.settings.smtp
         return Post(
@@ -114,7 +114,7 @@ class Dispatch:
             connections=smtp.connection_limit,
             lease=smtp.lease,
             resend=smtp.on_uncertain == "resend",
-            last=last,
+            verdicts=verdicts,
             patience=self.patience,
             issue_id=plan.issue_id,
             told=told,

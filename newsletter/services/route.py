@@ -23,17 +23,17 @@ _PAUSES = tuple(timedelta(seconds=s) for s in (2, 4, 8, 16, 30))
 
 
 class Route:
-    """``stopped`` says why nothing more is begun in this run, '' while it goes on. ``last`` is what became of the
+    """``stopped`` says why nothing more is begun in this run, '' while it goes on. ``verdicts`` are what became of the
     last addresses that took a message or failed for good; ``blocked`` says that too many of them failed.
     """
 
-    def __init__(self, clock: Clock, patience: timedelta, last: Iterable[Status]) -> None:
+    def __init__(self, clock: Clock, patience: timedelta, verdicts: Iterable[Status]) -> None:
         self.stopped = ""
         self.blocked = False
         self.stopping = asyncio.Event()
         self._clock = clock
         self._patience = patience
-        self._last = deque(last, maxlen=WINDOW)
+        self._last = deque(verdicts, maxlen=WINDOW)
         self._open = asyncio.Event()
         self._open.set()
         self._paused_until = clock()
@@ -58,7 +58,7 @@ class Route:
 
     def pause(self, outcome: Outcome) -> None:
         """Begin nothing for a while, since the site refuses; what is under way may say the same once more."""
-        log.warning("%s: %s", outcome.server, outcome.reply)
+        log.info("%s: %s", outcome.server, outcome.reply)
         self._why = outcome.reply
         if self._open.is_set() and not self.stopped:
             self._paused_until = self._clock() + _PAUSES[min(self._pauses, len(_PAUSES) - 1)]

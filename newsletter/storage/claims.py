@@ -69,10 +69,10 @@ def claim(
     limit: int,
     *,
     busy: Sequence[str] = (),
-    last: Collection[int] = (),
+    behind: Collection[int] = (),
     issue_id: int | None = None,
 ) -> list[Claimed]:
-    """Lease up to *limit* deliveries that are due to *owner*, the longest unserved readers first, ids *last* last.
+    """Lease up to *limit* deliveries that are due to *owner*, the longest unserved readers first, *behind* last.
 
     Not those of stopped issues, nor to the domains *busy*; of one issue only where given.
     """
@@ -89,7 +89,7 @@ def claim(
             *(~col(_S.email_key).endswith("@" + domain, autoescape=True) for domain in busy),
         )
         .order_by(
-            col(_D.id).in_(last),
+            col(_D.id).in_(behind),
             col(_D.served_on).is_not(None),
             col(_D.served_on),
             col(_D.next_attempt_at),

@@ -6,6 +6,7 @@ mean that a server said 250. Not here: the schema's upgrades (``upgrade``) and w
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from sqlmodel import Session
 from newsletter.errors import NewsletterError
 
 BUSY_TIMEOUT = 30  # seconds that a writer waits for another
+_ASKS = 0.001  # seconds between two attempts at the write lock
 upsert = _insert  # INSERT … ON CONFLICT, which both databases have under their own dialect
 
 
@@ -88,10 +90,36 @@ def _engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if connection.get_execution_options().get("immediate"):
+            _begin_writing(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Take the write lock, asking often: SQLite would ask ten times a second, and seldom in a moment when it is free.
+
+    A sender at work lets go of it for a millisecond between two commits.
+    """
+    ends = time.monotonic() + BUSY_TIMEOUT
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        while not _is_ours(connection, ends):
+            time.sleep(_ASKS)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")
+
+
+def _is_ours(connection: Connection, ends: float) -> bool:
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        if "locked" not in str(error.orig) or time.monotonic() > ends:
+            raise
+        return False
+    return True
 
 
 _REMEDIES = {

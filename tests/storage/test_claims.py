@@ -151,7 +151,7 @@ def test_the_longest_unserved_readers_go_first(house: House) -> None:
 def test_who_was_refused_for_the_site_s_sake_goes_last(house: House) -> None:
     """Whoever is named goes behind everybody else, so that one reader cannot stop the others again and again."""
     refused, other = house.reader(), house.reader(served_on=date(2026, 7, 14))
-    assert house.claim(last={refused}) == [other, refused]
+    assert house.claim(behind={refused}) == [other, refused]
 
 
 def test_a_claim_takes_what_may_be_tried_and_nothing_else(house: House) -> None:
@@ -513,7 +513,7 @@ def test_no_move_reads_the_whole_ledger(house: House) -> None:
     ann = house.offered()
     session: Session
     with statements(house.database) as heard, house.database.write() as session:
-        claims.claim(session, OURS, NOW, 10, busy=["example.com"], last=[3], issue_id=ISSUE)
+        claims.claim(session, OURS, NOW, 10, busy=["example.com"], behind=[3], issue_id=ISSUE)
         claims.offer(session, ann, OURS, NOW)
         claims.settle(session, house.see(ann), OURS, TAKEN, NOW, resend=True, pause=HOUR)
         claims.give_back(session, OURS, NOW)
