@@ -275,6 +275,22 @@ def test_a_certificate_that_cannot_be_trusted_stops_at_once(secured: Newsroom, m
     assert {d.attempts for d in secured.ledger.values()} == {0}
 
 
+@pytest.mark.slow
+def test_under_cron_trouble_is_one_line_a_day(room: Newsroom) -> None:
+    """What needs a person is said once; the next runs of that day are silent, and end with 3 as the first."""
+    room.configure(smtp={"security": "starttls"})
+    readers(room, 4)
+    said = []
+    for _ in range(2):
+        out, err = room.start("run", "--date", DAY, "--now").communicate(timeout=60)
+        said.append((out, err.splitlines()))
+    ((first, (line,)), (second, nothing)) = said
+    assert first == second == ""
+    assert "offers no STARTTLS, and mail is not sent in clear instead" in line
+    assert nothing == []
+    assert room.sink.mails == []
+
+
 # Nobody knows
 
 

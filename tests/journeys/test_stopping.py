@@ -112,6 +112,7 @@ def test_who_unsubscribes_while_it_is_sent_gets_nothing_more(room: Newsroom) -> 
 # By another run
 
 
+@pytest.mark.slow
 def test_a_second_run_is_refused_or_waits(room: Newsroom) -> None:
     """One works at a time: the second ends with 4, or with --wait takes its turn; nobody gets two mails."""
     emails = readers(room, 60)
@@ -200,6 +201,7 @@ def finish_after_kills(room: Newsroom, emails: list[str], *, kills: int, connect
     assert len(by_reader) == len(emails)
 
 
+@pytest.mark.slow
 def test_a_run_that_fell_silent_is_replaced_and_ends_when_it_wakes(room: Newsroom) -> None:
     """After the lease another run takes over, though the first one lives; that one then claims nothing more."""
     room.configure(smtp={"lease": "3s"})
@@ -261,6 +263,8 @@ def test_a_full_disk_stops_the_sender_before_it_sends_what_it_cannot_record(smal
         assert "Traceback" not in said
         assert len(room.sink.mails) < 200
         (small_disk / "filler").unlink()
+        known = room.ledger
+        assert all(known[mail.recipient].offered_at for mail in room.sink.mails)
         finish(room, emails)
         assert extra(room) <= CONNECTIONS
     finally:
