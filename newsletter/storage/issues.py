@@ -42,11 +42,9 @@ def recent(session: Session, limit: int = 30) -> list[Issue]:
     return [_issue(row) for row in session.exec(select(IssueRow).order_by(col(IssueRow.day).desc()).limit(limit))]
 
 
-def newest_sealed(session: Session, *, before: date | None = None) -> Issue | None:
-    """Return the newest sealed issue (dated before *before*) that was not cancelled, or None."""
+def newest_sealed(session: Session) -> Issue | None:
+    """Return the newest sealed issue that was not cancelled, or None."""
     query = select(IssueRow).where(IssueRow.status == Status.SEALED, IssueRow.brake != Brake.CANCELLED)
-    if before:
-        query = query.where(IssueRow.day < before)
     row = session.exec(query.order_by(col(IssueRow.day).desc()).limit(1)).first()
     return _issue(row) if row else None
 
@@ -54,8 +52,6 @@ def newest_sealed(session: Session, *, before: date | None = None) -> Issue | No
 def published(session: Session, *, before: date | None, limit: int) -> list[Issue]:
     """Return the newest sealed issues that nobody stopped, newest first, those dated before *before* where given."""
     query = select(IssueRow).where(IssueRow.status == Status.SEALED, IssueRow.brake == Brake.NONE)
-    if before:
-        query = query.where(IssueRow.day < before)
     return [_issue(row) for row in session.exec(query.order_by(col(IssueRow.day).desc()).limit(limit))]
 
 

@@ -169,8 +169,6 @@ def test_issues_are_found_by_age_state_and_papers(database):
         assert [i.date.day for i in issues.recent(session)] == [17, 16, 15, 6]
         assert [i.date.day for i in issues.recent(session, 1)] == [17]
         assert issues.newest_sealed(session) == new
-        assert issues.newest_sealed(session, before=DAY) == old
-        assert issues.newest_sealed(session, before=old.date) is None
         assert issues.front_sizes(session, [old.id, new.id, 7]) == {old.id: 1, new.id: 2}
         assert issues.that_may_bring(session, [2], timedelta(days=14)) == {old.id, new.id}
         assert issues.that_may_bring(session, [3], timedelta(days=14)) == {new.id}
