@@ -52,6 +52,8 @@ def newest_sealed(session: Session) -> Issue | None:
 def published(session: Session, *, before: date | None, limit: int) -> list[Issue]:
     """Return the newest sealed issues that nobody stopped, newest first, those dated before *before* where given."""
     query = select(IssueRow).where(IssueRow.status == Status.SEALED, IssueRow.brake == Brake.NONE)
+    if before:
+        query = query.where(IssueRow.day < before)
     return [_issue(row) for row in session.exec(query.order_by(col(IssueRow.day).desc()).limit(limit))]
 
 
