@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsletter import __version__
 from newsletter.config import load as config
@@ -36,6 +37,9 @@ from newsletter.sources.huggingface import HuggingFace
 from newsletter.storage.database import Database
 from newsletter.storage.upgrade import upgrade
 
+if TYPE_CHECKING:
+    from newsletter.mail.dkim import DkimSigner
+
 
 @dataclass(frozen=True)
 class App:
@@ -47,7 +51,15 @@ class App:
     @cached_property
     def correspondence(self) -> Correspondence:
         """Return what every mail says of where it comes from and how to leave."""
-        return Correspondence(self.settings, Signer(self.settings.secrets))
+        return Correspondence(self.settings, Signer(self.settings.secrets), self._dkim)
+
+    @property
+    def _dkim(self) -> "DkimSigner | None":
+        if not self.settings.dkim_keys:
+            return None
+        from newsletter.mail.dkim import DkimSigner, Key  # noqa: PLC0415 - cryptography is an extra
+
+        return DkimSigner(self.settings.dkim_domain, [Key(*pair) for pair in self.settings.dkim_keys])
 
     @cached_property
     def dispatch(self) -> Dispatch:
@@ -122,7 +134,7 @@ def open_app(named: Path | None, now: datetime) -> Iterator[App]:
     """
     settings = config.load(named)
     upgrade(settings.database.path, now)
-    database = Database(settings.database.path)
+    database = Database(settings.database.path, settings.database.durability)
     try:
         yield App(settings, database)
     finally:

@@ -9,9 +9,19 @@ from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from pydantic import BaseModel
 
 from newsletter.config import load as config
+from newsletter.config.sending import RouteSettings
 from newsletter.config.settings import Settings
 from newsletter.errors import ConfigurationError
 from newsletter.packaged import packaged
@@ -146,6 +156,46 @@ def test_a_sender_without_a_usable_address(tmp_path: Path, sender: str) -> None:
         ('[smtp.domains."example.com"]\nconections = 1', ["smtp.domains.example.com.conections", "connections"]),
         ("[smtp.domains]\nexample = 1", ["smtp.domains.example = 1", "table"]),
         ("[mail]\nhost = 1", ["mail is not a known key"]),
+        ("[smtp]\nroutes = 1", ["smtp.routes = 1", "[[smtp.routes]]"]),
+        ('[smtp.routes]\nhost = "a"', ["smtp.routes = ", "[[smtp.routes]]"]),
+        ("[[smtp.routes]]\nprot = 25", ["smtp.routes.0.prot", "did you mean port?"]),
+        ('[[smtp.routes]]\nsecurity = "ssl"', ["smtp.routes.0.security = 'ssl'", "'starttls' or 'tls'"]),
+        ("[[smtp.routes]]\nweight = 0", ["smtp.routes.0.weight = 0", "1"]),
+        ("[[smtp.routes]]\nweight = 1.5", ["smtp.routes.0.weight = 1.5", "integer"]),
+        ("[[smtp.routes]]\nweight = true", ["smtp.routes.0.weight = True", "number"]),
+        ('[[smtp.routes]]\n[[smtp.routes]]\nhost = ""', ["smtp.routes.1.host = ''", "empty"]),
+        ("[[smtp.routes]]\nconnections = 101", ["smtp.routes.0.connections = 101", "100"]),
+        (
+            '[[smtp.routes]]\nhost = "a"\n[[smtp.routes]]\nhost = "a"\nport = 26',
+            ["smtp.routes: two are named 'a'", "its own name"],
+        ),
+        (
+            '[[smtp.routes]]\nname = "x"\n[[smtp.routes]]\nusername = "me"\npassword = "hunter2"',
+            ["smtp.routes.1.security", "none", "starttls"],
+        ),
+        ('[[smtp.routes]]\nsecurity = "tls"\nusername = "me"', ["smtp.routes.0.username = 'me'", "password_file"]),
+        ('[[smtp.routes]]\npassword_file = "nowhere"', ["smtp.routes.0.password_file = ", "nowhere", "No such file"]),
+        ('[database]\ndurability = "most"', ["database.durability = 'most'", "'power-cut' or 'crash'"]),
+        ('[dkim]\nselector = "s"', ["dkim.selector = 's'", "needs key_file"]),
+        ('[dkim]\nkey_file = "k"', ["dkim.key_file = ", "needs selector"]),
+        ('[dkim]\ndomain = "example.org"', ["dkim.domain = 'example.org'", "needs selector and key_file"]),
+        ('[dkim]\nselector = "a b"\nkey_file = "k"', ["dkim.selector = 'a b'", "letters"]),
+        ('[dkim]\nselector = "s_1"\nkey_file = "k"', ["dkim.selector = 's_1'", "letters"]),
+        ('[dkim]\nsecond_selector = "e"\nsecond_key_file = "k"', ["dkim.second_key_file = ", "selector and key_file"]),
+        ('[dkim]\nselector = "s"\nkey_file = "k"\nsecond_selector = "e"', ["dkim.second_selector", "second_key_file"]),
+        (
+            '[dkim]\nselector = "s"\nkey_file = "k"\nsecond_selector = "s"\nsecond_key_file = "l"',
+            ["dkim.second_selector = 's'", "its own"],
+        ),
+        (
+            '[dkim]\ndomain = "example.com"\nselector = "s"\nkey_file = "k"',
+            ["dkim.domain = 'example.com'", "'example.org'", "parent", "DMARC"],
+        ),
+        (
+            '[dkim]\ndomain = "mail.example.org"\nselector = "s"\nkey_file = "k"',
+            ["dkim.domain = 'mail.example.org'", "'example.org'", "parent"],
+        ),
+        ('[dkim]\nselector = "s"\nkey_file = "nowhere"', ["dkim.key_file = ", "nowhere", "No such file", "openssl"]),
         ('[database]\nurl = "postgresql://me:hunter2@db/news"', ["database.url = ", "postgresql", "sqlite:///FILE"]),
         ('[database]\nurl = "sqlite:///"', ["database.url = ", "sqlite:///FILE"]),
         ('[database]\nurl = "sqlite:///:memory:"', ["database.url = ", "sqlite:///FILE"]),
@@ -164,7 +214,9 @@ def test_wrong_sections(tmp_path: Path, section: str, said: list[str]) -> None:
     assert "hunter2" not in found
 
 
-@pytest.mark.parametrize("section", ["newsletter", "smtp", "database", "editing", "bounces", "operator", "sources"])
+@pytest.mark.parametrize(
+    "section", ["newsletter", "smtp", "dkim", "database", "editing", "bounces", "operator", "sources"]
+)
 def test_a_section_that_is_no_table(tmp_path: Path, section: str) -> None:
     """A value where a table belongs is told, whatever the table."""
     rest = "" if section == "newsletter" else GOOD
@@ -298,9 +350,197 @@ def test_secrets_are_masked(tmp_path: Path) -> None:
         config.load(write(tmp_path, secrets)),
         config.load(write(tmp_path, f'{GOOD}{SOURCE}[smtp]\npassword_file = "password"\n')),
     ):
-        assert settings.smtp_password in {"hunter2", "hunter3"}
+        assert {*settings.passwords.values()} <= {"hunter2", "hunter3"}
         assert "hunter" not in repr(settings)
         assert "hunter" not in str(settings)
+
+
+# Ways out: what a route leaves out follows [smtp].
+
+RELAYS = """[smtp]
+host = "one.example.org"
+port = 587
+security = "starttls"
+username = "papers"
+password_file = "passwords/common"
+messages_per_day = 10000
+[[smtp.routes]]
+[[smtp.routes]]
+name = "spare"
+host = "127.0.0.1"
+port = 25
+security = "none"
+username = ""
+messages_per_day = 0
+weight = 3
+[[smtp.routes]]
+host = "two.example.org"
+password_file = "passwords/two"
+connections = 7
+[smtp.domains."example.com"]
+connections = 1
+"""
+
+
+@pytest.fixture
+def _passwords(tmp_path: Path) -> None:
+    (tmp_path / "passwords").mkdir()
+    (tmp_path / "passwords/common").write_text("hunter1\n")
+    (tmp_path / "passwords/two").write_text("hunter2\n")
+
+
+def test_without_routes_there_is_one_way(tmp_path: Path) -> None:
+    """It is [smtp] itself, and is called by its host."""
+    (way,) = config.load(write(tmp_path, f'{GOOD}{SOURCE}[smtp]\nhost = "mail.example.org"\nport = 26\n')).smtp.ways
+    assert (
+        way.name,
+        way.host,
+        way.port,
+        way.weight,
+        way.connection_limit,
+    ) == ("mail.example.org", "mail.example.org", 26, 1, 2)
+
+
+@pytest.mark.usefixtures("_passwords")
+def test_what_a_route_leaves_out_follows_smtp(tmp_path: Path) -> None:
+    """Host, login and limits are those of [smtp], unless the route says otherwise, be it nothing."""
+    settings = config.load(write(tmp_path, GOOD + SOURCE + RELAYS))
+
+    assert [
+        (w.name, w.host, w.port, w.security, w.username, w.messages_per_day, w.weight, w.connection_limit)
+        for w in settings.smtp.ways
+    ] == [
+        ("one.example.org", "one.example.org", 587, "starttls", "papers", 10000, 1, 2),
+        ("spare", "127.0.0.1", 25, "none", "", 0, 3, 10),
+        ("two.example.org", "two.example.org", 587, "starttls", "papers", 10000, 1, 7),
+    ]
+    assert settings.passwords == {"one.example.org": "hunter1", "spare": "hunter1", "two.example.org": "hunter2"}
+    assert "hunter" not in repr(settings)
+
+
+@pytest.mark.usefixtures("_passwords")
+def test_the_password_of_a_route_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that a route names counts for it, although [smtp] has its password from the environment."""
+    file = write(tmp_path, GOOD + SOURCE + RELAYS)
+    monkeypatch.setenv("NEWSLETTER_SMTP__PASSWORD", "hunter3")
+    assert list(config.load(file).passwords.values()) == ["hunter3", "hunter3", "hunter2"]
+
+
+def test_the_environment_gives_routes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As JSON, like every list, and with paths relative to the file."""
+    (tmp_path / "p").write_text("hunter1")
+    file = write(tmp_path, GOOD + SOURCE)
+    routes = '[{"host": "a"}, {"host": "b", "security": "tls", "username": "me", "password_file": "p", "weight": 2}]'
+    monkeypatch.setenv("NEWSLETTER_SMTP__ROUTES", routes)
+    monkeypatch.setenv("NEWSLETTER_SMTP__PORT", "2525")
+
+    settings = config.load(file)
+
+    assert [(way.name, way.port, way.weight) for way in settings.smtp.ways] == [("a", 2525, 1), ("b", 2525, 2)]
+    assert settings.passwords == {"a": "", "b": "hunter1"}
+
+
+def test_an_empty_password_of_a_route_is_none(tmp_path: Path) -> None:
+    """The file is named by the route that asks for it."""
+    (tmp_path / "p").touch()
+    routes = '[[smtp.routes]]\n[[smtp.routes]]\nname = "b"\nsecurity = "tls"\nusername = "me"\npassword_file = "p"\n'
+    found = complaint(write(tmp_path, GOOD + SOURCE + routes))
+    assert "smtp.routes.1.password_file" in found
+    assert "is empty" in found
+
+
+# Signing.
+
+
+def pem(private: PrivateKeyTypes, passphrase: bytes = b"") -> bytes:
+    """Return *private* as a file holds it."""
+    encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+def short_key() -> rsa.RSAPrivateKey:
+    """Return an RSA key of 648 bits, of two Mersenne primes, since no library makes such any more."""
+    p, q, e = 2**521 - 1, 2**127 - 1, 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    parts = rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q)
+    return rsa.RSAPrivateNumbers(p, q, d, *parts, rsa.RSAPublicNumbers(e, p * q)).private_key()
+
+
+def test_nothing_is_signed_unless_asked(tmp_path: Path) -> None:
+    """Many let the relay sign."""
+    assert config.load(write(tmp_path, GOOD + SOURCE)).dkim_keys == ()
+
+
+def test_two_keys_sign(tmp_path: Path) -> None:
+    """One of each kind, in whatever order, for the sender's domain."""
+    (tmp_path / "rsa.pem").write_bytes(pem(rsa.generate_private_key(65537, 2048)))
+    (tmp_path / "ed25519.pem").write_bytes(pem(ed25519.Ed25519PrivateKey.generate()))
+    dkim = (
+        '[dkim]\nselector = "papers"\nkey_file = "ed25519.pem"\n'
+        'second_selector = "papers.2026"\nsecond_key_file = "rsa.pem"\n'
+    )
+
+    settings = config.load(write(tmp_path, GOOD + SOURCE + dkim))
+
+    assert settings.dkim_domain == "example.org"
+    (first, ours), (second, theirs) = settings.dkim_keys
+    assert (first, second) == ("papers", "papers.2026")
+    assert isinstance(ours, ed25519.Ed25519PrivateKey)
+    assert isinstance(theirs, rsa.RSAPrivateKey)
+
+
+def test_a_parent_of_the_senders_domain_may_sign(tmp_path: Path) -> None:
+    """Receivers count it as the sender's own; an international one goes over the wire in ASCII."""
+    (tmp_path / "k").write_bytes(pem(ed25519.Ed25519PrivateKey.generate()))
+    for domain, signs in (("Bücher.example", "xn--bcher-kva.example"), ("", "mail.xn--bcher-kva.example")):
+        text = (
+            f'[newsletter]\nsender = "papers@mail.bücher.example"\n{REPLY_TO}\n{SOURCE}'
+            f'[dkim]\ndomain = "{domain}"\nselector = "s"\nkey_file = "k"\n'
+        )
+        assert config.load(write(tmp_path, text)).dkim_domain == signs
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not a private key in PEM"),
+        (b"\xff\x00", "not a private key in PEM"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "not a private key in PEM"),
+        (pem(ec.generate_private_key(ec.SECP256R1())), "neither an RSA nor an Ed25519 key"),
+        (pem(ed25519.Ed25519PrivateKey.generate(), b"sesame"), "protected by a passphrase"),
+        (
+            ed25519.Ed25519PrivateKey.generate()
+            .public_key()
+            .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+            "not a private key in PEM",
+        ),
+        (pem(short_key()), "has 648 bits; receivers take 1024 to 4096"),
+    ],
+)
+def test_a_key_that_cannot_sign(tmp_path: Path, content: bytes, said: str) -> None:
+    """What no receiver would count is told before a mail goes out, with the way to a better one."""
+    (tmp_path / "k").write_bytes(content)
+    found = complaint(write(tmp_path, f'{GOOD}{SOURCE}[dkim]\nselector = "s"\nkey_file = "k"\n'))
+    assert found.startswith("dkim.key_file = ")
+    assert said in found
+    assert "openssl" in found
+
+
+def test_two_keys_of_one_kind(tmp_path: Path) -> None:
+    """The second is there for the receivers that the first does not reach."""
+    for name in ("k", "l"):
+        (tmp_path / name).write_bytes(pem(ed25519.Ed25519PrivateKey.generate()))
+    keys = '[dkim]\nselector = "s"\nkey_file = "k"\nsecond_selector = "t"\nsecond_key_file = "l"\n'
+    found = complaint(write(tmp_path, GOOD + SOURCE + keys))
+    assert "dkim.second_key_file = " in found
+    assert "one RSA and one Ed25519" in found
+
+
+def test_durability(tmp_path: Path) -> None:
+    """The safer one, unless the operator chooses."""
+    assert config.load(write(tmp_path, GOOD + SOURCE)).database.durability == "power-cut"
+    file = write(tmp_path, f'{GOOD}{SOURCE}[database]\ndurability = "crash"\n')
+    assert config.load(file).database.durability == "crash"
 
 
 def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,7 +596,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
     assert (
         settings.smtp.host,
         settings.smtp.port,
-        settings.smtp_password,
+        settings.passwords[settings.smtp.host],
         settings.smtp.messages_per_second,
     ) == ("mail.example.org", 2525, "12345", 0.5)
     assert (5, time(7, 15), ("sat",)) == (
@@ -462,6 +702,20 @@ def _sections() -> list[tuple[str, type[BaseModel]]]:
     return found
 
 
+def uncommented(text: str) -> str:
+    """Return *text* with its examples, which begin with '# ' and are TOML, put in force."""
+    return re.sub(r"^# (?=\w+ = |\[)", "", text, flags=re.MULTILINE)
+
+
+def test_its_example_of_routes_is_one(tmp_path: Path) -> None:
+    """The table that it shows names every key, and works once the '#' are taken away."""
+    (tmp_path / "first-password").write_text("hunter2\n")
+    text = DEFAULT.read_text("utf-8")
+    sending, others = text.split("[dkim]", 1)
+    (way,) = config.load(write(tmp_path, f"{uncommented(sending)}[dkim]{others}")).smtp.ways
+    assert way.model_fields_set >= set(RouteSettings.model_fields) - {"password"}
+
+
 def test_it_mentions_every_key() -> None:
     """Who reads the default configuration has seen every key that there is, in its section."""
     text = DEFAULT.read_text("utf-8")
@@ -475,7 +729,8 @@ def test_it_mentions_every_key() -> None:
         f"{name}.{key}"
         for name, model in sections
         for key in model.model_fields
-        if key != "domains" and not re.search(rf"^#? *{key}( = | )", content[name], re.MULTILINE)
+        if key not in {"domains", "routes"} and not re.search(rf"^#? *{key}( = | )", content[name], re.MULTILINE)
     ]
     assert missing == []
     assert "[smtp.domains." in text
+    assert "[[smtp.routes]]" in text

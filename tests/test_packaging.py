@@ -36,7 +36,7 @@ def test_locks_say_nothing_of_where_they_were_made(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text("utf-8")
     assert [word for word in ("://", "--index", "--extra-index", "--find-links", "@ ", "file:") if word in text] == []
     # A wheel built elsewhere has one hash; a release has those of its source and of its wheels.
-    assert [name for name, (_, hashes) in pins(lock).items() if hashes < 2] == []
+    assert {name for name, (_, hashes) in pins(lock).items() if hashes < 2} <= {"dkimpy"}  # released as source only
 
 
 def test_locks_agree() -> None:

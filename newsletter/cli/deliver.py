@@ -10,14 +10,23 @@ from newsletter.cli.terminal import Command, Terminal, examples
 
 @click.command(
     cls=Command,
-    epilog=examples("newsletter deliver", "newsletter deliver --issue 2026-07-10", "newsletter deliver --retry-failed"),
+    epilog=examples(
+        "newsletter deliver",
+        "newsletter deliver --issue 2026-07-10",
+        "newsletter deliver --retry-failed",
+        "newsletter deliver --json",
+    ),
 )
 @click.option("--issue", "day", type=DAY, help="Only the issue of this date.")
 @click.option("--retry-failed", is_flag=True, help="Send also what failed for good, and end a pause of the route.")
 @click.option("--wait", is_flag=True, help="Wait for another run to end.")
 @click.pass_obj
 def command(terminal: Terminal, /, day: date | None, retry_failed: bool, wait: bool) -> None:
-    """Send what is due until nothing is: waits for pauses up to a minute, not for deferrals."""
+    """Send what is due until nothing is: waits for pauses up to a minute, not for deferrals.
+
+    On a terminal it shows how far it is: sent, how many a second, waiting, the time left, failed, and deferred by
+    destination. --json ends with the totals of the issue.
+    """
     from newsletter.cli.report import exit_status, lines
     from newsletter.cli.sending import sending
     from newsletter.services.run import deliver

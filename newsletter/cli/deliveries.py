@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.advice import advice
 from newsletter.cli.parameters import DAY
 from newsletter.cli.terminal import Group, Terminal, examples
 
@@ -41,7 +42,8 @@ group = Group(
     "list",
     epilog=examples(
         "newsletter deliveries list --issue yesterday",
-        "newsletter deliveries list --status deferred --limit 20 --json",
+        "newsletter deliveries list --status deferred",
+        "newsletter deliveries list --status failed --issue yesterday --limit 20 --json",
     ),
 )
 @click.option("--status", type=click.Choice(_STATUSES), help="Only these.")
@@ -49,7 +51,11 @@ group = Group(
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="At most so many.")
 @click.pass_obj
 def list_(terminal: Terminal, /, status: str | None, issued: date | None, limit: int) -> None:
-    """Show deliveries, the newest first."""
+    """Show deliveries, the newest first.
+
+    For those that were put off also their destination, and when they are tried again. Looks at no more than it shows,
+    however long the ledger is.
+    """
     from newsletter.domain.delivery import Status
     from newsletter.services import records
 
@@ -64,7 +70,10 @@ def list_(terminal: Terminal, /, status: str | None, issued: date | None, limit:
 @click.argument("id")
 @click.pass_obj
 def show(terminal: Terminal, /, id: str) -> None:
-    """Show one delivery: where it stands, what a server said, and which papers it brings and why."""
+    """Show one delivery: where it stands, what a server said, what to do, and which papers it brings and why.
+
+    ID is as 'deliveries list' shows it, or the Message-ID of the mail.
+    """
     from newsletter.services import records
 
     with terminal.app() as app:
@@ -86,7 +95,8 @@ def show(terminal: Terminal, /, id: str) -> None:
 def release(terminal: Terminal, /, ids: tuple[str, ...], everything: bool, sent: bool) -> None:
     """Decide on held deliveries, of which nobody knows whether they arrived: the next run sends them again.
 
-    A repeat has the same Message-ID, by which many mail programs show it only once.
+    A repeat has the same Message-ID, by which many mail programs show it only once. Those named are decided on
+    together or not at all; --all goes through any number in small steps, and a sender at work goes on meanwhile.
     """
     from newsletter.services import records
 
@@ -94,32 +104,46 @@ def release(terminal: Terminal, /, ids: tuple[str, ...], everything: bool, sent:
         raise click.UsageError("Name deliveries, or give --all.")
     with terminal.app() as app:
         held = records.release(app.database, app.settings.smtp, ids, terminal.now(), everything=everything, sent=sent)
-    names = [records.name_of(line.delivery) for line in held]
+    names = [records.name_of(one) for one in held]
     became = "counted as sent" if sent else "sent again by the next run"
     document = {"released": names, "status": "accepted" if sent else "ready"}
     terminal.answer(document, f"{len(names)} {became}" if names else "nothing is held")
 
 
 def _table(terminal: Terminal, found: "list[Line]") -> str:
+    if not found:
+        return "no such deliveries"
+    late = any(line.delivery.status == "deferred" for line in found)
+    headings = ("id", "issue", "to", "status", *(("destination", "next attempt") if late else ()), "reply")
+    return terminal.table(headings, [_row(line, late=late) for line in found])
+
+
+def _row(line: "Line", *, late: bool) -> tuple[object, ...]:
     from newsletter.services.records import name_of
 
-    rows = [
-        (name_of(line.delivery), line.issued, line.email or "(removed)", line.delivery.status, line.delivery.reply)
-        for line in found
-    ]
-    return terminal.table(("id", "issue", "to", "status", "reply"), rows) if rows else "no such deliveries"
+    one = line.delivery
+    waits = (line.destination, f"{one.next_attempt_at:%m-%d %H:%M} UTC") if one.status == "deferred" else ("", "")
+    return (
+        name_of(one.id),
+        line.issued,
+        line.email or "(removed)",
+        one.status,
+        *(waits if late else ()),
+        one.reply,
+    )
 
 
 def _told(terminal: Terminal, line: "Line", papers: "list[PickedPaper]") -> str:
     from newsletter.services.records import document
 
     facts = {name: value for name, value in document(line).items() if value not in (None, "", 0)}
+    to_do = advice(facts)
     if line.delivery.settled_at:
         del facts["next_attempt_at"], facts["expires_at"]
     lines = [f"{name.replace('_', ' '):<16} {_said(value)}" for name, value in facts.items()]
     listed = [(n, paper.key, paper.why, paper.title) for n, paper in enumerate(papers, 1)]
     table = terminal.table(("", "paper", "why", "title"), listed)
-    return "\n".join([*lines, *(["", table] if listed else [])])
+    return "\n".join([*lines, *(["", to_do] if to_do else []), *(["", table] if listed else [])])
 
 
 def _said(value: object) -> str:

@@ -26,7 +26,7 @@ def command(terminal: Terminal, /, day: date | None, at_once: bool, dry_run: boo
     """Gather the day's papers, seal the issue when its time has come, and send what is due.
 
     Safe to call every few minutes, to repeat, to overlap and to kill. Under cron it prints nothing unless
-    something needs a person.
+    something needs a person; on a terminal it shows how far sending is.
     """
     from newsletter.cli.report import exit_status, lines
     from newsletter.cli.sending import sending

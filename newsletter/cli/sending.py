@@ -1,4 +1,4 @@
-"""A command that sends: alone, with a bar on a terminal, ended politely by SIGTERM and Ctrl-C."""
+"""A command that sends: alone, with a live view on a terminal, ended politely by SIGTERM and Ctrl-C."""
 
 import asyncio
 import signal
@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from newsletter.app import App
+from newsletter.cli.live import live_view
 from newsletter.cli.terminal import Terminal
 from newsletter.errors import IncompleteError
-from newsletter.services.deliver import Progress, Sender
+from newsletter.services.deliver import Sender
 from newsletter.services.run import Outcome, Service, Watch, alone
 
 Loop = Callable[[Coroutine[Any, Any, Outcome]], Outcome]
@@ -19,13 +20,9 @@ Loop = Callable[[Coroutine[Any, Any, Outcome]], Outcome]
 def sending(terminal: Terminal, app: App, *, wait: bool) -> Iterator[tuple[Service, str, Watch, Loop]]:
     """Give the service, the owner under which it works, who watches, and what runs a coroutine to its end."""
     service = app.service(terminal.now)
-    with alone(service, wait=wait) as owner, terminal.progress("sending") as done:
-        watch = Watch(told=lambda progress: done(_settled(progress)), started=_stop_on_signals)
+    with alone(service, wait=wait) as owner, live_view(quiet=terminal.quiet) as told:
+        watch = Watch(told=told, started=_stop_on_signals)
         yield service, owner.id, watch, _run
-
-
-def _settled(progress: Progress) -> int:
-    return progress.accepted + progress.failed + progress.deferred
 
 
 def _stop_on_signals(sender: Sender) -> None:

@@ -69,7 +69,7 @@ class Terminal:
         click.echo(text, err=True)
 
     @contextmanager
-    def progress(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    def progress(self, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
         """Give a function that takes how much is done so far; drawn only on a terminal."""
         if self.quiet or self.json or not sys.stderr.isatty():
             yield lambda _done: None

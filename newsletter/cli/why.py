@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.advice import advice
 from newsletter.cli.parameters import DAY
 from newsletter.cli.terminal import Command, Terminal, examples
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 def command(terminal: Terminal, /, email: str, day: date | None) -> None:
     """Say why this reader got that mail, or none.
 
-    Sent, with the server's answer and the reason of each paper; or waiting, skipped, refused, held up, and by what.
+    Sent, with the server's answer and the reason of each paper; or waiting, skipped, refused, held up, and by what,
+    and what to do about it.
     """
     from newsletter.services.why import why
 
@@ -38,4 +40,6 @@ def command(terminal: Terminal, /, email: str, day: date | None) -> None:
 def _lines(answer: "Why") -> str:
     said = [f"{answer.subscriber.email}, {answer.day:%a %Y-%m-%d}: {answer.text}"]
     said += [f"{n:>3}. {p.key}  {p.title} ({p.why})" for n, p in enumerate(answer.papers, 1)]
-    return "\n".join(said + ([answer.next] if answer.next and answer.next not in answer.text else []))
+    said += [answer.next] if answer.next and answer.next not in answer.text else []
+    said += filter(None, [advice(answer.delivery or {"status": ""})])
+    return "\n".join(said)

@@ -18,10 +18,10 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from newsletter.config.sending import DomainSettings, RouteSettings
 from newsletter.config.settings import (
     ArxivSettings,
     BiorxivSettings,
-    DomainSettings,
     FeedSettings,
     FileSettings,
     HuggingFaceSettings,
@@ -71,7 +71,7 @@ def load(named: Path | None = None) -> Settings:
         # A source that is wrong is reported by itself, and once more as a source too few.
         found = [e for e in error.errors() if e["type"] != "too_short" or not e["input"]]
         raise ConfigurationError(f"{file}: " + "; ".join(map(_explain, found[:3]))) from error
-    _ = settings.secrets, settings.smtp_password
+    _ = settings.secrets, settings.passwords, settings.dkim_keys
     return settings
 
 
@@ -111,8 +111,8 @@ def _explain(error: ErrorDetails) -> str:
     place, model = _place(error["loc"])
     key, given = ".".join(place), error["input"]
     message = _MEANINGS.get(error["type"], error["msg"].removeprefix("Value error, "))
-    if key == "sources" and error["type"] == "tuple_type":
-        message = "use a list of tables, each beginning with [[sources]]"
+    if key in {"sources", "smtp.routes"} and error["type"] == "tuple_type":
+        message = f"use a list of tables, each beginning with [[{key}]]"
     match error["type"]:
         case "missing":
             return f"{key} is missing: {'at least one [[sources]] table' if key == 'sources' else 'it has no default'}"
@@ -136,6 +136,8 @@ def _place(location: tuple[int | str, ...]) -> tuple[list[str], Any]:
         return [*place[:2], *place[3:]], _KINDS[place[2]]
     if place[:2] == ["smtp", "domains"]:
         return place, DomainSettings
+    if place[:2] == ["smtp", "routes"] and len(place) > 2:
+        return place, RouteSettings
     section = Settings.model_fields.get(place[0]) if place else None
     return place, section.annotation if section and len(place) > 1 else Settings
 

@@ -7,13 +7,10 @@ from datetime import time, timedelta
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     model_validator,
@@ -25,10 +22,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from newsletter.config.sending import DkimSettings, RouteSettings, Section, SmtpSettings
 from newsletter.config.values import (
     Address,
     Category,
-    Count,
     Day,
     Duration,
     FeedLink,
@@ -39,21 +36,20 @@ from newsletter.config.values import (
     Link,
     PingLink,
     Positive,
-    Rate,
     Sender,
     Topic,
     Variable,
     Zone,
+    wire_domain,
 )
 from newsletter.domain.subscriber import zone_info
 from newsletter.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from newsletter.config.keys import PrivateKey
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-
-class NewsletterSettings(_Section):
+class NewsletterSettings(Section):
     """``[newsletter]``: who sends, when, and how much."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)] = "Daily Papers"
@@ -77,13 +73,13 @@ class NewsletterSettings(_Section):
         """Return the newsletter's time zone."""
         return zone_info(self.time_zone)
 
-    @property
+    @cached_property
     def sender_address(self) -> str:
         """Return the sender's bare address."""
         return parseaddr(self.sender)[1]
 
 
-class EditingSettings(_Section):
+class EditingSettings(Section):
     """``[editing]``: who seals."""
 
     mode: Literal["auto", "approve"] = "auto"
@@ -91,10 +87,11 @@ class EditingSettings(_Section):
     on_deadline: Literal["seal", "skip"] = "seal"
 
 
-class DatabaseSettings(_Section):
-    """``[database]``."""
+class DatabaseSettings(Section):
+    """``[database]``: where it is, and what of it survives."""
 
     url: str
+    durability: Literal["power-cut", "crash"] = "power-cut"
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -110,61 +107,20 @@ class DatabaseSettings(_Section):
         return Path(self.url.removeprefix("sqlite:///"))
 
 
-class DomainSettings(_Section):
-    """``[smtp.domains."example.com"]``: what one destination bears. 0: no limit of ours."""
-
-    connections: Count = 0
-    messages_per_second: Rate = 0
-
-
-class SmtpSettings(_Section):
-    """``[smtp]``: the one way out."""
-
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    port: Annotated[Positive, Field(le=65535)] = 25
-    security: Literal["none", "starttls", "tls"] = "none"
-    username: str = ""
-    password: SecretStr = SecretStr("")
-    password_file: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
-    connections: Annotated[Count, Field(le=100)] = 0
-    messages_per_second: Rate = 0
-    messages_per_minute: Count = 0
-    messages_per_day: Count = 0
-    lease: Duration = timedelta(minutes=15)
-    give_up_after: Duration = timedelta(hours=20)
-    on_uncertain: Literal["resend", "hold"] = "resend"
-    domains: dict[str, DomainSettings] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _login_is_safe(self) -> Self:
-        if self.username and self.security == "none":
-            raise ValueError(
-                'security = "none": a username needs "starttls" or "tls", or the password travels in clear'
-            )
-        if self.username and not self.password.get_secret_value() and not self.password_file:
-            raise ValueError(f"username = {self.username!r}: needs password_file (a file that holds the password) too")
-        return self
-
-    @property
-    def connection_limit(self) -> int:
-        """Return how many connections may be open at once."""
-        return self.connections or (10 if self.host in {"127.0.0.1", "::1", "localhost"} else 2)
-
-
-class BouncesSettings(_Section):
+class BouncesSettings(Section):
     """``[bounces]``: the address to which mail comes back."""
 
     address: Address = ""
 
 
-class OperatorSettings(_Section):
+class OperatorSettings(Section):
     """``[operator]``: whom to tell."""
 
     email: Address = ""
     ping_url: PingLink = ""
 
 
-class _SourceSettings(_Section):
+class _SourceSettings(Section):
     default_name: ClassVar[str] = ""
     name: Annotated[str, Field(max_length=60)] = ""
     refresh: Duration = timedelta(hours=1)
@@ -243,6 +199,7 @@ class Settings(BaseSettings):
     editing: EditingSettings = EditingSettings()
     database: DatabaseSettings
     smtp: SmtpSettings = SmtpSettings()
+    dkim: DkimSettings = DkimSettings()
     bounces: BouncesSettings = BouncesSettings()
     operator: OperatorSettings = OperatorSettings()
     sources: Annotated[tuple[SourceSettings, ...], Field(min_length=1)]
@@ -285,6 +242,35 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _signature_is_aligned(self) -> Self:
+        sender, signed = wire_domain(self.newsletter.sender_address.rpartition("@")[2]), self.dkim_domain
+        if sender != signed and not (sender.endswith(f".{signed}") and "." in signed):
+            raise ValueError(
+                f"dkim.domain = {self.dkim.domain!r}: use {sender!r}, the sender's domain, or a parent of it; "
+                "receivers do not count (DMARC) a signature of another domain"
+            )
+        return self
+
+    @property
+    def dkim_domain(self) -> str:
+        """Return the domain that signs, in ASCII: by default the sender's."""
+        return wire_domain(self.dkim.domain or self.newsletter.sender_address.rpartition("@")[2])
+
+    @cached_property
+    def dkim_keys(self) -> "tuple[tuple[str, PrivateKey], ...]":
+        """Return the keys that sign, each with its selector; none where the relay does. Raises ConfigurationError."""
+        if not self.dkim.key_file:
+            return ()
+        try:
+            from newsletter.config.keys import read_keys  # noqa: PLC0415 - cryptography is an extra, and slow to import
+        except ImportError as error:
+            raise ConfigurationError(
+                f"dkim.key_file = {str(self.dkim.key_file)!r}: signing needs one more package: "
+                "pip install 'papers-newsletter[dkim]', or leave [dkim] out and let the relay sign"
+            ) from error
+        return read_keys(self.dkim)
+
     @cached_property
     def secrets(self) -> tuple[str, ...]:
         """Return the signing secrets: the first signs, all verify. Raises ConfigurationError."""
@@ -298,15 +284,19 @@ class Settings(BaseSettings):
         return found
 
     @cached_property
-    def smtp_password(self) -> str:
-        """Return the password of the relay, or ''. Raises ConfigurationError."""
-        given = self.smtp.password.get_secret_value()
-        if given or not self.smtp.password_file:
+    def passwords(self) -> Mapping[str, str]:
+        """Return the password of each of ``smtp.ways``, by its name, '' without one. Raises ConfigurationError."""
+        return {way.name: self._password(way, number) for number, way in enumerate(self.smtp.ways)}
+
+    def _password(self, way: RouteSettings, number: int) -> str:
+        given = way.password.get_secret_value()
+        if given or not way.password_file:
             return given
-        found = _read_secret("smtp.password_file", self.smtp.password_file).strip()
-        if self.smtp.username and not found:
+        key = "smtp" if way.password_file == self.smtp.password_file else f"smtp.routes.{number}"
+        found = _read_secret(f"{key}.password_file", way.password_file).strip()
+        if way.username and not found:
             raise ConfigurationError(
-                f"smtp.password_file = {str(self.smtp.password_file)!r}: is empty; write the password there"
+                f"{key}.password_file = {str(way.password_file)!r}: is empty; write the password there"
             )
         return found
 

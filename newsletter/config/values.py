@@ -6,6 +6,7 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import idna
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
@@ -92,6 +93,22 @@ def _sender(value: str) -> str:
     return value
 
 
+def wire_domain(domain: str) -> str:
+    """Return *domain* as it goes over the wire: in lower case and IDNA 2008. Raises ValueError."""
+    return (domain if domain.isascii() else idna.encode(domain, uts46=True).decode()).lower()
+
+
+def _dkim_name(value: str) -> str:
+    label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"  # RFC 6376 section 3.1 and RFC 5321's sub-domain
+    try:
+        encoded = wire_domain(value)
+    except ValueError:
+        encoded = ""
+    if value and (not re.fullmatch(rf"{label}(\.{label})*", encoded) or len(encoded) > 200):
+        raise ValueError("use letters, digits and hyphens, with dots between")
+    return encoded
+
+
 def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float | Variable):
         raise ValueError("use a number, without quotes")  # noqa: TRY004 - pydantic reports ValueError only
@@ -122,6 +139,8 @@ Positive = Annotated[int, BeforeValidator(_number), Field(ge=1)]
 Rate = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 File = Annotated[Path, AfterValidator(_file)]
+OptionalFile = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+DkimName = Annotated[str, AfterValidator(_dkim_name)]
 Sender = Annotated[str, AfterValidator(_sender)]
 PingLink = Annotated[str, AfterValidator(lambda value: _web_link(value) and value)]
 FeedLink = Annotated[str, AfterValidator(_feed_link)]

@@ -80,6 +80,7 @@ class Delivery:
     uncertain: int = 0
     offered_at: datetime | None = None
     settled_at: datetime | None = None
+    route: str = ""
     server: str = ""
     reply: str = ""
     since: date | None = None  # set where the digest makes up for days without mail
@@ -104,7 +105,7 @@ def after_attempt(status: Status, verdict: Verdict, uncertain: int, *, resend: b
     Only what was offered can be accepted, or uncertain enough to be held.
     """
     match verdict:
-        case Verdict.ACCEPTED:
+        case Verdict.ACCEPTED if status is Status.OFFERED:
             return Status.ACCEPTED
         case Verdict.TEMPORARY:
             return Status.DEFERRED

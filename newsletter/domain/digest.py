@@ -3,15 +3,23 @@
 Pure: the same pool, preferences and history give the same picks. Worked example: with the front A B C, a pool
 A B C D E, topics ("rag",) of which only E speaks, the exclusion ("-audio",) which strikes B, A already sent, and
 room for three, the picks are E (matches "rag"), C (front) and D (the next of the pool, in A's place).
+
+Choosing is done for every reader, so it costs what the digest holds, not what the pool holds: what a topic finds is
+looked for once per issue, and the pool is walked only until the digest is full.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property, lru_cache
+from itertools import islice
 
 from newsletter.domain.ranking import Candidate
-from newsletter.domain.topics import Matcher, Topic
+from newsletter.domain.topics import Matcher, Topic, parse_topic
+
+_TOPICS = 1024  # whose finds are kept: readers share the popular ones
+_VOTES = 64  # numbers of upvotes asked for
 
 
 class Why(StrEnum):
@@ -59,25 +67,87 @@ class Digest:
     """
 
     picks: tuple[Pick, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[LeftOut, ...] = ()
     since: date | None = None
     missed: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
-    """An issue's papers as choosing needs them: prepared once, used for every reader."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a topic finds in a pool, by paper id: the picks that it brings, or the papers that it excludes."""
 
-    order: tuple[Candidate, ...]  # the newsletter's
-    front: tuple[int, ...]  # paper ids, in order
-    editors: frozenset[int]  # paper ids that the editor pinned or added
-    matchers: Mapping[int, Matcher]
+    picks: Mapping[int, Pick]
+    excluded: frozenset[int]
+
+
+class Walk:
+    """The ids of a pool in the order in which a digest takes them."""
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self.ids = tuple(c.paper.id for c in candidates)
+        self.rank = {paper_id: rank for rank, paper_id in enumerate(self.ids)}
+
+
+class Pool:
+    """An issue's papers as choosing needs them: prepared once, used for every reader.
+
+    ``order`` is the newsletter's, ``front`` the front's paper ids in order, ``editors`` the ids of the papers that
+    the editor pinned or added. ``found`` and ``unpopular`` remember what they were asked.
+    """
+
+    def __init__(self, order: Sequence[Candidate], front: Sequence[int], editors: Collection[int]) -> None:
+        self.order, self.front, self.editors = tuple(order), tuple(front), frozenset(editors)
+        self.by_id = {c.paper.id: c for c in self.order}
+        self.found = lru_cache(maxsize=_TOPICS)(self._look_for)
+        self.unpopular = lru_cache(maxsize=_VOTES)(self._below)
+
+    def prepare(self) -> None:
+        """Fold the papers' texts now, rather than for the first topic."""
+        assert len(self._matchers) == len(self.order)
+
+    def walk(self, *, alike: bool) -> Walk:
+        """Return the order of the picks that no topic brings: the front first, or all *alike* in the pool's order."""
+        return self._in_order if alike else self._front_first
+
+    @cached_property
+    def _in_order(self) -> Walk:
+        return Walk(self.order)
+
+    @cached_property
+    def _front_first(self) -> Walk:
+        taken = set(self.front)
+        front = [self.by_id[i] for i in self.front if i in self.by_id]
+        return Walk([*front, *(c for c in self.order if c.paper.id not in taken)])
+
+    @cached_property
+    def plain(self) -> Mapping[int, Pick]:
+        """Return each paper as a pick that no topic brings, by id."""
+        return {i: Pick(candidate, self._why(i)) for i, candidate in self.by_id.items()}
+
+    def _why(self, paper_id: int) -> Why:
+        if paper_id in self.editors:
+            return Why.EDITOR
+        return Why.FRONT if paper_id in self.front else Why.POOL
+
+    @cached_property
+    def _matchers(self) -> list[tuple[int, Matcher]]:
+        return [(i, Matcher(candidate.paper)) for i, candidate in self.by_id.items()]
+
+    def _look_for(self, topic: str) -> Found:
+        wanted = parse_topic(topic)
+        if wanted.excludes:
+            return Found({}, frozenset(i for i, matcher in self._matchers if matcher.excluded_by(wanted)))
+        matched = (i for i, matcher in self._matchers if matcher.matches(wanted))
+        return Found({i: Pick(self.by_id[i], Why.TOPIC, wanted.text) for i in matched}, frozenset())
+
+    def _below(self, votes: int) -> frozenset[int]:
+        counted = ((i, c.upvotes) for i, c in self.by_id.items() if i not in self.editors)
+        return frozenset(i for i, upvotes in counted if upvotes is not None and upvotes < votes)
 
 
 def prepare(order: Sequence[Candidate], front: Sequence[int], editors: Collection[int]) -> Pool:
     """Return the Pool of an issue whose candidates stand in the newsletter's order."""
-    matchers = {c.paper.id: Matcher(c.paper) for c in order}
-    return Pool(order=tuple(order), front=tuple(front), editors=frozenset(editors), matchers=matchers)
+    return Pool(order, front, editors)
 
 
 def choose(
@@ -96,36 +166,46 @@ def choose(
     topic excludes, or with fewer upvotes than ``min_upvotes`` where a source counts any, are left out; the
     editor's choices are never held back for want of votes.
     """
-    wanted: list[Pick] = []
-    left: list[LeftOut] = []
-    for candidate in pool.order if since else _front_first(pool):
-        verdict = _verdict(pool, candidate, topics, min_upvotes, sent)
-        (wanted if isinstance(verdict, Pick) else left).append(verdict)  # type: ignore[arg-type]
-    wanted.sort(key=lambda pick: pick.why is not Why.TOPIC)
-    left.extend(LeftOut(p.candidate, WhyNot.ROOM) for p in wanted[max_papers:])
-    return Digest(picks=tuple(wanted[:max_papers]), left_out=tuple(left), since=since)
+    walk, barred = pool.walk(alike=since is not None), pool.unpopular(min_upvotes).union(sent)
+    followed: dict[int, Pick] = {}
+    for topic in reversed(topics):  # of several that match, the first is the reason
+        found = pool.found(topic.text)
+        followed.update(found.picks)
+        barred |= found.excluded
+    of_topics = sorted(followed.keys() - barred, key=walk.rank.__getitem__)
+    picks = [followed[i] for i in of_topics[:max_papers]]
+    others = (i for i in walk.ids if i not in barred and i not in followed)
+    picks += [pool.plain[i] for i in islice(others, max_papers - len(picks))]
+    return Digest(picks=tuple(picks), since=since)
 
 
-def _front_first(pool: Pool) -> list[Candidate]:
-    by_id = {c.paper.id: c for c in pool.order}
-    front = [by_id[i] for i in pool.front if i in by_id]
-    taken = set(pool.front)
-    return [*front, *(c for c in pool.order if c.paper.id not in taken)]
+def left_out(
+    pool: Pool,
+    *,
+    topics: Sequence[Topic],
+    max_papers: int,
+    min_upvotes: int,
+    sent: Collection[int],
+    since: date | None = None,
+) -> list[LeftOut]:
+    """Return the papers of *pool* that ``choose`` leaves out for the same reader, each with its reason.
+
+    For whoever looks at one reader's digest: it costs what the pool holds. Those without room come last, as they
+    would have been picked.
+    """
+    fitting = choose(
+        pool, topics=topics, max_papers=len(pool.order), min_upvotes=min_upvotes, sent=sent, since=since
+    ).picks
+    fits = {pick.candidate.paper.id for pick in fitting}
+    barred = [i for i in pool.walk(alike=since is not None).ids if i not in fits]
+    out = [_barred(pool, paper_id, topics, sent) for paper_id in barred]
+    return out + [LeftOut(pick.candidate, WhyNot.ROOM) for pick in fitting[max_papers:]]
 
 
-def _verdict(
-    pool: Pool, candidate: Candidate, topics: Sequence[Topic], min_upvotes: int, sent: Collection[int]
-) -> Pick | LeftOut:
-    paper_id = candidate.paper.id
+def _barred(pool: Pool, paper_id: int, topics: Sequence[Topic], sent: Collection[int]) -> LeftOut:
+    candidate = pool.by_id[paper_id]
     if paper_id in sent:
         return LeftOut(candidate, WhyNot.SENT)
-    matcher = pool.matchers[paper_id]
-    if out := next((t for t in topics if matcher.excluded_by(t)), None):
-        return LeftOut(candidate, WhyNot.EXCLUDED, out.text)
-    if paper_id not in pool.editors and candidate.upvotes is not None and candidate.upvotes < min_upvotes:
-        return LeftOut(candidate, WhyNot.VOTES, str(candidate.upvotes))
-    if followed := next((t for t in topics if matcher.matches(t)), None):
-        return Pick(candidate, Why.TOPIC, followed.text)
-    if paper_id in pool.editors:
-        return Pick(candidate, Why.EDITOR)
-    return Pick(candidate, Why.FRONT if paper_id in pool.front else Why.POOL)
+    if topic := next((t for t in topics if paper_id in pool.found(t.text).excluded), None):
+        return LeftOut(candidate, WhyNot.EXCLUDED, topic.text)
+    return LeftOut(candidate, WhyNot.VOTES, str(candidate.upvotes))

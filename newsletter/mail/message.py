@@ -3,24 +3,24 @@
 Promises that a message has the headers that its Head names and no other, whatever foreign text they carry, that
 every line ends in CRLF, and that no line is too long. The standard library's generator is not used: it encodes a
 long List-Unsubscribe, loses the quotes of a long display name, and lets encoded-words in a subject become headers.
-What the text says, and to whom it goes, is decided elsewhere.
+What is the same for thousands of readers is checked and folded once, and remembered. What the text says, and to whom
+it goes, is decided elsewhere.
 """
 
 import re
-from binascii import b2a_qp
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime
 from functools import lru_cache
-from hashlib import sha256
 from urllib.parse import quote
 
 import idna
 
 from newsletter.domain.text import plain
 from newsletter.errors import UsageError
+from newsletter.mail.quoted_printable import ended, quoted_printable
 
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1, without the CRLF
 _WIDTH = 76  # preferred; RFC 2047 section 2 allows no more on a line with encoded-words
@@ -33,10 +33,19 @@ _DOMAIN = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 _RAW = re.compile(r"[!-~]+( [!-~]+)*")
 _URI = re.compile(r"(https?://|mailto:)[!-;=?-~]+")
+_TEXT, _HTML = (
+    f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'.encode()
+    for kind in ("plain", "html")
+)
+# "=_" cannot occur in quoted-printable, so no content can close a part.
+_BOUNDARY = b"=_alternative"
+_ALTERNATIVES = b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n--%b\r\n' % (_BOUNDARY, _BOUNDARY)
+_NEXT = b"\r\n--%b\r\n" % _BOUNDARY
+_END = b"\r\n--%b--\r\n" % _BOUNDARY
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: there is one for each message, and freezing takes time
 class Head:
     """What the headers of a message say. What is empty has no header.
 
@@ -67,29 +76,29 @@ def message_id(delivery_id: int, domain: str) -> str:
     return f"<{delivery_id:016x}@{ascii_domain(domain)}>"
 
 
-def message_bytes(head: Head, *, text: str | None = None, html: str | None = None, smtputf8: bool = False) -> bytes:
+def message_bytes(
+    head: Head, *, text: str | list[bytes] | None = None, html: str | list[bytes] | None = None, smtputf8: bool = False
+) -> bytes:
     """Return the message: ``multipart/alternative`` with the text first, or a single part.
 
-    Raises UsageError for an address, URI or id that no header can hold, and for an address that needs SMTPUTF8
-    where the caller does not say that the server will be asked for it.
+    A body in pieces is one whose pieces ``quoted_printable`` made. No line begins with a dot. Raises UsageError for
+    an address, URI or id that no header can hold, and for an address that needs SMTPUTF8 where the caller does not
+    say that the server will be asked for it.
     """
     assert text is not None or html is not None
     if not smtputf8 and (needs_smtputf8(head.to) or needs_smtputf8(head.sender)):
         raise UsageError(f"{head.to!r}: an address in another script needs a server that offers SMTPUTF8")
-    parts = [_part(f"text/{kind}", body) for kind, body in (("plain", text), ("html", html)) if body is not None]
-    headers = "".join(f"{line}\r\n" for line in (*_headers(head), "MIME-Version: 1.0")).encode()
-    if len(parts) == 1:
-        return headers + parts[0]
-    # "=_" cannot occur in quoted-printable, so no content can close a part.
-    boundary = "=_" + sha256(head.message_id.encode()).hexdigest()[:32]
-    between = f"--{boundary}\r\n".encode()
-    kind = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode()
-    return b"".join((headers, kind, *(between + part + b"\r\n" for part in parts), between[:-2], b"--\r\n"))
+    headers = _headers(head)
+    if text is None or html is None:
+        kind, body = (_TEXT, text) if html is None else (_HTML, html)
+        assert body is not None
+        return b"".join((headers, kind, *_part(body)))
+    return b"".join((headers, _ALTERNATIVES, _TEXT, *_part(text), _NEXT, _HTML, *_part(html), _END))
 
 
 def needs_smtputf8(mailbox: str) -> bool:
     """Return whether the address, or that of "Name <address>", needs SMTPUTF8 (RFC 6531): not for a domain alone."""
-    return not _split(mailbox)[1].rpartition("@")[0].isascii()
+    return not (mailbox.isascii() or _split(mailbox)[1].rpartition("@")[0].isascii())
 
 
 def wire_address(address: str) -> str:
@@ -98,11 +107,13 @@ def wire_address(address: str) -> str:
     Raises UsageError for what is no address of the form local-part@domain; quoted local parts are not taken.
     """
     local, _, domain = address.rpartition("@")
-    if not _LOCAL_PART.fullmatch(local) or plain(local) != local or len(local.encode()) > 64:
+    harmless = local.isascii() or plain(local) == local  # in ASCII the pattern is enough
+    if not _LOCAL_PART.fullmatch(local) or not harmless or len(local.encode()) > 64:
         raise UsageError(f"{address!r}: not an address; use one like papers@example.org")
     return f"{local}@{ascii_domain(domain)}"
 
 
+@lru_cache(maxsize=4096)
 def ascii_domain(domain: str) -> str:
     """Return *domain* in IDNA 2008. Raises UsageError for what is no host name."""
     try:
@@ -114,38 +125,94 @@ def ascii_domain(domain: str) -> str:
     return encoded
 
 
-def _headers(head: Head) -> list[str]:
-    leave = ", ".join(_uri(uri) for uri in (head.unsubscribe_url, head.unsubscribe_mailto) if uri)
+def _headers(head: Head) -> bytes:
+    sender, reply_to, list_id, rest = _shared(
+        head.sender,
+        head.reply_to,
+        head.list_id,
+        head.archive_url,
+        head.help,
+        head.owner,
+        head.feedback_id,
+        head.auto_submitted,
+    )
     if not _MESSAGE_ID.fullmatch(head.message_id):
         raise UsageError(f"{head.message_id!r}: not a Message-ID like <1f@example.org>")
-    lines = [
-        _mailbox("From", head.sender),
-        f"To: {wire_address(head.to)}",
-        _mailbox("Reply-To", head.reply_to) if head.reply_to else "",
-        _folded("Subject", _words("Subject", head.subject)),
-        f"Date: {format_datetime(head.date)}",
-        _raw("Message-ID", head.message_id),
-        _list_id(head.list_id) if head.list_id else "",
-        _raw("List-Unsubscribe", leave),
-        # RFC 8058 section 3.1: only together with an https URI.
-        "List-Unsubscribe-Post: List-Unsubscribe=One-Click" if head.unsubscribe_url.startswith("https://") else "",
-        _raw("List-Archive", _uri(head.archive_url)),
-        _raw("List-Help", _uri(head.help)),
-        _raw("List-Owner", _uri(head.owner)),
-        _raw("Feedback-ID", head.feedback_id),
-        _raw("Auto-Submitted", head.auto_submitted),
-        "Precedence: bulk" if head.list_id else "",
-        _folded("X-Papers", [_key(key) for key in head.papers if key]) if head.papers else "",
-    ]
-    return [line for line in lines if line]
+    leave = ", ".join([_uri(uri) for uri in (head.unsubscribe_url, head.unsubscribe_mailto) if uri])
+    # RFC 8058 section 3.1: only together with an https URI.
+    one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    lines = (
+        sender,
+        f"To: {wire_address(head.to)}\r\n",
+        reply_to,
+        _subject(head.subject),
+        _date(head.date),
+        _short(f"Message-ID: {head.message_id}\r\n"),
+        list_id,
+        _short(f"List-Unsubscribe: {leave}\r\n") if leave else "",
+        one_click if head.unsubscribe_url.startswith("https://") else "",
+        rest,
+        _papers(head.papers) if head.papers else "",
+        "MIME-Version: 1.0\r\n",
+    )
+    return "".join(lines).encode()
+
+
+@lru_cache(maxsize=64)
+def _shared(
+    sender: str,
+    reply_to: str,
+    list_id: str,
+    archive_url: str,
+    help_uri: str,
+    owner: str,
+    feedback_id: str,
+    auto_submitted: str,
+) -> tuple[str, str, str, str]:
+    """Return the headers that all mails of an issue share, in the four places where they stand."""
+    rest = (
+        _raw("List-Archive", _uri(archive_url)),
+        _raw("List-Help", _uri(help_uri)),
+        _raw("List-Owner", _uri(owner)),
+        _raw("Feedback-ID", feedback_id),
+        _raw("Auto-Submitted", auto_submitted),
+        "Precedence: bulk\r\n" if list_id else "",
+    )
+    return (
+        _mailbox("From", sender),
+        _mailbox("Reply-To", reply_to) if reply_to else "",
+        _list_id(list_id) if list_id else "",
+        "".join(rest),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _subject(text: str) -> str:
+    return _folded("Subject", _words("Subject", text))
+
+
+@lru_cache(maxsize=256)
+def _date(date: datetime) -> str:
+    # One instant is one key of the cache, whatever zone it is told in, and so has to read alike.
+    return f"Date: {format_datetime(date.astimezone(UTC))}\r\n"
+
+
+def _papers(keys: Iterable[str]) -> str:
+    return _folded("X-Papers", map(_key, filter(None, keys)))
 
 
 def _raw(name: str, value: str) -> str:
     """Return a header on one line as it is: readers of these fields do not all unfold, and none decodes."""
-    line = f"{name}: {value}"
-    if value and not (_RAW.fullmatch(value) and len(line) <= LONGEST_LINE):
-        raise UsageError(f"{name}: {value!r} cannot stand in a header; use at most 900 plain characters")
-    return line if value else ""
+    if value and not _RAW.fullmatch(value):
+        raise UsageError(f"{name}: {value!r} cannot stand in a header; use plain characters")
+    return _short(f"{name}: {value}\r\n") if value else ""
+
+
+def _short(line: str) -> str:
+    """Return a header that cannot be folded. Raises UsageError where it is too long."""
+    if len(line) > LONGEST_LINE + 2:
+        raise UsageError(f"{line[:200]!r}… cannot stand in a header; use at most 900 characters")
+    return line
 
 
 def _uri(uri: str) -> str:
@@ -154,6 +221,7 @@ def _uri(uri: str) -> str:
     return f"<{uri}>" if uri else ""
 
 
+@lru_cache(maxsize=4096)
 def _key(key: str) -> str:
     """Return a paper's key without blanks; foreign links are long and odd, and must not stop an issue."""
     escaped = quote(key, safe="!#$%&'()*+,/:;=?@[]~<>\\^`{|}\"", errors="replace")
@@ -203,20 +271,17 @@ def _words(header: str, text: str) -> tuple[str, ...]:
 
 
 def _folded(header: str, words: Iterable[str]) -> str:
-    lines = [f"{header}:"]
+    first = line = f"{header}:"
+    folded = ""
     for word in words:
-        if len(lines[-1]) + 1 + len(word) > _WIDTH and lines[-1] != f"{header}:":
-            lines.append("")
-        lines[-1] += f" {word}"
-    return "\r\n".join(lines)
+        if len(line) + len(word) >= _WIDTH and line is not first:
+            folded += line + "\r\n"
+            line = ""
+        line += " " + word
+    return f"{folded}{line}\r\n"
 
 
-def _part(kind: str, body: str) -> bytes:
-    """Return headers and content of a part. Blanks at line ends are dropped: quoted-printable cannot hold them."""
-    lines = body.replace("\r\n", "\n").replace("\r", "\n")
-    if " \n" in lines or "\t\n" in lines or lines.endswith((" ", "\t")):
-        lines = "\n".join(line.rstrip(" \t") for line in lines.split("\n"))
-    if not lines.endswith("\n"):
-        lines += "\n"
-    head = f'Content-Type: {kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
-    return head.encode() + b2a_qp(lines.replace("\n", "\r\n").encode("utf-8", "replace"))
+def _part(body: str | list[bytes]) -> list[bytes]:
+    """Return a part's content, its last line ended."""
+    pieces = [quoted_printable(body)] if isinstance(body, str) else body
+    return [*pieces, ended(pieces[-1])]

@@ -1,30 +1,30 @@
-"""One SMTP connection: opened, verified and logged in by aiosmtplib, its transactions step by step our own.
+"""One SMTP connection and the transactions on it, pipelined (RFC 2920) where the server offers that.
 
 Promises that every answer becomes an Outcome, that nobody takes a message for refused whose fate is unknown, that
-TLS is verified and never given up, and that a connection on which an answer is missing or malformed, or on which a
-step was cancelled, is not used again: the next message would get the previous one's reply. What an answer means is
-decided in ``replies.py``, and what to do about it by whoever keeps the ledger.
+no message reaches the server under another's envelope, and that a connection on which an answer is missing, malformed
+or out of turn, or on which a step was cancelled, is not used again. What an answer means is decided in ``replies.py``,
+what belongs to which command in ``wire.py``, and what to do about it by whoever keeps the ledger.
 """
 
 import asyncio
-import contextlib
 import ssl
-from collections.abc import Awaitable, Mapping
-from dataclasses import replace
-from typing import Literal, cast
-
-import aiosmtplib
-from aiosmtplib import SMTPResponse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
 from newsletter.domain.delivery import Outcome, Verdict
-from newsletter.domain.text import plain
-from newsletter.errors import IncompleteError, UsageError
-from newsletter.mail.advice import advice
-from newsletter.mail.message import ascii_domain, needs_smtputf8, wire_address
-from newsletter.mail.replies import DROPPED, MALFORMED, SILENT, Phase, classify
+from newsletter.errors import UsageError
+from newsletter.mail.message import wire_address
+from newsletter.mail.opening import Opening, Security, SmtpTrouble
+from newsletter.mail.replies import MALFORMED, SILENT, Phase, classify
+from newsletter.mail.wire import BLOCK, Reply, Wire, stuffed
 
-# Seconds. RFC 5321 section 4.5.3.2 sets those from GREETING on; TLS and LOGIN are commands like any other.
-TIMEOUTS: Mapping[Phase, float] = {
+__all__ = ["TIMEOUTS", "Connection", "Envelope", "Security", "SmtpTrouble"]
+
+_RESET, _QUIT = "reset", "quit"
+
+# Seconds. RFC 5321 section 4.5.3.2 sets those from GREETING to DOT; TLS, LOGIN and RSET are commands like any other.
+TIMEOUTS: Mapping[str, float] = {
     Phase.CONNECT: 20,
     Phase.GREETING: 300,
     Phase.TLS: 300,
@@ -32,24 +32,26 @@ TIMEOUTS: Mapping[Phase, float] = {
     Phase.MAIL: 300,
     Phase.RCPT: 300,
     Phase.DATA: 120,
+    BLOCK: 180,  # for the peer to take more of the message
     Phase.DOT: 600,
+    _RESET: 300,
+    _QUIT: 2,
 }
-QUIT_TIMEOUT = 2
-_PROBE_TIMEOUT = 5
 
-Security = Literal["none", "starttls", "tls"]
+_ENVELOPE = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 
 
-class SmtpTrouble(IncompleteError):  # noqa: N818 - named after the verdict that it carries
-    """A session could not be opened: says why and what to do. ``outcome`` is what that means for a delivery.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """Whom a message of ``size`` octets is from, '' for nobody, and whom it is for.
 
-    ``waiting_helps`` is false where a person must mend something first: a password, a certificate, a setting.
+    ``smtputf8`` says that its headers need SMTPUTF8 (RFC 6531); an address that does is seen without.
     """
 
-    def __init__(self, message: str, outcome: Outcome, *, waiting_helps: bool = False):
-        super().__init__(message)
-        self.outcome = outcome
-        self.waiting_helps = waiting_helps
+    sender: str
+    recipient: str
+    size: int
+    smtputf8: bool = False
 
 
 class Connection:
@@ -65,208 +67,193 @@ class Connection:
         username: str = "",
         password: str = "",
         tls: ssl.SSLContext | None = None,
-        timeouts: Mapping[Phase, float] = TIMEOUTS,
+        timeouts: Mapping[str, float] = TIMEOUTS,
     ):
         """Take *local_hostname* for EHLO, and *tls* in place of the system's certificates (share one: it is slow)."""
-        self._host, self._port, self._security = host, port, security
-        self._username, self._password = username, password
-        self._timeouts = timeouts
-        self._tls = tls or (None if security == "none" else ssl.create_default_context())
-        self._smtp = aiosmtplib.SMTP(
-            hostname=host,
-            port=port,
-            local_hostname=ascii_domain(local_hostname),
-            use_tls=security == "tls",
-            start_tls=False,  # the default would go on in clear where STARTTLS is not offered
-            tls_context=self._tls,
+        self._timeouts = {**TIMEOUTS, **timeouts}
+        self._opening = Opening(
+            host,
+            port,
+            local_hostname=local_hostname,
+            security=security,
+            username=username,
+            password=password,
+            tls=tls,
+            timeouts=self._timeouts,
         )
-        self._in_step = False  # the next answer will be that to the next command
+        self._wire: Wire | None = None
         self._over = False  # nothing more is to be said but QUIT
-        self.server = f"{host}:{port}"
+        self._pipelining = self._offers_size = self._offers_smtputf8 = False
+        self._begun: Envelope | None = None  # its commands went out with the message before
+        self._reset_due = False  # the server may hold the envelope of which it refused a part
+        self._waited_for = False  # the server takes whatever is said for the message
         self.accepted = 0
+
+    @property
+    def server(self) -> str:
+        """The server's host and port, and the name that it gives itself."""
+        return self._opening.server
 
     @property
     def usable(self) -> bool:
         """Whether the next message can go over this connection."""
-        return self._in_step and not self._over and self._smtp.is_connected
+        return self._wire is not None and self._wire.alive and not self._over
 
     async def open(self) -> None:
         """Connect, secure the connection, and log in. Raises SmtpTrouble, and leaves nothing open then."""
-        phase = Phase.CONNECT
-        try:
-            greeting = await self._connect()
-            self.server += f" ({plain(greeting.message).partition(' ')[0][:100]})"
-            phase = Phase.GREETING
-            await self._hello()
-            if self._security == "starttls":
-                phase = Phase.TLS
-                await self._start_tls()
-            if self._username:
-                phase = Phase.LOGIN
-                await self._login()
-        except (aiosmtplib.SMTPException, OSError, UnicodeError) as error:
-            raise self._trouble(phase, error) from error
-        else:
-            self._in_step = True
-        finally:
-            if not self._in_step:
-                self.abort()
-
-    async def envelope(self, sender: str, recipient: str, *, size: int, smtputf8: bool = False) -> Outcome | None:
-        """Offer an envelope for a message of *size* octets. Returns None when it was taken, else what was refused.
-
-        *smtputf8* says that the message's headers need SMTPUTF8 (RFC 6531); an address that does is seen here.
-        Raises UsageError for a *sender* that is no address.
-        """
-        sender = wire_address(sender) if sender else ""
-        try:
-            recipient = wire_address(recipient)
-        except UsageError as error:
-            return self._outcome(Phase.RCPT, SMTPResponse(501, str(error)))
-        options = [f"SIZE={size}"] if self._smtp.supports_extension("size") else []
-        if smtputf8 or needs_smtputf8(recipient) or needs_smtputf8(sender):
-            if not self._smtp.supports_extension("smtputf8"):
-                return self._outcome(Phase.RCPT, SMTPResponse(553, "5.6.7 the server takes no addresses in UTF-8"))
-            options.append("SMTPUTF8")
-        return await self._offer(Phase.MAIL, f"MAIL FROM:<{sender}>", *options) or await self._offer(
-            Phase.RCPT, f"RCPT TO:<{recipient}>"
+        self._wire = Wire(await self._opening.open(), self._timeouts)
+        self._pipelining, self._offers_size, self._offers_smtputf8 = map(
+            self._opening.offers, ("pipelining", "size", "smtputf8")
         )
 
-    async def data(self, message: bytes) -> Outcome:
-        """Send *message*, its lines ending in CRLF, under the accepted envelope, and return what became of it.
+    async def envelope(self, envelope: Envelope) -> Outcome | None:
+        """Offer *envelope*. Returns None when the server waits for the message, else what was refused.
 
-        Nothing is waited for once the reply to the final dot is there, so that no cancellation can lose it.
+        Where ``data`` sent it already, its answers are all there is to wait for. Raises UsageError for a sender that
+        is no address.
         """
-        # A bare CR or LF is where servers disagree on the end of a message, and a line left open hides the dot.
-        assert message.endswith(b"\r\n")
-        assert message.count(b"\r\n") == message.count(b"\n") == message.count(b"\r")
-        answer = await self._command(Phase.DATA, "DATA")
-        if answer.code != 354:
-            return await self._refused(Phase.DATA, answer)
-        outcome = self._outcome(Phase.DOT, await self._answer(Phase.DOT, self._send(message)))
+        assert self._begun is None or envelope is self._begun or envelope == self._begun
+        if self._begun is None:
+            commands = self._commands(envelope)
+            if isinstance(commands, Outcome):
+                return commands
+            phases = (_RESET, *_ENVELOPE) if self._reset_due else _ENVELOPE
+            self._reset_due = False
+            replies = await self._say(commands, phases)
+        else:
+            self._begun, phases = None, _ENVELOPE
+            replies = await self._answers(len(phases))
+        for phase, reply in zip(phases, replies, strict=False):
+            if reply.code != 354 if phase is Phase.DATA else reply.code // 100 != 2:
+                return self._refused(phase, reply, last=replies[-1], complete=len(replies) == len(phases))
+        self._waited_for = True
+        return None
+
+    async def data(self, content: bytes, then: Envelope | None = None) -> Outcome:
+        """Send *content* under the envelope that was taken, and return what became of it.
+
+        Its lines end in CRLF, and no CR or LF stands alone in it: whoever made it promises that, since servers
+        disagree on where a message with others ends. Where the server offers PIPELINING the envelope of *then* is
+        sent along, and ``envelope`` has only to be asked for its answers. Nothing is waited for once the reply to
+        the final dot is there, so that no cancellation can lose it.
+        """
+        assert self._waited_for
+        assert content.endswith(b"\r\n")  # a line left open hides the dot
+        self._waited_for = False
+        wire, behind = self._open_wire(), self._behind(then)
+        tail = b".\r\n" + behind
+        if not wire.say(stuffed(content) + tail, Phase.DOT, *(_ENVELOPE if behind else ())):
+            return self._outcome(Phase.DATA, *wire.taken(1))
+        try:
+            [reply] = await wire.answers(1)
+        except asyncio.CancelledError:
+            if not wire.answered:
+                wire.abort()
+                raise
+            [reply] = wire.taken(1)
+        # Where the dot never left this machine the server cannot have the message.
+        outcome = self._outcome(Phase.DATA if wire.unsent > len(tail) else Phase.DOT, reply)
         self.accepted += outcome.verdict is Verdict.ACCEPTED
+        self._begun = then if behind else None
         return outcome
 
     async def close(self) -> None:
-        """Leave politely where that is possible, within QUIT_TIMEOUT."""
+        """Leave politely where that is possible, within two seconds."""
         try:
-            if self._in_step:
-                self._in_step = False
-                with contextlib.suppress(aiosmtplib.SMTPException):
-                    await self._smtp.quit(timeout=QUIT_TIMEOUT)
+            # A server that waits for a message, or will when it comes to what we said, would take QUIT for it.
+            if self._wire and self._wire.alive and self._wire.silent and not self._waited_for:
+                self._over = True
+                self._wire.say(b"QUIT\r\n", _QUIT)
+                await self._wire.answers(1)
         finally:
             self.abort()
         await asyncio.sleep(0)  # for the loop to close the socket, also where this is its last work
 
     def abort(self) -> None:
         """Close at once. What was not sent yet, such as a final dot, is not sent."""
-        self._in_step = False
-        if self._smtp.transport is not None:
-            cast("asyncio.WriteTransport", self._smtp.transport).abort()
-        self._smtp.close()
+        if self._wire:
+            self._wire.abort()
 
-    async def _offer(self, phase: Phase, *words: str) -> Outcome | None:
-        answer = await self._command(phase, *words)
-        return None if answer.code // 100 == 2 else await self._refused(phase, answer)
+    def _commands(self, envelope: Envelope) -> bytes | Outcome:
+        """Return the commands for *envelope*, or what our side refuses without a word to the server."""
+        sender = _sender_address(envelope.sender)
+        try:
+            recipient = wire_address(envelope.recipient)
+        except UsageError as error:
+            return classify(Phase.RCPT, 501, str(error))  # no server said so
+        options = f" SIZE={envelope.size}" if self._offers_size else ""
+        if envelope.smtputf8 or not (recipient.isascii() and sender.isascii()):
+            if not self._offers_smtputf8:
+                return classify(Phase.RCPT, 553, "5.6.7 the server takes no addresses in UTF-8")
+            options += " SMTPUTF8"
+        reset = "RSET\r\n" if self._reset_due else ""
+        return f"{reset}MAIL FROM:<{sender}>{options}\r\nRCPT TO:<{recipient}>\r\nDATA\r\n".encode()
 
-    async def _refused(self, phase: Phase, answer: SMTPResponse) -> Outcome:
-        """Return what the refusal means, the server's envelope being empty again or the session over."""
-        outcome = self._outcome(phase, answer)
-        if self.usable and (await self._command(phase, "RSET")).code != 250:
-            self._over = True
+    def _behind(self, then: Envelope | None) -> bytes:
+        """Return the commands for *then* that go out with the message before; what is wrong with it is told later."""
+        if then is None or not self._pipelining:
+            return b""
+        try:
+            commands = self._commands(then)
+        except UsageError:
+            return b""
+        return b"" if isinstance(commands, Outcome) else commands
+
+    async def _say(self, commands: bytes, phases: tuple[str, ...]) -> list[Reply]:
+        """Return the replies to *commands*, one in each of *phases*, as far as they were said."""
+        if self._pipelining:
+            self._open_wire().say(commands, *phases)
+            return await self._answers(len(phases))
+        replies = []
+        for phase, command in zip(phases, commands.splitlines(keepends=True), strict=True):
+            self._open_wire().say(command, phase)
+            replies += await self._answers(1)
+            if replies[-1].code // 100 != 2:
+                break
+        return replies
+
+    async def _answers(self, count: int) -> list[Reply]:
+        """Return what ``Wire.answers`` does. Cancelled, the session is over."""
+        wire = self._open_wire()
+        try:
+            return await wire.answers(count)
+        except asyncio.CancelledError:
+            wire.abort()
+            raise
+
+    def _refused(self, phase: str, reply: Reply, *, last: Reply, complete: bool) -> Outcome:
+        """Return what the first refusal of an envelope means, *last* being the last reply to its commands."""
+        self._reset_due = True
+        if phase == _RESET:
+            if reply.code > SILENT and reply.code != 421:
+                # RSET cannot be refused: who does so is out of step, and does not mean the reader.
+                reply = Reply(MALFORMED, f"{reply.code} to RSET: {reply.text}")
+            outcome = self._outcome(Phase.MAIL, reply)
+        elif complete and 200 <= last.code < 300:
+            # No server says that to DATA: there was a reply too many, and each of ours is another command's.
+            outcome = self._outcome(Phase.DATA, last)
+        else:
+            outcome = self._outcome(Phase(phase), reply)
+        if complete and last.code < 400:
+            # The server waits for a message that must not come. RFC 2920 section 3.1 has a lone dot sent, and
+            # a server may deliver that as an empty mail; closing cannot deliver anything.
+            self.abort()
         return outcome
 
-    def _outcome(self, phase: Phase, answer: SMTPResponse) -> Outcome:
-        """Return what *answer* means. After trouble the session is over: nobody is served by going on with it."""
-        outcome = classify(phase, answer.code, answer.message, carried=self.accepted)
-        self._over |= outcome.verdict in {Verdict.TROUBLE, Verdict.UNCERTAIN}
-        return replace(outcome, server=self.server)
+    def _outcome(self, phase: Phase, reply: Reply) -> Outcome:
+        """Return what *reply* means. After trouble the session is over: nobody is served by going on with it."""
+        outcome = classify(phase, reply.code, reply.text, carried=self.accepted, server=self.server)
+        self._over |= outcome.verdict in _ENDING
+        return outcome
 
-    def _trouble(self, phase: Phase, error: Exception) -> SmtpTrouble:
-        why = advice(phase, error, host=self._host, security=self._security, username=self._username)
-        message = f"{self.server}: {why}"
-        answer = SMTPResponse(DROPPED, message)
-        if isinstance(error, aiosmtplib.SMTPResponseException):
-            answer = SMTPResponse(error.code, error.message)
-        passing = phase in {Phase.CONNECT, Phase.GREETING} and not isinstance(error, ssl.SSLError)
-        return SmtpTrouble(message, self._outcome(phase, answer), waiting_helps=passing)
-
-    async def _command(self, phase: Phase, *words: str) -> SMTPResponse:
-        command = self._smtp.execute_command(*(word.encode() for word in words), timeout=self._timeouts[phase])
-        return await self._answer(phase, command)
-
-    async def _answer(self, phase: Phase, asked: Awaitable[SMTPResponse]) -> SMTPResponse:
-        """Return the answer. The connection is out of step until one came, also when the wait is cancelled."""
-        self._in_step = False
-        try:
-            answer = await asked
-        except aiosmtplib.SMTPTimeoutError:
-            answer = SMTPResponse(SILENT, f"no answer within {self._timeouts[phase]:g} s")
-        except aiosmtplib.SMTPServerDisconnected:
-            answer = SMTPResponse(DROPPED, "the server closed the connection")
-        except aiosmtplib.SMTPResponseException as error:
-            answer = SMTPResponse(MALFORMED, error.message)
-        else:
-            self._in_step = 200 <= answer.code <= 599 and answer.code != 421
-        finally:
-            if not self._in_step:
-                self.abort()
-        return answer
-
-    async def _send(self, message: bytes) -> SMTPResponse:
-        """Send message and final dot (RFC 5321 section 4.5.2). aiosmtplib's way hides whether DATA was taken."""
-        protocol = self._smtp.protocol
-        if protocol is None:
-            raise aiosmtplib.SMTPServerDisconnected("Server not connected")
-        protocol.write((b"\r\n" + message).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n")
-        return await protocol.read_response(timeout=self._timeouts[Phase.DOT])
-
-    async def _connect(self) -> SMTPResponse:
-        connecting = asyncio.create_task(self._smtp.connect(timeout=self._timeouts[Phase.GREETING]))
-        try:
-            await asyncio.wait({connecting}, timeout=self._timeouts[Phase.CONNECT])
-            if not connecting.done():
-                await self._ask_silence()
-            return await connecting
-        finally:
-            connecting.cancel()
-
-    async def _ask_silence(self) -> None:
-        """Find out why no greeting came: RFC 5321 lets a server think for long, but a port may be shut or want TLS."""
-        if self._smtp.transport is None:
-            raise TimeoutError
-        if self._security != "tls" and await _speaks_tls(self._host, self._port):
-            raise ssl.SSLError("the port speaks TLS from the start")
-
-    async def _hello(self) -> None:
-        try:
-            await self._smtp.ehlo(timeout=self._timeouts[Phase.GREETING])
-        except aiosmtplib.SMTPHeloError:
-            if self._security == "starttls" or self._username or not self._smtp.is_connected:
-                raise
-            await self._smtp.helo(timeout=self._timeouts[Phase.GREETING])
-
-    async def _start_tls(self) -> None:
-        await self._smtp.starttls(timeout=self._timeouts[Phase.TLS])
-        await self._hello()
-
-    async def _login(self) -> None:
-        """Log in by the first way that both sides know, once: providers lock accounts after a few failures."""
-        ways = {"plain": self._smtp.auth_plain, "login": self._smtp.auth_login, "cram-md5": self._smtp.auth_crammd5}
-        way = next((ways[name] for name in ways if name in self._smtp.server_auth_methods), None)
-        if way is None or self._security == "none":
-            raise aiosmtplib.SMTPNotSupported("AUTH")
-        await way(self._username, self._password, timeout=self._timeouts[Phase.LOGIN])
+    def _open_wire(self) -> Wire:
+        assert self._wire, "the connection was never opened"
+        return self._wire
 
 
-async def _speaks_tls(host: str, port: int) -> bool:
-    """Return whether *port* shakes hands. Nothing is said over this connection, so the certificate does not matter."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
-        async with asyncio.timeout(_PROBE_TIMEOUT):
-            _, writer = await asyncio.open_connection(host, port, ssl=context)
-    except OSError:
-        return False
-    writer.transport.abort()
-    return True
+_ENDING = frozenset({Verdict.TROUBLE, Verdict.UNCERTAIN})
+
+
+@lru_cache(maxsize=256)  # the newsletter's own address, the same for every reader
+def _sender_address(sender: str) -> str:
+    return wire_address(sender) if sender else ""

@@ -17,7 +17,9 @@ from newsletter.errors import TokenError, TokenExpiredError
 
 _PAYLOAD = struct.Struct(">QQI")  # subscriber, delivery, expiry in seconds since 1970; 0: none
 _MAC_LENGTH = 10  # 80 bits: forging needs 2**79 requests to us, and with the payload no base32 padding bit is left over
+_LENGTH = 48
 _TOKEN = re.compile(r"[A-Za-z2-7]{48}")
+_LETTERS = bytes.maketrans(bytes(range(32)), b"abcdefghijklmnopqrstuvwxyz234567")
 
 
 class Purpose(StrEnum):
@@ -42,11 +44,14 @@ class Signer:
 
     def __init__(self, secrets: tuple[str, ...]):
         self._keys = tuple(secret.encode() for secret in secrets)
+        self._signing = {purpose: hmac.new(self._keys[0], _signed(purpose), "sha256") for purpose in Purpose}
 
     def token(self, purpose: Purpose, *, subscriber: int, delivery: int = 0, expires: datetime | None = None) -> str:
         """Return a token for *purpose*, good before *expires* (aware, cut to the second), or for ever."""
         payload = _PAYLOAD.pack(subscriber, delivery, int(expires.timestamp()) if expires else 0)
-        return base64.b32encode(payload + _mac(self._keys[0], purpose, payload)).decode().lower()
+        mac = self._signing[purpose].copy()
+        mac.update(payload)
+        return _base32(payload + mac.digest()[:_MAC_LENGTH])
 
     def read(self, purpose: Purpose, token: str, now: datetime) -> Claims:
         """Return whom *token* was made for. Raises TokenError, and TokenExpiredError where it was good once."""
@@ -68,4 +73,32 @@ class Signer:
 
 
 def _mac(key: bytes, purpose: Purpose, payload: bytes) -> bytes:
-    return hmac.digest(key, b"token:" + purpose.encode() + payload, "sha256")[:_MAC_LENGTH]
+    return hmac.digest(key, _signed(purpose) + payload, "sha256")[:_MAC_LENGTH]
+
+
+def _signed(purpose: Purpose) -> bytes:
+    return b"token:" + purpose.encode()
+
+
+def _steps() -> list[tuple[int, int, int]]:
+    """Return how a number in groups of five bits is spread to one group in each octet.
+
+    The groups are halved again and again: a step takes the upper half of each run of groups and moves it up to where
+    its octets begin. In each step stand what moves, by how many bits, and what stays.
+    """
+    steps = []
+    for half in (32, 16, 8, 4, 2, 1):
+        stays = sum((1 << 5 * half) - 1 << 16 * half * run for run in range(32 // half))
+        steps.append((stays << 5 * half, 3 * half, stays))
+    return steps
+
+
+_STEPS = _steps()
+
+
+def _base32(content: bytes) -> str:
+    """Return *content* in base32, in lower case. The library's own way costs more than the signature does."""
+    number = int.from_bytes(content)
+    for moves, by, stays in _STEPS:
+        number = (number & moves) << by | number & stays
+    return number.to_bytes(_LENGTH).translate(_LETTERS).decode()

@@ -1,14 +1,15 @@
-"""An issue as digests: every paper and every frame rendered once, each reader's mail joined from them.
+"""An issue as digests: every paper and every frame rendered and encoded once, each reader's mail joined from them.
 
-Not here: who gets what (``domain.digest``), and headers, MIME and encoding (``mail``). Papers must have been
-stored: they are known by their id.
+Not here: who gets what (``domain.digest``), and headers, MIME and the encoding itself (``mail``). Papers must have
+been stored: they are known by their id.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from itertools import count
+from operator import attrgetter
 
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import escape
@@ -19,17 +20,19 @@ from newsletter.domain.text import first_sentences, plain
 from newsletter.errors import ConfigurationError
 from newsletter.render import wording
 from newsletter.render.card import card
-from newsletter.render.foot import Foot, Reader
+from newsletter.render.foot import TOKEN, Foot, Reader
 from newsletter.render.slots import Slotted, slots
-from newsletter.render.typesetting import Imprint, Rendered, Typesetter
+from newsletter.render.typesetting import Imprint, Typesetter
 from newsletter.render.wrapping import WIDTH, shorten, wrap, wrapped
 
-__all__ = ["IssueRenderer", "Masthead", "Reader", "Rendered"]
+__all__ = ["TOKEN", "Encoded", "IssueRenderer", "Masthead", "Reader"]
 
 _SUBJECT = 110  # characters: what wide inboxes show
 _BRIEF = 90  # a title in the preheader
 _OPENING = 140  # a summary in the preheader
 _INDENT = 4  # of a card's text, and so the room for its rank
+_paper_id, _why, _detail = map(attrgetter, ("candidate.paper.id", "why", "detail"))
+_FOOT = bytes(bytearray(b"foot"))  # stands, as this very object, where each reader's own goes
 _FRAME = ("title", "preheader", "since", "counts", "cards", "foot")
 
 
@@ -46,79 +49,142 @@ class Masthead(Imprint):
     subject: str = ""
 
 
+@dataclass(slots=True, kw_only=True)  # not frozen: there is one for each message, and freezing takes time
+class Encoded:
+    """A digest as its reader sees it, both parts encoded, in pieces to be joined."""
+
+    subject: str
+    html: list[bytes]
+    text: list[bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class _Set:
-    """A paper set in type, but for the reader's slots. ``brief`` and ``opening`` are escaped."""
+    """A paper set in type, but for the reader's slots. ``brief`` and ``opening`` are HTML."""
 
     title: str
     heading: str  # the first line of the title in the text part, where the rank goes
-    brief: str
-    opening: str
+    brief: bytes
+    opening: bytes
     html: Slotted
     text: Slotted
-
-
-_Frame = tuple[Slotted, Slotted]
 
 
 class IssueRenderer:
     """Renders the digests of one issue. ``notes`` are the editor's, by paper id.
 
+    ``encode`` encodes every text; the encodings of two texts, joined, must be one of the two texts joined. What many
+    readers share is encoded once, and what is kept does not grow with their number.
+
     Every method raises ConfigurationError for a template that does not work.
     """
 
-    def __init__(self, environment: SandboxedEnvironment, masthead: Masthead, notes: Mapping[int, str]) -> None:
+    def __init__(
+        self,
+        environment: SandboxedEnvironment,
+        masthead: Masthead,
+        notes: Mapping[int, str],
+        encode: Callable[[str], bytes],
+    ) -> None:
         self._masthead = replace(masthead, name=plain(masthead.name), subject=plain(masthead.subject))
         self._notes = notes
+        self._encode = encode
         self._type = Typesetter(environment, self._masthead)
-        self._foot = Foot(self._type)
-        self._subject = Slotted(self._type.line("digest.subject.txt", slots=slots("title", "others")))
+        self._foot = Foot(self._type, encode)
+        self._subject = Slotted(self._type.line("digest.subject.txt", slots=slots("title", "others")), str.encode)
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
+        self._dot = encode(" · ")
         self._cards: dict[int, _Set] = {}
-        self._frames: dict[tuple[str, str], _Frame] = {}
+        self._frames: dict[tuple[str, str], tuple[Slotted, Slotted]] = {}
+        self._placed = lru_cache(maxsize=8192)(self._place)
+        self._reason = lru_cache(maxsize=16384)(self._reason_anew)
+        self._titled = lru_cache(maxsize=4096)(self._title)
+        self._counts = lru_cache(maxsize=1024)(self._counts_anew)
+        self._since = lru_cache(maxsize=64)(self._since_anew)
 
-    def digest(self, digest: Digest, reader: Reader) -> Rendered:
-        """Return *reader*'s mail with the picks of *digest*, in order; without picks it is ``nothing``."""
+    def digest(self, digest: Digest, reader: Reader) -> Encoded:
+        """Return *reader*'s mail with the picks of *digest*, in order; without any it says that there is nothing."""
+        return self.footed(self.edition(digest), reader)
+
+    def edition(self, digest: Digest) -> Encoded:
+        """Return what all readers of *digest* get alike, with a mark for ``footed`` where each one's own foot goes."""
         if not digest.picks:
-            return self.nothing(reader)
-        cards = [self._card(pick.candidate) for pick in digest.picks]
-        html_cards, text_cards = zip(*map(_placed, count(1), digest.picks, cards), strict=True)
-        subject = self._subject_of(cards)
+            return self._spread(self._nothing, self._frame("nothing"), {}, ([], []))
+        self._set_in_type(digest.picks)
+        papers, whys = list(map(_paper_id, digest.picks)), list(map(_why, digest.picks))
+        subject, title = self._titled(papers[0], len(papers))
         said = {
-            "counts": wording.counts(digest.picks, self._masthead.pool_size),
-            "since": wording.since(digest.since, self._masthead.date) if digest.since else "",
+            "title": title,
+            "preheader": self._preheader(papers),
+            "counts": self._counts(len(papers), whys.count(Why.TOPIC)),
+            "since": self._since(digest.since),
         }
-        html, text = self._frame("digest", since=_between(digest))
+        cards = list(map(self._placed, papers, count(1), whys, map(_detail, digest.picks)))
+        html_cards, text_cards = [html for html, _ in cards], [text for _, text in cards]
+        return self._spread(subject, self._frame("digest", since=_between(digest)), said, (html_cards, text_cards))
+
+    def footed(self, edition: Encoded, reader: Reader) -> Encoded:
+        """Return *edition* with the foot of *reader*."""
         html_foot, text_foot = self._foot.of(reader)
-        head = {"title": _html(subject), "preheader": self._preheader(cards)}
-        return Rendered(
-            subject=subject,
-            html=html.fill(said | head | {"cards": "\n".join(html_cards), "foot": html_foot}),
-            text=text.fill(said | {"cards": "\n\n\n".join(text_cards), "foot": text_foot}),
+        return Encoded(
+            subject=edition.subject,
+            html=[html_foot if piece is _FOOT else piece for piece in edition.html],
+            text=[text_foot if piece is _FOOT else piece for piece in edition.text],
         )
 
-    def nothing(self, reader: Reader) -> Rendered:
-        """Return the mail that says that there is nothing new for *reader*."""
-        html_foot, text_foot = self._foot.of(reader)
-        html, text = self._frame("nothing")
-        return Rendered(subject=self._nothing, html=html.fill({"foot": html_foot}), text=text.fill({"foot": text_foot}))
+    def _spread(
+        self,
+        subject: str,
+        frame: tuple[Slotted, Slotted],
+        said: dict[str, bytes],
+        cards: tuple[list[bytes], list[bytes]],
+    ) -> Encoded:
+        """Return both parts in pieces, of which most are shared with other editions."""
+        alike = {name: [piece] for name, piece in said.items()} | {"foot": [_FOOT]}
+        html, text = (part.spread({**alike, "cards": these}) for part, these in zip(frame, cards, strict=True))
+        return Encoded(subject=subject, html=html, text=text)
 
-    def _subject_of(self, cards: Sequence[_Set]) -> str:
-        others = wording.others(len(cards) - 1)
-        room = _SUBJECT - len(self._subject.fill({"title": "", "others": others}))
-        return self._subject.fill({"title": shorten(cards[0].title, max(room, _SUBJECT // 3)), "others": others})
+    def _place(self, paper_id: int, rank: int, why: Why, detail: str) -> tuple[bytes, bytes]:
+        """Return a card that was set, as it stands at *rank* after the others, with its reason."""
+        card = self._cards[paper_id]
+        html_reason, text_reason = self._reason(why, detail)
+        html = card.html.fill({"rank": self._encode(str(rank)), "reason": html_reason})
+        text = card.text.fill({"heading": self._encode(f"{rank:>2}. {card.heading}"), "reason": text_reason})
+        if rank == 1:
+            return html, text
+        return self._encode("\n") + html, self._encode("\n\n\n") + text
 
-    def _preheader(self, cards: Sequence[_Set]) -> str:
+    def _reason_anew(self, why: Why, detail: str) -> tuple[bytes, bytes]:
+        reason = wording.reason(why, detail)
+        return self._encode(_html(reason)), self._encode(wrap(reason, _INDENT))
+
+    def _title(self, first: int, papers: int) -> tuple[str, bytes]:
+        """Return the subject of a digest of so many *papers*, and the same as HTML."""
+        others = wording.others(papers - 1)
+        room = _SUBJECT - len(self._subject_with("", others))
+        subject = self._subject_with(shorten(self._cards[first].title, max(room, _SUBJECT // 3)), others)
+        return subject, self._encode(_html(subject))
+
+    def _subject_with(self, title: str, others: str) -> str:
+        return self._subject.fill({"title": title.encode(), "others": others.encode()}).decode()
+
+    def _counts_anew(self, papers: int, matching: int) -> bytes:
+        return self._encode(wording.counts(papers, matching, self._masthead.pool_size))
+
+    def _since_anew(self, first: date | None) -> bytes:
+        return self._encode(wording.since(first, self._masthead.date) if first else "")
+
+    def _preheader(self, papers: list[int]) -> bytes:
         """Return what continues the subject: the titles that it does not name."""
         first = 0 if self._masthead.subject else 1
-        return " · ".join(card.brief for card in cards[first:3]) or cards[0].opening
+        briefs = [self._cards[paper].brief for paper in papers[first:3]]
+        return self._dot.join(briefs) or self._cards[papers[0]].opening
 
-    def _card(self, candidate: Candidate) -> _Set:
-        paper_id = candidate.paper.id
-        if paper_id not in self._cards:
-            self._cards[paper_id] = self._set(candidate)
-        return self._cards[paper_id]
+    def _set_in_type(self, picks: Sequence[Pick]) -> None:
+        for pick in picks:
+            if pick.candidate.paper.id not in self._cards:
+                self._cards[pick.candidate.paper.id] = self._set(pick.candidate)
 
     def _set(self, candidate: Candidate) -> _Set:
         said = card(candidate, self._notes.get(candidate.paper.id, ""), self._masthead.date)
@@ -128,28 +194,30 @@ class IssueRenderer:
         return _Set(
             title=said.title,
             heading=heading,
-            brief=_html(shorten(said.title, _BRIEF)),
-            opening=_html(first_sentences(said.summary, _OPENING)),
-            html=Slotted(html),
-            text=Slotted(text),
+            brief=self._encode(_html(shorten(said.title, _BRIEF))),
+            opening=self._encode(_html(first_sentences(said.summary, _OPENING))),
+            html=Slotted(html, self._encode),
+            text=Slotted(text, self._encode),
         )
 
-    def _frame(self, name: str, *, since: str = "") -> _Frame:
+    def _frame(self, name: str, *, since: str = "") -> tuple[Slotted, Slotted]:
         """Return the mail *name* without what is the reader's own, in both parts."""
         if (name, since) not in self._frames:
             said = {"slots": slots(*_FRAME), "since": since, "subject": self._nothing, "note": self._note}
             html, text = self._type.document(f"{name}.html", **said), self._type.text(f"{name}.txt", **said)
             needed = {"foot", "cards"} if name == "digest" else {"foot"}
-            self._frames[name, since] = (_holding(html, needed, f"{name}.html"), _holding(text, needed, f"{name}.txt"))
+            self._frames[name, since] = (
+                self._holding(html, needed, f"{name}.html"),
+                self._holding(text, needed, f"{name}.txt"),
+            )
         return self._frames[name, since]
 
-
-def _holding(rendered: str, needed: set[str], template: str) -> Slotted:
-    """Return *rendered* with its slots. Raises ConfigurationError if its template left out one that it must have."""
-    slotted = Slotted(rendered)
-    for missing in sorted(needed - slotted.names):
-        raise ConfigurationError(f"template email/{template}: {{{{ slots.{missing} }}}} is missing; put it back")
-    return slotted
+    def _holding(self, rendered: str, needed: set[str], template: str) -> Slotted:
+        """Return *rendered* with its slots. Raises ConfigurationError if its template left out one it must have."""
+        slotted = Slotted(rendered, self._encode)
+        for missing in sorted(needed - slotted.names):
+            raise ConfigurationError(f"template email/{template}: {{{{ slots.{missing} }}}} is missing; put it back")
+        return slotted
 
 
 def _between(digest: Digest) -> str:
@@ -157,21 +225,6 @@ def _between(digest: Digest) -> str:
     if digest.since is None:
         return ""
     return "missed" if digest.missed else "rhythm"
-
-
-def _placed(rank: int, pick: Pick, card: _Set) -> tuple[str, str]:
-    """Return a card as it stands in one digest, as HTML and as text."""
-    html, text = _reason(pick.why, pick.detail)
-    return (
-        card.html.fill({"rank": str(rank), "reason": html}),
-        card.text.fill({"heading": f"{rank:>2}. {card.heading}", "reason": text}),
-    )
-
-
-@lru_cache(maxsize=4096)
-def _reason(why: Why, detail: str) -> tuple[str, str]:
-    reason = wording.reason(why, detail)
-    return _html(reason), wrap(reason, _INDENT)
 
 
 def _html(text: str) -> str:

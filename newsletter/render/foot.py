@@ -1,8 +1,8 @@
 """The foot of a mail: why it came, when the next one does, and the ways to change or end that."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 from markupsafe import escape
 
@@ -10,13 +10,16 @@ from newsletter.render.slots import Slotted, slots
 from newsletter.render.typesetting import Typesetter
 from newsletter.render.wrapping import wrap
 
+TOKEN = slots("token")["token"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)  # not frozen: there is one for each message, and freezing takes time
 class Reader:
     """What the foot says to one reader; '' where there is none. Sentences are plain text.
 
     ``unsubscribe_mailto`` is a whole mailto URI. Of the ways to unsubscribe, the foot names the first that there
-    is: ``unsubscribe_url``, ``unsubscribe_mailto``, a reply with "stop" to the bare address ``reply_to``.
+    is: ``unsubscribe_url``, ``unsubscribe_mailto``, a reply with "stop" to the bare address ``reply_to``. Links are
+    the same for all readers but for the mark ``TOKEN`` in them, which stands for ``token``.
     """
 
     why_mail: str
@@ -25,37 +28,49 @@ class Reader:
     reply_to: str = ""
     preferences_url: str = ""
     next_due: str = ""
-
-
-_NAMES = tuple(f.name for f in fields(Reader))
-_values = attrgetter(*_NAMES)
-
-_Shape = tuple[bool, ...]
+    token: str = ""
 
 
 class Foot:
-    """The foot for every reader: its templates are rendered once for each set of things that there are to say."""
+    """The foot for every reader: its templates are rendered once for all who have the same links."""
 
-    def __init__(self, typesetter: Typesetter) -> None:
+    def __init__(self, typesetter: Typesetter, encode: Callable[[str], bytes]) -> None:
         self._set = typesetter
-        self._shapes: dict[_Shape, tuple[Slotted, Slotted]] = {}
+        self._encode = encode
+        self._linked = lru_cache(maxsize=64)(self._link)
+        self._sentence = lru_cache(maxsize=8192)(self._sentence_anew)
 
-    def of(self, reader: Reader) -> tuple[str, str]:
+    def of(self, reader: Reader) -> tuple[bytes, bytes]:
         """Return *reader*'s foot as HTML and as text."""
-        values: dict[str, str] = dict(zip(_NAMES, _values(reader), strict=True))
-        shape = tuple(map(bool, values.values()))
-        if shape not in self._shapes:
-            self._shapes[shape] = self._render(shape)
-        html, text = self._shapes[shape]
-        values["unsubscribe_address"] = reader.unsubscribe_mailto.removeprefix("mailto:").partition("?")[0]
-        return html.fill({name: str(escape(value)) for name, value in values.items()}), text.fill(_lines(values))
+        html, text = self._linked(
+            reader.unsubscribe_url,
+            reader.unsubscribe_mailto,
+            reader.reply_to,
+            reader.preferences_url,
+            bool(reader.next_due),
+        )
+        why_html, why_text = self._sentence(reader.why_mail)
+        due_html, due_text = self._sentence(reader.next_due)
+        token = self._encode(reader.token)
+        return (
+            html.fill({"why_mail": why_html, "next_due": due_html, "token": token}),
+            text.fill({"why_mail": why_text, "next_due": due_text, "token": token}),
+        )
 
-    def _render(self, shape: _Shape) -> tuple[Slotted, Slotted]:
-        said = zip(_NAMES, shape, strict=True)
-        reader = {name: slots(name)[name] if there else "" for name, there in said} | slots("unsubscribe_address")
-        html = self._set.fragment("foot.html", reader=reader)
-        return Slotted(html), Slotted(self._set.text("foot.txt", reader=reader))
+    def _link(
+        self, unsubscribe_url: str, unsubscribe_mailto: str, reply_to: str, preferences_url: str, says_next: bool
+    ) -> tuple[Slotted, Slotted]:
+        reader = slots("why_mail", "next_due") | {
+            "unsubscribe_url": unsubscribe_url,
+            "unsubscribe_mailto": unsubscribe_mailto,
+            "unsubscribe_address": unsubscribe_mailto.removeprefix("mailto:").partition("?")[0],
+            "reply_to": reply_to,
+            "preferences_url": preferences_url,
+        }
+        if not says_next:
+            reader["next_due"] = ""
+        html, text = self._set.fragment("foot.html", reader=reader), self._set.text("foot.txt", reader=reader)
+        return Slotted(html, self._encode), Slotted(text, self._encode)
 
-
-def _lines(values: Mapping[str, str]) -> dict[str, str]:
-    return {**values, "why_mail": wrap(values["why_mail"]), "next_due": wrap(values["next_due"])}
+    def _sentence_anew(self, sentence: str) -> tuple[bytes, bytes]:
+        return self._encode(str(escape(sentence))), self._encode(wrap(sentence))

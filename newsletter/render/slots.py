@@ -2,12 +2,12 @@
 
 A slot is written into a template as ``{{ slots.NAME }}`` and stands in the rendered text between two private-use
 characters, U+E000 and U+E001. No foreign text can forge one: ``domain.text.plain`` removes private-use characters,
-and values are filled in without being read again. In the packaged templates each slot of a card or a page has a
-line of its own, so that everything around it can be encoded for transport once.
+and values are filled in without being read again. What stands between slots is encoded once, by whatever way of
+encoding the caller has: one that lets the encodings of two texts be joined to one of both.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 _SLOT = re.compile("\ue000([a-z_]+)\ue001")
 
@@ -18,18 +18,27 @@ def slots(*names: str) -> dict[str, str]:
 
 
 class Slotted:
-    """A text rendered once, with places for what is the reader's own."""
+    """A text rendered and encoded once, with places for what is the reader's own."""
 
     __slots__ = ("_parts", "_places", "names")
 
-    def __init__(self, rendered: str) -> None:
-        self._parts = _SLOT.split(rendered)
-        self._places = [(at, self._parts[at]) for at in range(1, len(self._parts), 2)]
+    def __init__(self, rendered: str, encode: Callable[[str], bytes]) -> None:
+        found = _SLOT.split(rendered)
+        self._parts = [encode(text) if at % 2 == 0 else b"" for at, text in enumerate(found)]
+        self._places = [(at, found[at]) for at in range(1, len(found), 2)]
         self.names = frozenset(name for _, name in self._places)
 
-    def fill(self, values: Mapping[str, str]) -> str:
-        """Return the text with *values*, already escaped for it, in their places. One too many does no harm."""
+    def fill(self, values: Mapping[str, bytes]) -> bytes:
+        """Return the text with *values*, encoded for it, in their places. One too many does no harm."""
         parts = self._parts.copy()
         for at, name in self._places:
             parts[at] = values[name]
-        return "".join(parts)
+        return b"".join(parts)
+
+    def spread(self, values: Mapping[str, list[bytes]]) -> list[bytes]:
+        """Return the pieces of the text, with those of *values* in their places."""
+        pieces = self._parts[:1]
+        for at, name in self._places:
+            pieces += values[name]
+            pieces.append(self._parts[at + 1])
+        return pieces

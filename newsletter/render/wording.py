@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from newsletter.domain.digest import Pick, Why
+from newsletter.domain.digest import Why
 from newsletter.domain.text import plain
 from newsletter.domain.topics import parse_topic
 from newsletter.errors import UsageError
@@ -24,15 +24,13 @@ def others(count: int) -> str:
     return f" and {number(count)} more" if count else ""
 
 
-def counts(picks: Sequence[Pick], pool_size: int) -> str:
-    """Return how many papers the digest holds and from how many they were chosen."""
-    papers = counted(len(picks), "paper")
-    matching = sum(pick.why is Why.TOPIC for pick in picks)
-    chosen = f", chosen from {number(pool_size)}" if pool_size > len(picks) else ""
+def counts(papers: int, matching: int, pool_size: int) -> str:
+    """Return how many papers the digest holds, from how many they were chosen, and how many the reader follows."""
+    chosen = f", chosen from {number(pool_size)}" if pool_size > papers else ""
     follow = "match" + ("es" if matching == 1 else "") + " what you follow"
-    if matching == len(picks) > 1:
-        return f"{papers}{chosen}; all {follow}"
-    return f"{papers}{chosen}" + (f"; {number(matching)} {follow}" if matching else "")
+    if matching == papers > 1:
+        return f"{counted(papers, 'paper')}{chosen}; all {follow}"
+    return f"{counted(papers, 'paper')}{chosen}" + (f"; {number(matching)} {follow}" if matching else "")
 
 
 def since(first: date, issued: date) -> str:

@@ -1,14 +1,16 @@
 """Composing: a delivery of an issue becomes the message that goes over the wire.
 
-Joins what ``render`` and ``mail`` make. Cards are rendered once per issue; nothing is held per reader. Not here: what
-a reader gets (``due``) and sending it (``deliver``).
+Joins what ``render`` and ``mail`` make: cards are rendered and encoded once per issue, and a message is a join of them
+and the few pieces that are its reader's own. What is kept does not grow with the number of readers. Not here: what a
+reader gets (``due``) and sending it (``deliver``).
 """
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from email.utils import formataddr, parseaddr
-from functools import cached_property
+from datetime import date, datetime, time, timedelta
+from email.utils import parseaddr
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -21,17 +23,23 @@ from newsletter.domain.digest import Digest, Pick, Why
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.subscriber import WEEKDAYS, Preferences, zone_info
 from newsletter.mail.message import Head, message_bytes, needs_smtputf8
+from newsletter.mail.quoted_printable import quoted_printable
 from newsletter.mail.tokens import Purpose, Signer
-from newsletter.render.digest import IssueRenderer, Masthead, Reader, Rendered
+from newsletter.render.digest import TOKEN, Encoded, IssueRenderer, Masthead, Reader
 from newsletter.render.formats import day as named_day
 from newsletter.render.formats import long_date
 from newsletter.services.edit import Shown
 from newsletter.services.subscribe import rhythm_of
 from newsletter.storage import papers
-from newsletter.storage.claims import Claimed
+from newsletter.storage.moves import Claimed
+
+if TYPE_CHECKING:
+    from newsletter.mail.dkim import DkimSigner
+
+Picks = tuple[tuple[int, str, str], ...]  # as they are stored: paper id, why, detail
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
 class Message:
     """One message for one envelope."""
 
@@ -47,60 +55,71 @@ class Correspondence:
 
     settings: Settings
     signer: Signer
+    dkim: "DkimSigner | None" = None  # where the relay signs
 
     @cached_property
     def list_id(self) -> str:
         """Return the List-Id (RFC 2919): the newsletter's name and a label under the sender's domain."""
-        newsletter = self.settings.newsletter
-        label = re.sub(r"[^a-z0-9]+", "-", newsletter.name.lower()).strip("-") or "newsletter"
-        return f"{newsletter.name} <{label}.{self.domain}>"
+        return f"{self.settings.newsletter.name} <{self.list_label}.{self.domain}>"
 
-    @property
+    @cached_property
+    def list_label(self) -> str:
+        """Return the newsletter's name as a label of the List-Id."""
+        return re.sub(r"[^a-z0-9]+", "-", self.settings.newsletter.name.lower()).strip("-") or "newsletter"
+
+    @cached_property
     def domain(self) -> str:
         """Return the domain of the sender."""
         return self.settings.newsletter.sender_address.rpartition("@")[2]
 
-    @property
+    @cached_property
     def sender(self) -> str:
         """Return the From: the sender as configured, under the newsletter's name where it has none."""
         name, address = parseaddr(self.settings.newsletter.sender)
-        return self.settings.newsletter.sender if name else formataddr((self.settings.newsletter.name, address))
+        return self.settings.newsletter.sender if name else f"{self.settings.newsletter.name} <{address}>"
 
-    @property
+    @cached_property
     def reply_to(self) -> str:
         """Return the bare address that reads replies."""
         return parseaddr(self.settings.newsletter.reply_to or self.settings.newsletter.sender)[1]
 
-    @property
+    @cached_property
     def archive_url(self) -> str:
         """Return where past issues are, '' without pages."""
         base_url = self.settings.newsletter.base_url
         return f"{base_url}/archive" if base_url else ""
 
-    def unsubscribe_url(self, subscriber: int) -> str:
-        """Return the link that unsubscribes, '' without pages. Its token never expires."""
+    def unsubscribe_url(self, token: str) -> str:
+        """Return the link that unsubscribes, '' without pages."""
         base_url = self.settings.newsletter.base_url
-        return (
-            f"{base_url}/unsubscribe/{self.signer.token(Purpose.UNSUBSCRIBE, subscriber=subscriber)}"
-            if base_url
-            else ""
-        )
+        return f"{base_url}/unsubscribe/{token}" if base_url else ""
 
-    def unsubscribe_mailto(self, subscriber: int) -> str:
+    def unsubscribe_mailto(self, token: str) -> str:
         """Return the mailto URI that unsubscribes, '' without an address for what comes back."""
-        signed = self._signed_address(Purpose.UNSUBSCRIBE, subscriber, 0)
-        return f"mailto:{quote(signed, safe='@+')}?subject=unsubscribe" if signed else ""
+        before, after = self._mailto
+        return f"{before}{token}{after}" if before else ""
+
+    @cached_property
+    def _mailto(self) -> tuple[str, str]:
+        local, domain = self._bounces
+        return (f"mailto:{quote(local, safe='+')}+", f"@{quote(domain)}?subject=unsubscribe") if local else ("", "")
+
+    def signed(self, content: bytes, at: datetime) -> bytes:
+        """Return the message as it leaves: signed as of *at*, or as it is where the relay signs."""
+        return self.dkim.signed(content, at) if self.dkim else content
 
     def return_path(self, subscriber: int, delivery: int) -> str:
         """Return the envelope sender: signed per delivery where bounces are read, else the sender's own address."""
-        signed = self._signed_address(Purpose.BOUNCE, subscriber, delivery)
-        return signed or self.settings.newsletter.sender_address
+        local, domain = self._bounces
+        if not local:
+            return self.settings.newsletter.sender_address
+        return f"{local}+{self.signer.token(Purpose.BOUNCE, subscriber=subscriber, delivery=delivery)}@{domain}"
 
-    def _signed_address(self, purpose: Purpose, subscriber: int, delivery: int) -> str:
+    @cached_property
+    def _bounces(self) -> tuple[str, str]:
+        """Return local part and domain of the address for what comes back, both '' without one."""
         local, _, domain = parseaddr(self.settings.bounces.address)[1].rpartition("@")
-        return (
-            f"{local}+{self.signer.token(purpose, subscriber=subscriber, delivery=delivery)}@{domain}" if local else ""
-        )
+        return local, domain
 
 
 class Composer:
@@ -124,42 +143,43 @@ class Composer:
             note=shown.issue.note,
             subject=shown.issue.subject,
         )
-        self._renderer = IssueRenderer(environment, masthead, shown.hand.notes)
+        self._renderer = IssueRenderer(environment, masthead, shown.hand.notes, quoted_printable)
+        self._keys: dict[int, str] = {}
+        self._edition = lru_cache(maxsize=8192)(self._edition_anew)  # a list of shared pieces each
+        self._why_mail = lru_cache(maxsize=4096)(self._subscribed_since)
+        self._next_due = lru_cache(maxsize=4096)(self._next_digest)
 
     def prepare(self, session: Session, deliveries: list[Delivery]) -> None:
         """Load the picks that are not in the issue's own pool: of longer windows, and of papers joined since."""
         picked = {pick[0] for delivery in deliveries for pick in delivery.picks}
-        for paper_id, paper in papers.load(session, picked - self._candidates.keys()).items():
+        if loaded := papers.load(session, picked - self._candidates.keys()):
+            self._edition.cache_clear()
+        for paper_id, paper in loaded.items():
             known = self._candidates.get(paper.id)
             fresh = Candidate(paper=paper, listings=papers.latest_listings(session, paper.id), first_listed=date.max)
             self._candidates[paper_id] = known or fresh
 
-    def render(self, digest: Digest, reader: Reader) -> Rendered:
-        """Return *digest* as its reader sees it."""
-        return self._renderer.digest(digest, reader)
-
     def message(self, claimed: Claimed) -> Message:
         """Return the message of a delivery: the same one for every repeat."""
-        delivery = claimed.delivery
-        missed = not self._is_the_rhythm(claimed)
-        digest = Digest(picks=tuple(self._picks(delivery)), left_out=(), since=delivery.since, missed=missed)
-        reader = self.reader(delivery.subscriber_id, claimed.created_at, self._following(claimed), claimed.zone)
-        rendered = self.render(digest, reader)
+        delivery, mail = claimed.delivery, self._mail
+        token = mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=delivery.subscriber_id)
+        edition, keys = self._edition(delivery.picks, delivery.since, self._is_the_rhythm(claimed))
+        rendered = self._renderer.footed(edition, self._reader(claimed, token))
         head = Head(
-            sender=self._mail.sender,
+            sender=mail.sender,
             to=claimed.email,
             subject=rendered.subject,
             message_id=delivery.message_id,
             date=delivery.made_at,
             reply_to=self._newsletter.reply_to,
-            list_id=self._mail.list_id,
-            unsubscribe_url=reader.unsubscribe_url,
-            unsubscribe_mailto=reader.unsubscribe_mailto or self._mailto_reply(),
-            archive_url=self._mail.archive_url,
-            help=self._newsletter.base_url or f"mailto:{self._mail.reply_to}?subject=help",
-            owner=f"mailto:{self._mail.reply_to}",
-            feedback_id=f"{self._issue.date:%Y%m%d}:digest:{self._mail.list_id.rpartition('<')[2].partition('.')[0]}",
-            papers=tuple(pick.candidate.paper.key for pick in digest.picks),
+            list_id=mail.list_id,
+            unsubscribe_url=mail.unsubscribe_url(token),
+            unsubscribe_mailto=mail.unsubscribe_mailto(token) or self._mailto_reply,
+            archive_url=mail.archive_url,
+            help=self._help,
+            owner=f"mailto:{mail.reply_to}",
+            feedback_id=self._feedback_id,
+            papers=keys,
         )
         smtputf8 = needs_smtputf8(claimed.email)
         wanted = claimed.format or "both"
@@ -169,58 +189,82 @@ class Composer:
             html=rendered.html if wanted != "text" else None,
             smtputf8=smtputf8,
         )
-        sender = self._mail.return_path(delivery.subscriber_id, delivery.id)
-        return Message(sender=sender, recipient=claimed.email, content=content, smtputf8=smtputf8)
+        sender = mail.return_path(delivery.subscriber_id, delivery.id)
+        # As of the digest's own date, so that a repeat is the same to the last byte.
+        signed = self._mail.signed(content, delivery.made_at)
+        return Message(sender=sender, recipient=claimed.email, content=signed, smtputf8=smtputf8)
 
-    def reader(
-        self, subscriber_id: int, created_at: datetime, next_due_at: datetime | None, zone: str | None
-    ) -> Reader:
+    @cached_property
+    def _help(self) -> str:
+        return self._newsletter.base_url or f"mailto:{self._mail.reply_to}?subject=help"
+
+    @cached_property
+    def _feedback_id(self) -> str:
+        return f"{self._issue.date:%Y%m%d}:digest:{self._mail.list_label}"
+
+    def _edition_anew(self, stored: Picks, since: date | None, weekly: bool) -> tuple[Encoded, tuple[str, ...]]:
+        """Return what all readers with the same picks get alike, and the keys of its papers."""
+        found: dict[int, Pick] = {}  # by today's id: two picks may have become one paper since
+        for paper_id, why, detail in stored:
+            if candidate := self._candidates.get(paper_id):
+                found.setdefault(candidate.paper.id, Pick(candidate, Why(why), detail))
+        digest = Digest(picks=tuple(found.values()), since=since, missed=not weekly)
+        return self._renderer.edition(digest), tuple(map(self._key, digest.picks))
+
+    def _key(self, pick: Pick) -> str:
+        """Return the key that X-Papers gives a paper: it takes long to find, and stays."""
+        paper = pick.candidate.paper
+        if paper.id not in self._keys:
+            self._keys[paper.id] = paper.key
+        return self._keys[paper.id]
+
+    def _reader(self, claimed: Claimed, token: str) -> Reader:
         """Return what the foot says to one reader."""
-        own = zone_info(zone or self._newsletter.time_zone)
-        since = local_date(created_at, own)
-        following = next_due_at.astimezone(own) if next_due_at else None
+        zone = claimed.zone or self._newsletter.time_zone
+        after = max(claimed.delivery.made_at, self._next_issue_at)
+        url, mailto = self._links
         return Reader(
-            why_mail=f"You get this because you are subscribed to {self._newsletter.name} since {_dated(since)}.",
-            unsubscribe_url=self._mail.unsubscribe_url(subscriber_id),
-            unsubscribe_mailto=self._mail.unsubscribe_mailto(subscriber_id),
+            why_mail=self._why_mail(local_date(claimed.created_at, zone_info(zone))),
+            unsubscribe_url=url,
+            unsubscribe_mailto=mailto,
             reply_to=self._mail.reply_to,
-            next_due=f"Next digest: {long_date(following)}, {following:%H:%M} ({own.key})." if following else "",
+            next_due=self._next_due(claimed.frequency, claimed.hour, zone, after, claimed.delivery.day),
+            token=token,
         )
 
-    def _is_the_rhythm(self, claimed: Claimed) -> bool:
-        """Return whether a weekly reader's days without mail are no more than a week's."""
-        since, weekly = claimed.delivery.since, (claimed.frequency or "").startswith("weekly")
-        return weekly and since is not None and self._issue.date - since <= timedelta(days=7)
+    @cached_property
+    def _links(self) -> tuple[str, str]:
+        return self._mail.unsubscribe_url(TOKEN), self._mail.unsubscribe_mailto(TOKEN)
 
-    def _following(self, claimed: Claimed) -> datetime:
+    def _subscribed_since(self, day: date) -> str:
+        since = f"{named_day(day)} {day.year}"
+        return f"You get this because you are subscribed to {self._newsletter.name} since {since}."
+
+    def _next_digest(self, frequency: str | None, hour: time | None, zone: str, after: datetime, last: date) -> str:
         """Return when the reader's digest after this one is due: not before there is another issue to send.
 
         Not what their subscription holds: where this digest came early, that is the instant it stands for.
         """
-        chosen = Preferences(frequency=claimed.frequency, hour=claimed.hour, zone=claimed.zone)
-        after = max(claimed.delivery.made_at, self._next_issue_at - timedelta(seconds=1))
-        return next_due(rhythm_of(chosen, self._newsletter), after, claimed.delivery.day).at
+        chosen = rhythm_of(Preferences(frequency=frequency, hour=hour, zone=zone), self._newsletter)
+        following = next_due(chosen, after, last).at.astimezone(chosen.zone)
+        return f"Next digest: {long_date(following)}, {following:%H:%M} ({zone})."
+
+    def _is_the_rhythm(self, claimed: Claimed) -> bool:
+        """Return whether a weekly reader's days without mail are no more than a week's."""
+        weekly, since = (claimed.frequency or "").startswith("weekly"), claimed.delivery.since
+        return weekly and since is not None and self._issue.date - since <= timedelta(days=7)
 
     @cached_property
     def _next_issue_at(self) -> datetime:
+        """Return just before there is another issue."""
         newsletter = self._newsletter
         later = (self._issue.date + timedelta(days=n) for n in range(1, 8))
         day = next((d for d in later if WEEKDAYS[d.weekday()] in newsletter.days), self._issue.date)
-        return instant(day, newsletter.send_at, newsletter.zone)
+        return instant(day, newsletter.send_at, newsletter.zone) - timedelta(seconds=1)
 
+    @cached_property
     def _mailto_reply(self) -> str:
         """Return the way to leave by mail where nothing reads what comes back but the editors."""
         if self._newsletter.base_url or not self._newsletter.reply_to:
             return ""
         return f"mailto:{self._mail.reply_to}?subject=stop"
-
-    def _picks(self, delivery: Delivery) -> list[Pick]:
-        found: dict[int, Pick] = {}  # by today's id: two picks may have become one paper since
-        for i, why, detail in delivery.picks:
-            if candidate := self._candidates.get(i):
-                found.setdefault(candidate.paper.id, Pick(candidate, Why(why), detail))
-        return list(found.values())
-
-
-def _dated(day: date) -> str:
-    return f"{named_day(day)} {day.year}"

@@ -2,32 +2,28 @@
 
 *Offered* is durable before the final dot, and *accepted* means that a server said 250. One reader's failure is a
 value; the site's trouble pauses everybody and costs no reader an attempt. Not here: who is due (``due``), what a
-message says (``compose``), what a reply means (``mail/replies.py``), and when the route rests (``route``).
+message says (``compose``), what a reply means (``mail/replies.py``), and what is said on a connection (``lane``).
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
 
 from newsletter.domain.delivery import Outcome, Status, Verdict
-from newsletter.errors import ConfigurationError, NewsletterError
-from newsletter.mail.smtp import Connection, SmtpTrouble
-from newsletter.services.compose import Composer
 from newsletter.services.intake import Intake
+from newsletter.services.lane import Lane
 from newsletter.services.limits import domain_of
-from newsletter.services.post import Post, Progress
-from newsletter.services.route import Route
+from newsletter.services.post import Item, Post, Progress
+from newsletter.services.route import Routes
 from newsletter.storage import claims
-from newsletter.storage.claims import Claimed
 from newsletter.storage.database import StorageError
+from newsletter.storage.moves import Taken
 
 __all__ = ["Post", "Progress", "Sender"]
-
-log = logging.getLogger(__name__)
 
 DRAIN = 6.0  # seconds for what is in flight when told to stop
 
@@ -37,46 +33,58 @@ class Sender:
 
     def __init__(self, post: Post) -> None:
         self._post = post
-        self.progress = Progress()
-        self._route = Route(post.clock, post.patience, post.verdicts)
-        self._intake = Intake(post, self._route)
-        self._offered: set[int] = set()
+        self.progress = Progress(waiting=post.waiting)
+        self._routes = Routes(post.routes, post.patience)
+        self._intake = Intake(post, self._routes)
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def interrupt(self) -> None:
         """Claim nothing more, finish what is in flight, and end within ``DRAIN``: a person or the system says so."""
         self.progress.by_hand = True
-        self._route.stop("stopped by a signal; the next run continues")
+        self._stop("stopped by a signal; the next run continues")
+
+    def _stop(self, why: str) -> None:
+        self._routes.stop(why)
+        self._intake.end()
 
     async def run(self) -> Progress:
         """Send until nothing is due, or until ``progress.stopped`` says why not.
 
         Raises StorageError, and IncompleteError when another run took over.
         """
-        workers = [asyncio.create_task(self._work()) for _ in range(self._post.connections)]
+        lanes = [
+            asyncio.create_task(Lane(route, self._routes, self._intake, self._offer, self._settle).run())
+            for route in self._post.routes
+            for _ in range(route.connections)
+        ]
         feeding = asyncio.create_task(self._intake.run())
         beating = asyncio.create_task(self._beat())
         try:
-            await self._until_done(feeding, beating, workers)
-            self.progress.stopped, self.progress.blocked = self._route.stopped, self._route.blocked
+            await self._until_done(feeding, beating, lanes)
+            self.progress.stopped = self._routes.stopped
+            self.progress.blocked = [route.name for route in self._post.routes if route.blocked]
         finally:
-            self._route.stop("the run is over")
-            await _end(feeding, beating, *workers)
+            self._stop("the run is over")
+            await _end(feeding, beating, *lanes)
             await self._leave()
+        if self._failed.done():  # what was recorded while the run ended
+            self._failed.result()
         return self.progress
 
     async def _until_done(
-        self, feeding: asyncio.Task[None], beating: asyncio.Task[None], workers: list[asyncio.Task[None]]
+        self, feeding: asyncio.Task[None], beating: asyncio.Task[None], lanes: list[asyncio.Task[None]]
     ) -> None:
-        stopping = asyncio.create_task(self._route.stopping.wait())
+        stopping = asyncio.create_task(self._routes.stopping.wait())
         try:
             while not (feeding.done() or stopping.done()):
-                watched = {feeding, stopping, beating, *workers}
+                at_work = (lane for lane in lanes if not lane.done())
+                watched: set[asyncio.Future[Any]] = {feeding, stopping, beating, self._failed, *at_work}
                 done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-                _raise(done)  # the heartbeat and the workers end early only by a failure
-            for _ in workers:
-                self._intake.queue.put_nowait(None)
-            done, _ = await asyncio.wait(workers, timeout=DRAIN if self._route.stopped else None)
-            _raise(done)
+                _raise(done)
+                _raise(lane for lane in lanes if lane.done())
+            self._intake.end()
+            await asyncio.wait(lanes, timeout=DRAIN if self._routes.stopped else None)
+            _raise(lane for lane in lanes if lane.done())
         finally:
             stopping.cancel()
 
@@ -86,7 +94,8 @@ class Sender:
 
         def leave(session: Session) -> None:
             claims.give_back(session, owner, now)
-            claims.recover(session, now, resend=self._post.resend, owner=owner)
+            why = "no answer before the sender was stopped"
+            claims.recover(session, now, resend=self._post.resend, owner=owner, why=why)
 
         with suppress(StorageError):  # the next run finds out that this owner is gone, and does the same
             await self._post.ledger.write(leave)
@@ -96,99 +105,66 @@ class Sender:
             await asyncio.sleep(self._post.lease.total_seconds() / 3)
             await self._post.ledger.write(lambda session: self._intake.stay_alive(session, self._post.clock()))
 
-    async def _work(self) -> None:
-        connection: Connection | None = None
-        try:
-            while item := await self._intake.queue.get():
-                await self._post.limits.wait(domain_of(item[0].email), self._route.sleep)
-                if await self._route.may_begin():
-                    connection = await self._send(*item, connection)
-        finally:
-            if connection:
-                await connection.close()
+    def _offer(self, item: Item) -> "asyncio.Future[bool]":
+        return self._post.ledger.offer(item.claimed.delivery.id)
 
-    async def _send(self, claimed: Claimed, composer: Composer, connection: Connection | None) -> Connection | None:
-        """Send one delivery, and return the connection that the next one may use."""
-        try:
-            if connection is None or not connection.usable:
-                connection = self._post.connect()
-                await connection.open()
-            await self._transact(claimed, composer, connection)
-        except SmtpTrouble as trouble:
-            await self._settle(claimed, trouble.outcome)
-            if not trouble.waiting_helps:
-                self._route.stop(str(trouble))
-        except StorageError:
-            raise
-        except ConfigurationError as error:  # a broken template concerns every reader
-            self._route.stop(str(error))
-        except NewsletterError as error:  # such as an address that no header can hold
-            await self._settle(claimed, Outcome(verdict=Verdict.PERMANENT, reply=f"not sent: {error}"))
-        except Exception as error:
-            # A fault of this program over one reader must not keep the mail from the others.
-            log.exception("delivery %x failed in a way that is this program's fault", claimed.delivery.id)
-            if connection:
-                connection.abort()
-            await self._settle(claimed, _fault(error, offered=claimed.delivery.id in self._offered))
-        return connection
-
-    async def _transact(self, claimed: Claimed, composer: Composer, connection: Connection) -> None:
-        message = composer.message(claimed)
-        outcome = await connection.envelope(
-            message.sender, message.recipient, size=len(message.content), smtputf8=message.smtputf8
-        )
-        if outcome is None:
-            if not await self._post.ledger.write(lambda session: self._offer(session, claimed)):
-                await connection.close()
-                self._done(claimed)
-                return
-            self._offered.add(claimed.delivery.id)
-            outcome = await connection.data(message.content)
-        await self._settle(claimed, outcome)
-
-    def _offer(self, session: Session, claimed: Claimed) -> bool:
-        now, ours = self._post.clock(), claimed.delivery.id
-        offered = claims.offer(session, ours, self._post.owner, now)
-        if not offered:
-            claims.give_back(session, self._post.owner, now, [ours])
-        return offered
-
-    async def _settle(self, claimed: Claimed, outcome: Outcome) -> None:
+    def _settle(self, item: Item, outcome: Outcome) -> None:
+        """Record what was said about *item*. It is durable before the next offer on the same connection is."""
+        assert item.route
         if outcome.verdict is Verdict.TROUBLE:
-            self._intake.refused(claimed)
+            self._intake.put_behind(item)
         if outcome.pauses_route:
-            self._route.pause(outcome)
-        status = await self._post.ledger.write(lambda session: self._record(session, claimed, outcome))
-        self._count(status, outcome)
-        self._done(claimed)
+            self._routes.pause(item.route, outcome)
+        if outcome.server:
+            self._routes.count(item.route, outcome)
+        self._intake.said(item, outcome.verdict)
+        recorded: asyncio.Future[Any]
+        if outcome.verdict is Verdict.ACCEPTED:
+            taken = Taken(item.claimed.delivery.id, item.route.name, outcome.server, outcome.reply)
+            recorded = self._post.ledger.accept(taken)
+        else:
+            recorded = self._post.ledger.settle(partial(self._record, item, outcome, item.route.name))
+        recorded.add_done_callback(partial(self._recorded, item))
 
-    def _record(self, session: Session, claimed: Claimed, outcome: Outcome) -> Status | None:
-        now = self._post.clock()
+    def _record(self, item: Item, outcome: Outcome, route: str, session: Session) -> Status | None:
+        now, delivery = self._post.clock(), item.claimed.delivery
         status = claims.settle(
-            session, claimed.delivery, self._post.owner, outcome, now, resend=self._post.resend, pause=self._route.rest
+            session,
+            delivery.id,
+            self._post.owner,
+            outcome,
+            now,
+            resend=self._post.resend,
+            pause=self._routes.rest,
+            route=route,
         )
         if outcome.suppresses and status is Status.FAILED:
-            self._post.suppress(session, claimed.delivery.subscriber_id, outcome.reply, now)
+            self._post.suppress(session, delivery.subscriber_id, outcome.reply, now)
         return status
 
-    def _count(self, status: Status | None, outcome: Outcome) -> None:
-        self.progress.accepted += status is Status.ACCEPTED
-        self.progress.failed += status is Status.FAILED
-        self.progress.deferred += status is Status.DEFERRED
-        if status in {Status.ACCEPTED, Status.FAILED}:
-            self._route.count(status, outcome.reply)
-
-    def _done(self, claimed: Claimed) -> None:
-        self._offered.discard(claimed.delivery.id)
-        self._intake.done(claimed)
+    def _recorded(self, item: Item, recorded: "asyncio.Future[Any]") -> None:
+        if recorded.cancelled():
+            return
+        if error := recorded.exception():
+            if not self._failed.done():
+                self._failed.set_exception(error)
+            return
+        if status := recorded.result():
+            self._count(item, Status.ACCEPTED if status is True else status)
+        self._intake.settled(item)
         self._post.told(self.progress)
 
-
-def _fault(error: Exception, *, offered: bool) -> Outcome:
-    """Return what a failure of ours means: nobody knows whether what was offered arrived."""
-    if offered:
-        return Outcome(verdict=Verdict.UNCERTAIN, reply=f"no answer was read: {error!r}")
-    return Outcome(verdict=Verdict.TEMPORARY, reply=f"not sent: {error!r}")
+    def _count(self, item: Item, status: Status) -> None:
+        progress = self.progress
+        if status is Status.ACCEPTED:
+            progress.accepted += 1
+        elif status is Status.FAILED:
+            progress.failed += 1
+        elif status is Status.DEFERRED:
+            progress.deferred += 1
+            progress.deferred_by[domain_of(item.claimed.email)] += 1
+        if status is not Status.READY:
+            progress.waiting = max(0, progress.waiting - 1)
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:
@@ -200,7 +176,7 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _raise(done: Iterable[asyncio.Task[Any]]) -> None:
+def _raise(done: Iterable["asyncio.Future[Any]"]) -> None:
     for task in done:
-        if error := task.exception():
+        if not task.cancelled() and (error := task.exception()):
             raise error

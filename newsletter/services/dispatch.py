@@ -8,11 +8,12 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sqlmodel import Session
 
+from newsletter.config.sending import RouteSettings
 from newsletter.config.settings import Settings
 from newsletter.domain.delivery import Status
 from newsletter.errors import ConfigurationError
@@ -22,13 +23,12 @@ from newsletter.services.compose import Composer, Correspondence
 from newsletter.services.deliver import Post, Progress, Sender
 from newsletter.services.edit import Policy
 from newsletter.services.ledger import Clock, Ledger
-from newsletter.services.limits import Limits
 from newsletter.services.plan import Plan
-from newsletter.services.route import PATIENCE, WINDOW
+from newsletter.services.route import PATIENCE, WINDOW, Route
 from newsletter.services.subscribe import suppress_now
-from newsletter.storage import claims, issues, problems
-from newsletter.storage.claims import Claimed
+from newsletter.storage import claims, issues, problems, traffic
 from newsletter.storage.database import Database
+from newsletter.storage.moves import Claimed
 
 _ROUTE_PAUSE = timedelta(hours=1)  # after too many addresses failed for good
 _PAUSED, _SECRET = "route.paused_until", "secret.fingerprint"
@@ -46,20 +46,20 @@ class Dispatch:
     patience: timedelta = PATIENCE  # for pauses in one run
 
     @cached_property
-    def _tls(self) -> ssl.SSLContext | None:
-        return None if self.settings.smtp.security == "none" else ssl.create_default_context()
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
 
-    def connect(self) -> Connection:
-        """Return a connection to the route, not open yet."""
-        smtp = self.settings.smtp
+    def connect(self, way: RouteSettings | None = None) -> Connection:
+        """Return a connection to *way*, or to the first of all ways out; not open yet."""
+        way = way or self.settings.smtp.ways[0]
         return Connection(
-            smtp.host,
-            smtp.port,
+            way.host,
+            way.port,
             local_hostname=self.mail.domain,
-            security=smtp.security,
-            username=smtp.username,
-            password=self.settings.smtp_password,
-            tls=self._tls,
+            security=way.security,
+            username=way.username,
+            password=self.settings.passwords[way.name],
+            tls=None if way.security == "none" else self._tls,
         )
 
     async def send(
@@ -76,18 +76,17 @@ class Dispatch:
         ``started`` is given the sender, so that a signal can stop it. Raises ConfigurationError for a secret that
         is not the database's, StorageError.
         """
-        ledger = Ledger(self.database)
+        ledger = Ledger(self.database, owner, clock)
         try:
-            paused, verdicts = await ledger.write(lambda session: self._begin(session, clock()))
-            if paused:
-                until = f"{paused:%Y-%m-%d %H:%M} UTC"
-                return Progress(stopped=f"the route is paused until {until}; 'deliver --retry-failed' ends the pause")
-            sender = Sender(self._post(ledger, clock, owner, plan, told, verdicts))
+            started_with = await ledger.write(lambda session: self._begin(session, clock(), plan))
+            if not started_with.open:
+                return Progress(stopped=started_with.paused)
+            sender = Sender(self._post(ledger, clock, owner, plan, told, started_with))
             started(sender)
             progress = await sender.run()
             if progress.blocked:
                 end = (clock() + _ROUTE_PAUSE).isoformat()
-                await ledger.write(lambda session: problems.keep_fact(session, _PAUSED, end))
+                await ledger.write(lambda session: _pause(session, progress.blocked, end))
             return progress
         finally:
             ledger.close()
@@ -99,42 +98,50 @@ class Dispatch:
         owner: str,
         plan: Plan,
         told: Callable[[Progress], None],
-        verdicts: list[Status],
+        begun: "_Begun",
     ) -> Post:
         smtp = self.settings.smtp
         return Post(
             ledger=ledger,
             clock=clock,
             owner=owner,
-            connect=self.connect,
+            routes=[Route(way, partial(self.connect, way), clock, verdicts) for way, verdicts in begun.open],
+            domains=smtp.domains,
             composers=_Composers(self),
             make_due=plan.make_due,
             suppress=suppress_now,
-            limits=Limits(smtp),
-            connections=smtp.connection_limit,
             lease=smtp.lease,
             resend=smtp.on_uncertain == "resend",
-            verdicts=verdicts,
+            waiting=begun.waiting,
             patience=self.patience,
             issue_id=plan.issue_id,
             told=told,
         )
 
-    def _begin(self, session: Session, now: datetime) -> tuple[datetime | None, list[Status]]:
-        """Clear what is too late or no longer wanted. Return until when the route is paused, if it is, and what
-        became of the last addresses since it was paused before, oldest first.
-        """
+    def _begin(self, session: Session, now: datetime, plan: Plan) -> "_Begun":
+        """Clear what is too late or no longer wanted, and look which ways out may be used."""
         self.check_secret(session)
         claims.expire(session, now)
         claims.withdraw(session, now)
-        ended = problems.fact(session, _PAUSED)
-        since = datetime.fromisoformat(ended) if ended else datetime.min.replace(tzinfo=UTC)
-        return self.paused_until(session, now), claims.last_verdicts(session, since, WINDOW)[::-1]
+        traffic.forget(session, now)
+        ways: list[tuple[RouteSettings, list[Status]]] = []
+        paused: list[str] = []
+        for way in self.settings.smtp.ways:
+            until = _paused_until(session, way.name)
+            if until and until > now:
+                named = f"the route {way.name}" if self.settings.smtp.routes else "the route"
+                paused.append(f"{named} is paused until {until:%Y-%m-%d %H:%M} UTC")
+            else:
+                since = until or datetime.min.replace(tzinfo=UTC)
+                ways.append((way, claims.last_verdicts(session, way.name, since, WINDOW)[::-1]))
+        said = f"{'; '.join(paused)}; 'deliver --retry-failed' ends the pause"
+        return _Begun(open=ways, paused=said, waiting=claims.expected(session, now, at_any_hour=plan.at_any_hour))
 
     def paused_until(self, session: Session, now: datetime) -> datetime | None:
         """Return until when nothing is sent because too many addresses failed, None where that is not so."""
-        until = problems.fact(session, _PAUSED)
-        return datetime.fromisoformat(until) if until and datetime.fromisoformat(until) > now else None
+        untils = [_paused_until(session, way.name) for way in self.settings.smtp.ways]
+        pauses = [until for until in untils if until and until > now]
+        return min(pauses) if len(pauses) == len(untils) else None
 
     def check_secret(self, session: Session) -> None:
         """Raise ConfigurationError where the links in the mails would not be those that the pages know."""
@@ -147,12 +154,31 @@ class Dispatch:
         problems.keep_fact(session, _SECRET, ours[0])
 
     def end_pause(self, session: Session, now: datetime) -> None:
-        """Let the route be used again at once."""
-        problems.keep_fact(session, _PAUSED, now.isoformat())
+        """Let every route be used again at once."""
+        _pause(session, [way.name for way in self.settings.smtp.ways], now.isoformat())
 
     def composer(self, session: Session, day: date) -> Composer:
         """Return what composes the messages of the issue of *day*, sealed or as it would be now."""
         return Composer(self.mail, self.environment, edit.show(session, self.policy, day))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Begun:
+    """What a sender begins with: the ways that may be used, each with what became of its last addresses."""
+
+    open: list[tuple[RouteSettings, list[Status]]]
+    paused: str
+    waiting: int
+
+
+def _paused_until(session: Session, name: str) -> datetime | None:
+    found = problems.fact(session, f"{_PAUSED}.{name}") or problems.fact(session, _PAUSED)
+    return datetime.fromisoformat(found) if found else None
+
+
+def _pause(session: Session, names: list[str], until: str) -> None:
+    for name in names:
+        problems.keep_fact(session, f"{_PAUSED}.{name}", until)
 
 
 class _Composers:

@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 
 from sqlmodel import Session
 
+from newsletter.config.sending import RouteSettings
 from newsletter.config.settings import Settings
 from newsletter.errors import ConfigurationError, NewsletterError
 from newsletter.mail.smtp import Connection, SmtpTrouble
@@ -24,6 +25,7 @@ from newsletter.storage.upgrade import HEAD, version
 _PATIENCE = 20  # seconds for opening the route
 _STALE = timedelta(days=3)  # a source without a success for as long: longer than a weekend
 _ZONES = 300  # there are about 600
+_BITS = 2048  # of an RSA key, RFC 8301 section 3.2
 _LITTLE, _TOO_LITTLE = 1 << 30, 100 << 20  # bytes free
 
 
@@ -51,6 +53,7 @@ def examine(settings: Settings, dispatch: Dispatch, now: datetime) -> Iterator[F
     yield _time_zones()
     yield from _mandatory(settings)
     yield from _modes(settings)
+    yield from _signatures(dispatch)
     found = _database(settings.database.path)
     yield found
     if found.level is Level.OK:
@@ -59,7 +62,8 @@ def examine(settings: Settings, dispatch: Dispatch, now: datetime) -> Iterator[F
             yield from _sources(session, settings, now)
             yield from _pause(session, dispatch, now)
     yield _disk(settings.database.path)
-    yield from _route(settings, dispatch)
+    for way in settings.smtp.ways:
+        yield from _way(way, dispatch, f"smtp route {way.name}" if settings.smtp.routes else "smtp")
 
 
 def _time_zones() -> Finding:
@@ -90,12 +94,15 @@ def _mandatory(settings: Settings) -> Iterator[Finding]:
 
 def _modes(settings: Settings) -> Iterator[Finding]:
     """Look whether others on this machine can read what is secret."""
-    files = {
-        "newsletter.secret_file": settings.newsletter.secret_file,
-        "smtp.password_file": settings.smtp.password_file,
-        "database.url": settings.database.path,  # every reader's address is in it
-    }
-    for name, file in files.items():
+    passwords = dict.fromkeys(way.password_file for way in settings.smtp.ways)
+    files = [
+        ("newsletter.secret_file", settings.newsletter.secret_file),
+        *(("smtp.password_file", file) for file in passwords),
+        ("dkim.key_file", settings.dkim.key_file),
+        ("dkim.second_key_file", settings.dkim.second_key_file),
+        ("database.url", settings.database.path),  # every reader's address is in it
+    ]
+    for name, file in files:
         if file is None or not file.is_file():
             continue  # it came from the environment
         mode = file.stat().st_mode & 0o777
@@ -103,6 +110,22 @@ def _modes(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, Level.WARN, f"{file} can be read by others (mode {mode:04o})", f"chmod 600 {file}")
         else:
             yield Finding(name, Level.OK, f"{file}, mode {mode:04o}")
+
+
+def _signatures(dispatch: Dispatch) -> Iterator[Finding]:
+    """Show what to publish. Whether it is published is not looked up."""
+    signer = dispatch.mail.dkim
+    if signer is None:
+        return
+    for key, record in signer.records():
+        short = 0 < key.bits < _BITS
+        text = f"has {key.bits} bits, which some receivers distrust" if short else "signs"
+        remedy = f"use a key of {_BITS} bits, under a new selector" if short else ""
+        level = Level.WARN if short else Level.OK
+        yield Finding(f"dkim {key.selector}", level, f"{text}; to publish in the DNS: {record}", remedy)
+    if not any(key.bits for key in signer.keys):
+        text = "signs with Ed25519 alone, which many receivers do not know"
+        yield Finding("dkim", Level.WARN, text, "add an RSA key as second_selector and second_key_file")
 
 
 def _database(path: Path) -> Finding:
@@ -164,19 +187,18 @@ def _disk(path: Path) -> Finding:
     return Finding("disk", Level.OK, text)
 
 
-def _route(settings: Settings, dispatch: Dispatch) -> Iterator[Finding]:
-    smtp = settings.smtp
-    if smtp.security == "none" and smtp.host not in {"127.0.0.1", "::1", "localhost"}:
+def _way(way: RouteSettings, dispatch: Dispatch, name: str) -> Iterator[Finding]:
+    if way.security == "none" and way.host not in {"127.0.0.1", "::1", "localhost"}:
         remedy = "set smtp.security, unless the network between is yours"
-        yield Finding("smtp.security", Level.WARN, f"mail travels in clear to {smtp.host}", remedy)
-    connection = dispatch.connect()
+        yield Finding(f"{name}.security", Level.WARN, f"mail travels in clear to {way.host}", remedy)
+    connection = dispatch.connect(way)
     trouble = asyncio.run(_open(connection))
     if trouble:
-        yield Finding("smtp", Level.FAIL, trouble)
+        yield Finding(name, Level.FAIL, trouble)
     else:
-        secured = f", {smtp.security}" if smtp.security != "none" else ""
-        login = f", logged in as {smtp.username}" if smtp.username else ""
-        yield Finding("smtp", Level.OK, f"{connection.server}: open{secured}{login}; no mail was sent")
+        secured = f", {way.security}" if way.security != "none" else ""
+        login = f", logged in as {way.username}" if way.username else ""
+        yield Finding(name, Level.OK, f"{connection.server}: open{secured}{login}; no mail was sent")
 
 
 async def _open(connection: Connection) -> str:

@@ -1,82 +1,177 @@
 """The sender's ledger, off the event loop: what is asked for while a commit is under way shares the next one.
 
-Promises that what it returned is durable, and that between two commits other writers get in. A disk that takes
-milliseconds to make a commit durable thus serves all connections at once. Not here: what the moves are
-(``storage/claims.py``).
+Promises that what it answered is durable, that what was asked earlier is durable no later, and that between commits
+other writers get in. A disk that takes milliseconds to make a commit durable thus serves all connections at once.
+Not here: what the moves are (``storage/moves.py``, ``storage/claims.py``).
 """
 
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import datetime
+from queue import SimpleQueue
+from sqlite3 import Cursor
+from threading import Thread
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
-from newsletter.storage.database import Database
+from newsletter.storage import moves
+from newsletter.storage.database import Database, cursor
+from newsletter.storage.moves import Taken
 
 Clock = Callable[[], datetime]
 _T = TypeVar("_T")
-_Work = Callable[[Session], Any]
+_Asked = list[tuple[Any, "asyncio.Future[Any]"]]
 
-_LETS_IN = 0.001  # seconds between two commits: another writer asks that often
+# Another writer asks every millisecond. Between two commits there is hardly a moment, so now and then there is a gap.
+_GAP_EVERY, _GAP = 0.02, 0.0015  # seconds
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is committed at once, in this order; then work, in a commit of its own."""
+
+    accepted: _Asked = field(default_factory=list)
+    settled: _Asked = field(default_factory=list)
+    offered: _Asked = field(default_factory=list)
+    works: _Asked = field(default_factory=list)
+
+    @property
+    def moves(self) -> bool:
+        """Whether there is anything but work."""
+        return bool(self.accepted or self.settled or self.offered)
 
 
 class Ledger:
-    """Runs what it is given in transactions, in order. Close it when the loop ends."""
+    """Commits what it is given, in order. To be made and used on one event loop, and closed when that ends."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._pending: list[tuple[_Work, asyncio.Future[Any]]] = []
-        self._flushing: asyncio.Task[None] | None = None
+    def __init__(self, database: Database, owner: str, clock: Clock) -> None:
+        """Open a connection of its own. Raises StorageError."""
+        self._database, self._owner, self._clock = database, owner, clock
+        self._loop = asyncio.get_running_loop()
+        self._next = _Batch()
+        self._works: _Asked = []
+        self._is_busy = False
+        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
+        self._gap_at = 0.0
+        self._closing = ExitStack()
+        self._direct = self._closing.enter_context(database.direct())
+        self._thread = Thread(target=self._work, name="ledger", daemon=True)
+        self._thread.start()
 
-    async def write(self, work: Callable[[Session], _T]) -> _T:
-        """Return what *work* returns, its changes committed; a cancelled caller does not undo them.
+    def accept(self, taken: Taken) -> "asyncio.Future[bool]":
+        """Record that a server said 250. Answers whether the delivery was still ours."""
+        return self._ask(self._next.accepted, taken)
 
-        What *work* raises undoes its own changes only. Raises StorageError when the commit fails: then it may have
-        happened or not.
+    def settle(self, work: Callable[[Session], _T]) -> "asyncio.Future[_T]":
+        """Record by *work* what else was said about a message: durable no later than what is offered next."""
+        return self._ask(self._next.settled, work)
+
+    def offer(self, delivery_id: int) -> "asyncio.Future[bool]":
+        """Record that the final dot may follow. Answers whether it may."""
+        return self._ask(self._next.offered, delivery_id)
+
+    def write(self, work: Callable[[Session], _T]) -> "asyncio.Future[_T]":
+        """Answer what *work* returns, its changes committed; a cancelled caller does not undo them.
+
+        What *work* raises undoes its changes. Raises StorageError when the commit fails: then it may have happened
+        or not.
         """
-        answer: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-        self._pending.append((work, answer))
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
-        return await answer
+        return self._ask(self._works, work)
 
-    async def _flush(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._pending:
-            batch, self._pending = self._pending, []
-            try:
-                answers = await loop.run_in_executor(self._thread, self._commit, [work for work, _ in batch])
-            except Exception as error:  # noqa: BLE001 - handed to everybody whose work was in this commit
-                answers = [error] * len(batch)
-            for (_, waiting), answer in zip(batch, answers, strict=True):
-                if waiting.done():
-                    continue  # the caller was cancelled
-                if isinstance(answer, Exception):
-                    waiting.set_exception(answer)
-                else:
-                    waiting.set_result(answer)
+    def _ask(self, asked: _Asked, what: Any) -> "asyncio.Future[Any]":
+        answer = self._loop.create_future()
+        asked.append((what, answer))
+        if not self._is_busy:
+            self._is_busy = True
+            self._loop.call_soon(self._begin)  # what is asked in the same turn of the loop shares the commit
+        return answer
 
-    def _commit(self, batch: list[_Work]) -> list[Any]:
+    def _begin(self) -> None:
+        batch, self._next = self._next, _Batch()
+        if self._works:
+            batch.works.append(self._works.pop(0))
+        self._batches.put(batch)
+
+    def _moved(self, batch: _Batch, answers: Any) -> None:
+        if not batch.works:
+            self._ended()
+        for asked in (batch.accepted, batch.settled, batch.offered):
+            _answer(asked, answers)
+
+    def _worked(self, batch: _Batch, answers: Any) -> None:
+        self._ended()
+        _answer(batch.works, answers)
+
+    def _ended(self) -> None:
+        if self._next.moves or self._works:
+            self._begin()
+        else:
+            self._is_busy = False
+
+    def _work(self) -> None:
+        while batch := self._batches.get():
+            if batch.moves:
+                self._loop.call_soon_threadsafe(self._moved, batch, _attempt(self._move, batch))
+            if batch.works:
+                self._loop.call_soon_threadsafe(self._worked, batch, _attempt(self._commit, batch.works[0][0]))
+
+    def _move(self, batch: _Batch) -> dict[Any, Any]:
+        if batch.settled:  # by way of SQLAlchemy, which takes longer
+            with self._database.write() as session:
+                moved = self._accept(cursor(session), batch)
+                moved.update((work, work(session)) for work, _ in batch.settled)
+                session.flush()
+                moved |= self._offer(cursor(session), batch)
+        else:
+            with self._direct.write() as direct:
+                moved = self._accept(direct, batch) | self._offer(direct, batch)
+        self._let_others_in()
+        return moved
+
+    def _accept(self, cursor: Cursor, batch: _Batch) -> dict[Any, Any]:
+        taken = [taken for taken, _ in batch.accepted]
+        ours = moves.accept(cursor, taken, self._owner, self._clock()) if taken else set()
+        return {one: one.delivery_id in ours for one in taken}
+
+    def _offer(self, cursor: Cursor, batch: _Batch) -> dict[Any, Any]:
+        ids = [delivery_id for delivery_id, _ in batch.offered]
+        may = moves.offer(cursor, ids, self._owner, self._clock()) if ids else set()
+        return {one: one in may for one in ids}
+
+    def _commit(self, work: Callable[[Session], Any]) -> dict[Any, Any]:
         with self._database.write() as session:
-            answers = [_one(session, work) for work in batch]
-        time.sleep(_LETS_IN)
-        return answers
+            answer = work(session)
+        self._let_others_in()
+        return {work: answer}
+
+    def _let_others_in(self) -> None:
+        if time.monotonic() > self._gap_at:
+            time.sleep(_GAP)
+            self._gap_at = time.monotonic() + _GAP_EVERY
 
     def close(self) -> None:
         """Wait for what is being written, and stop the thread."""
-        self._thread.shutdown(wait=True)
+        self._batches.put(None)
+        self._thread.join()
+        self._closing.close()
 
 
-def _one(session: Session, work: _Work) -> Any:
+def _attempt(act: Callable[..., Any], *what: Any) -> Any:
     try:
-        with session.begin_nested():
-            return work(session)
-    except SQLAlchemyError:
-        raise  # the database itself: nothing of this commit can be trusted
-    except Exception as error:  # noqa: BLE001 - handed to the caller, whose changes are undone
+        return act(*what)
+    except Exception as error:  # noqa: BLE001 - handed to everybody whose work was in this commit
         return error
+
+
+def _answer(asked: _Asked, answers: Any) -> None:
+    for what, waiting in asked:
+        if waiting.done():
+            continue  # the caller was cancelled
+        if isinstance(answers, Exception):
+            waiting.set_exception(answers)
+        else:
+            waiting.set_result(answers[what])

@@ -15,7 +15,7 @@ from newsletter.domain.calendar import instant, local_date
 from newsletter.domain.delivery import Verdict
 from newsletter.errors import NewsletterError
 from newsletter.mail.message import Head, message_bytes, message_id, needs_smtputf8
-from newsletter.mail.smtp import SmtpTrouble
+from newsletter.mail.smtp import Envelope, SmtpTrouble
 from newsletter.render.notices import operator_notice
 from newsletter.render.typesetting import Imprint, Rendered
 from newsletter.services.dispatch import Dispatch
@@ -67,13 +67,14 @@ async def send_one(dispatch: Dispatch, to: str, rendered: Rendered, now: datetim
         reply_to=dispatch.settings.newsletter.reply_to,
     )
     smtputf8 = needs_smtputf8(address)
-    content = message_bytes(head, text=rendered.text, html=rendered.html or None, smtputf8=smtputf8)
+    unsigned = message_bytes(head, text=rendered.text, html=rendered.html or None, smtputf8=smtputf8)
+    content = dispatch.mail.signed(unsigned, now)
+    sender = dispatch.settings.newsletter.sender_address
+    envelope = Envelope(sender=sender, recipient=address, size=len(content), smtputf8=smtputf8)
     connection = dispatch.connect()
     await connection.open()
     try:
-        outcome = await connection.envelope(
-            dispatch.settings.newsletter.sender_address, address, size=len(content), smtputf8=smtputf8
-        ) or await connection.data(content)
+        outcome = await connection.envelope(envelope) or await connection.data(content)
     finally:
         await connection.close()
     if outcome.verdict is not Verdict.ACCEPTED:

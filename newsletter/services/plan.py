@@ -1,8 +1,10 @@
 """The plan of one delivery: whom it makes due, by the clock or for a date.
 
-Made due in chunks, so that sending begins with the first. Not here: what each of them gets (``due``).
+Made due in chunks, so that sending begins with the first and others get to write in between; the longest unserved
+first. Not here: what each of them gets (``due``).
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from sqlmodel import Session
@@ -16,6 +18,7 @@ from newsletter.services.due import CHUNK, Maker
 from newsletter.services.edit import Policy
 from newsletter.services.subscribe import rhythm_of
 from newsletter.storage import due, issues
+from newsletter.storage.due import DueReader, Place
 
 
 class Plan:
@@ -26,7 +29,7 @@ class Plan:
     ) -> None:
         self._settings, self._policy = settings, policy
         self._on_date, self._only = on_date, only
-        self._looked_at = -1
+        self._round, self._is_over, self._late = _Round(), False, False
         self._makers: dict[int, Maker] = {}
 
     @property
@@ -34,24 +37,45 @@ class Plan:
         """Return the one issue to send, None for all."""
         return self._only.id if self._only else None
 
+    @property
+    def at_any_hour(self) -> bool:
+        """Return whether everybody is due whose rhythm includes the date, whatever their hour."""
+        return self._on_date is not None
+
+    def prepare(self, session: Session, now: datetime) -> None:
+        """Do what takes longest of making the first readers due, if anybody is. Writes nothing, so needs no lock."""
+        issue = issues.get(session, self._on_date) if self._on_date else issues.newest_sealed(session)
+        if issue and issue.status is Status.SEALED and _Round().next(session, None if self._on_date else now, but=None):
+            self._maker(session, issue).prepare()
+
     def make_due(self, session: Session, now: datetime) -> bool:
         """Make a chunk of due rows. Return whether there may be more."""
-        if self._on_date:
-            return self._make_on_date(session, now, self._on_date)
+        return self._make_on_date(session, now, self._on_date) if self._on_date else self._make_by_clock(session, now)
+
+    def _make_by_clock(self, session: Session, now: datetime) -> bool:
         issue = issues.newest_sealed(session)
         if issue and (issue.brake is not Brake.NONE or (self._only and issue.id != self._only.id)):
             return False
-        if issue and self._maker(session, issue).by_the_clock(session, now):
-            return True
-        return not self._is_late(session, now) and self._pass_over(session, now)
+        if self._round.is_new:
+            self._late = self._is_late(session, now)
+        # Where today's issue is late, who had the one before waits for it, and need not be looked at.
+        found = self._round.next(session, now, but=issue.date if issue and self._late else None)
+        waiting = [r for r in found if issue and (r.last_issue_on is None or r.last_issue_on < issue.date)]
+        if issue and waiting:
+            self._maker(session, issue).by_the_clock(session, waiting, now)
+        if not self._late:
+            ours = {reader.id for reader in waiting}
+            self._pass_over(session, [reader for reader in found if reader.id not in ours], now)
+        return bool(found)
 
     def _make_on_date(self, session: Session, now: datetime, day: date) -> bool:
         issue = issues.get(session, day)
-        if issue is None or issue.status is not Status.SEALED or issue.brake is not Brake.NONE:
+        if self._is_over or issue is None or issue.status is not Status.SEALED or issue.brake is not Brake.NONE:
             return False
-        looked_at = self._maker(session, issue).on_date(session, now, day, self._looked_at)
-        self._looked_at = looked_at if looked_at is not None else self._looked_at
-        return looked_at is not None
+        found = self._round.next(session, None, but=issue.date)  # who accepted this very issue is done
+        self._maker(session, issue).on_date(session, found, day, now)
+        self._is_over = not found
+        return bool(found)
 
     def _maker(self, session: Session, issue: Issue) -> Maker:
         if issue.id not in self._makers:
@@ -70,14 +94,44 @@ class Plan:
         )
         return expected and (issue is None or issue.status is Status.DRAFT)
 
-    def _pass_over(self, session: Session, now: datetime) -> bool:
+    def _pass_over(self, session: Session, readers: Sequence[DueReader], now: datetime) -> None:
         """Give their next instant to readers who are due and have had the newest issue."""
-        readers = due.by_the_clock(session, now, None, CHUNK)
+        newsletter = self._settings.newsletter
         due.advance(
             session,
-            [
-                (r, next_due(rhythm_of(r.preferences, self._settings.newsletter), now, r.last_digest_on).at)
-                for r in readers
-            ],
+            [(r, next_due(rhythm_of(r.preferences, newsletter), now, r.last_digest_on).at) for r in readers],
         )
-        return bool(readers)
+
+
+class _Round:
+    """One round through the readers in question, the longest unserved first; after its end the next one begins.
+
+    Who is served on the way goes to the group of the issue's own date, which is left out.
+    """
+
+    def __init__(self) -> None:
+        self._groups: list[date | None] | None = None  # still to look at, the next one last
+        self._after: Place | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Return whether the next chunk is the first of a round."""
+        return self._groups is None
+
+    def next(self, session: Session, now: datetime | None, *, but: date | None) -> list[DueReader]:
+        """Return the next chunk, those not served last on *but*; nobody where the round is at its end.
+
+        Those who are due at *now*, or everybody who is active.
+        """
+        groups = due.groups(session, now)[::-1] if self._groups is None else self._groups
+        found: list[DueReader] = []
+        while groups and len(found) < CHUNK:
+            if groups[-1] is None or groups[-1] != but:
+                found += due.readers(session, groups[-1], self._after, CHUNK - len(found), now)
+            if len(found) < CHUNK:
+                groups.pop()
+                self._after = None
+            else:
+                self._after = Place(found[-1].next_due_at, found[-1].id)
+        self._groups = groups if found else None
+        return found

@@ -27,7 +27,7 @@ from newsletter.services.due import Maker
 from newsletter.services.edit import Shown
 from newsletter.services.records import PickedPaper, papers_of
 from newsletter.storage import deliveries, issues, subscribers
-from newsletter.storage.claims import Claimed
+from newsletter.storage.moves import Claimed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ class _Previewer:
     def of(self, reader: Subscriber | None) -> Preview:
         issue = self.shown.issue
         stored = deliveries.of_issue(self.session, reader.id, issue.id) if reader else None
-        digest = self._digest(reader, stored)
+        digest, left_out = self._digest(reader, stored)
         delivery = stored or self._delivery(reader, digest)
         composer = self.dispatch.composer(self.session, issue.date)
         composer.prepare(self.session, [delivery])
@@ -124,13 +124,13 @@ class _Previewer:
             email=reader.email if reader else "a reader without preferences",
             had=stored is not None,
             papers=papers_of(self.session, delivery),
-            left_out=_left_out([out for out in digest.left_out if out.candidate.paper.id not in shown]),
+            left_out=_left_out([out for out in left_out if out.candidate.paper.id not in shown]),
             claimed=None if reason else self._claimed(reader, delivery),
             composer=composer,
             reason=reason,
         )
 
-    def _digest(self, reader: Subscriber | None, stored: Delivery | None) -> Digest:
+    def _digest(self, reader: Subscriber | None, stored: Delivery | None) -> tuple[Digest, list[LeftOut]]:
         maker = Maker(self.session, self.dispatch.settings, self.dispatch.policy, self.shown)
         if reader is None:
             return maker.for_reader(self.session, 0, Preferences(), None)

@@ -1,17 +1,19 @@
 """The ledger as people see it: deliveries by id, with their papers and reasons, and what a person decides of them.
 
-A delivery is named by its id in hexadecimal, as its Message-ID has it. Not here: why there is no delivery (``why``).
+A delivery is named by its id in hexadecimal, as its Message-ID has it. What is decided of many goes in small
+transactions, so that a sender at work is never kept waiting. Not here: why there is no delivery (``why``).
 """
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sqlmodel import Session
 
-from newsletter.config.settings import SmtpSettings
+from newsletter.config.sending import SmtpSettings
 from newsletter.domain.delivery import Delivery, Status
 from newsletter.domain.digest import Why
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
@@ -19,8 +21,9 @@ from newsletter.render.wording import reason
 from newsletter.storage import deliveries, issues, papers
 from newsletter.storage.database import Database
 from newsletter.storage.deliveries import Line
-from newsletter.storage.papers import chunks
 
+AT_ONCE = 100  # rows in one transaction: who else writes waits for some milliseconds
+_LETS_IN = 0.002  # seconds between two of them: who waits asks every millisecond
 _ID = re.compile(r"<?([0-9a-f]{1,16})(?:@[^<>\s]*>?)?", re.IGNORECASE)
 
 
@@ -38,9 +41,9 @@ class PickedPaper:
         return {"key": self.key, "title": self.title, "why": self.why}
 
 
-def name_of(delivery: Delivery) -> str:
+def name_of(delivery_id: int) -> str:
     """Return how people name a delivery."""
-    return f"{delivery.id:016x}"
+    return f"{delivery_id:016x}"
 
 
 def parse_id(text: str) -> int:
@@ -55,8 +58,9 @@ def document(line: Line) -> dict[str, Any]:
     """Return a delivery as JSON gives it, its papers aside."""
     delivery = line.delivery
     return {
-        "id": name_of(delivery),
+        "id": name_of(delivery.id),
         "email": line.email,
+        "destination": line.destination or None,
         "issue": line.issued,
         "date": delivery.day,
         "status": delivery.status,
@@ -102,22 +106,55 @@ def find(database: Database, named: str) -> tuple[Line, list[PickedPaper]]:
 
 def release(
     database: Database, smtp: SmtpSettings, named: Sequence[str], now: datetime, *, everything: bool, sent: bool
-) -> list[Line]:
+) -> list[int]:
     """Let the held deliveries *named*, or *everything* held, be sent again, or take them as *sent*.
 
-    All of them or none. Return them as they were. Raises NotFoundError, UsageError, IllegalMoveError.
+    None where one of those named is not held. Return their ids. Raises NotFoundError, UsageError, IllegalMoveError.
     """
-    with database.write() as session:
-        if everything:
-            held = deliveries.page(session, status=Status.HELD, limit=None)
-        else:
-            held = [_held(_find(session, one)) for one in named]
-        for ids in chunks([line.delivery.id for line in held]):
+    with database.read() as session:
+        ids = [_held(_find(session, one)) for one in named]
+    done: list[int] = []
+    for some in _held_ids(database) if everything else (ids[n : n + AT_ONCE] for n in range(0, len(ids), AT_ONCE)):
+        with database.write() as session:
             if sent:
-                deliveries.assume_sent(session, ids, now)
+                deliveries.assume_sent(session, some, now)
             else:
-                deliveries.release(session, ids, now, now + smtp.give_up_after)
-        return held
+                deliveries.release(session, some, now, now + smtp.give_up_after)
+        done += some
+        time.sleep(_LETS_IN)
+    return done
+
+
+def _held_ids(database: Database) -> Iterator[Sequence[int]]:
+    """Yield the ids of what is held, some at a time, until nothing is: who takes them decides on them."""
+    while True:
+        with database.read() as session:
+            held = deliveries.held_ids(session, AT_ONCE)
+        if not held:
+            return
+        yield held
+
+
+def retry_failed(database: Database, now: datetime, expires_at: datetime, issue_id: int | None) -> Iterator[int]:
+    """Make failed deliveries ready again, of one issue where given, each its reader's newest.
+
+    Those of readers who are not active stay failed. Yields how many after each small transaction: between two, let
+    others in.
+    """
+    with database.read() as session:
+        of = deliveries.issues_with_failed(session) if issue_id is None else [issue_id]
+    for one in of:
+        after = 0
+        while found := _may_be_retried(database, one, after):
+            with database.write() as session:
+                count = deliveries.retry(session, one, found, now, expires_at)
+            yield count
+            after = found[-1]
+
+
+def _may_be_retried(database: Database, issue_id: int, after: int) -> list[int]:
+    with database.read() as session:  # looked for without the write lock, since there may be many that stay failed
+        return deliveries.may_be_retried(session, issue_id, after, AT_ONCE)
 
 
 def _find(session: Session, named: str) -> Line:
@@ -126,7 +163,7 @@ def _find(session: Session, named: str) -> Line:
     raise NotFoundError(f"no delivery {named}; 'newsletter deliveries list' shows which there are")
 
 
-def _held(line: Line) -> Line:
+def _held(line: Line) -> int:
     if line.delivery.status is not Status.HELD:
-        raise IllegalMoveError(f"delivery {name_of(line.delivery)} is {line.delivery.status}; only held ones wait")
-    return line
+        raise IllegalMoveError(f"delivery {name_of(line.delivery.id)} is {line.delivery.status}; only held ones wait")
+    return line.delivery.id

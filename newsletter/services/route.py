@@ -1,4 +1,4 @@
-"""The route, as one sender sees it: open, paused because the site refuses, or stopped for this run.
+"""The ways out, as one sender sees them: open, paused because the site refuses, or stopped for this run.
 
 Pauses grow while nothing is accepted, and take no more than ``patience`` together: the next run continues what needs
 longer. Not here: what a reply means (``mail/replies.py``), and limits of our own (``limits``).
@@ -7,12 +7,15 @@ longer. Not here: what a reply means (``mail/replies.py``), and limits of our ow
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from newsletter.domain.delivery import Outcome, Status
+from newsletter.config.sending import RouteSettings
+from newsletter.domain.delivery import Outcome, Status, Verdict
+from newsletter.mail.smtp import Connection
 from newsletter.services.ledger import Clock
+from newsletter.services.limits import Pace
 
 log = logging.getLogger(__name__)
 
@@ -20,82 +23,158 @@ PATIENCE = timedelta(minutes=1)
 WINDOW = 50  # addresses
 _TOO_MANY = 10  # more than a fifth of the last ones failing for good: it is us that they refuse
 _PAUSES = tuple(timedelta(seconds=s) for s in (2, 4, 8, 16, 30))
+_MOST = 1000  # messages over one connection, where the server does not end it sooner
 
 
 class Route:
-    """``stopped`` says why nothing more is begun in this run, '' while it goes on. ``verdicts`` are what became of the
-    last addresses that took a message or failed for good; ``blocked`` says that too many of them failed.
+    """One way out. ``stopped`` says why nothing more is begun on it in this run, '' while it goes on.
+
+    ``room`` is how many messages its limits leave, ``at_work`` how many are begun and not settled. ``most`` is how
+    many a connection carries. ``blocked`` says that too many of the last addresses failed for good.
     """
 
-    def __init__(self, clock: Clock, patience: timedelta, verdicts: Iterable[Status]) -> None:
+    def __init__(
+        self, way: RouteSettings, connect: Callable[[], Connection], clock: Clock, verdicts: Iterable[Status] = ()
+    ) -> None:
+        self.way, self.connect = way, connect
+        self.name, self.weight, self.connections = way.name, way.weight, way.connection_limit
+        self.pace = Pace(way.messages_per_second)
+        self.room = float("inf")
+        self.at_work = 0
+        self.begun = 0
+        self.share_from = 0  # what was begun when shares were last counted anew
+        self.most = _MOST
         self.stopped = ""
         self.blocked = False
-        self.stopping = asyncio.Event()
         self._clock = clock
-        self._patience = patience
         self._last = deque(verdicts, maxlen=WINDOW)
-        self._open = asyncio.Event()
-        self._open.set()
         self._paused_until = clock()
         self._pauses = 0
-        self._why = ""
+        self._left_after = 0
 
     @property
     def is_open(self) -> bool:
-        """Whether messages may be begun, or a stop is to be noticed."""
-        return self._open.is_set()
+        """Whether messages may be begun."""
+        return not self.stopped and not self.rest
 
     @property
     def rest(self) -> timedelta:
         """How long the pause lasts from now; nothing where there is none."""
         return max(self._paused_until - self._clock(), timedelta())
 
+    @property
+    def share(self) -> float:
+        """How much was begun, by weight, since shares were last counted anew."""
+        return (self.begun - self.share_from) / self.weight
+
+    def begin(self, now: float) -> None:
+        """Take a turn at *now*, in the event loop's seconds."""
+        self.pace.take(now)
+        self.begun += 1
+        self.at_work += 1
+        self.room -= 1
+
+    def pause(self) -> timedelta:
+        """Begin nothing for a while. Return how long; nothing where the route is paused already."""
+        if self.rest:  # what was under way may say the same once more
+            return timedelta()
+        pause = _PAUSES[min(self._pauses, len(_PAUSES) - 1)]
+        self._paused_until = self._clock() + pause
+        self._pauses += 1
+        return pause
+
+    def count(self, outcome: Outcome) -> str:
+        """Learn what the server said. Return why nothing more is to be begun, '' while all is well."""
+        if outcome.verdict is Verdict.ACCEPTED:
+            self._pauses = 0
+            self._last.append(Status.ACCEPTED)
+        elif outcome.verdict is Verdict.TEMPORARY:
+            self._last.append(Status.DEFERRED)
+        elif outcome.verdict is Verdict.PERMANENT:
+            self._last.append(Status.FAILED)
+            if self._last.count(Status.FAILED) > _TOO_MANY:
+                self.blocked = True
+                return f"{_TOO_MANY + 1} of the last {len(self._last)} addresses failed for good: {outcome.reply}"
+        return ""
+
+    def was_ended(self, carried: int) -> None:
+        """Learn that the server ended a session that had *carried* so many: twice the same is its limit."""
+        if carried and carried == self._left_after:
+            self.most = min(self.most, carried)
+        self._left_after = carried
+
+
+class Routes:
+    """All ways out of one sender, and the end of its run. ``stopping`` is set when nothing more is begun."""
+
+    def __init__(self, routes: Sequence[Route], patience: timedelta) -> None:
+        self.routes = routes
+        self.stopping = asyncio.Event()
+        self._patience = patience
+        self._why = ""
+        self._refused = ""
+        self._sharing: tuple[Route, ...] = ()
+
+    @property
+    def stopped(self) -> str:
+        """Return why nothing more is begun in this run, '' while it goes on."""
+        return self._why
+
+    @property
+    def rest(self) -> timedelta:
+        """How long until a route may be used."""
+        return min((route.rest for route in self.routes if not route.stopped), default=timedelta())
+
     def stop(self, why: str) -> None:
         """Begin nothing more in this run."""
-        self.stopped = self.stopped or why
+        self._why = self._why or why
         self.stopping.set()
-        self._open.set()
 
-    def pause(self, outcome: Outcome) -> None:
-        """Begin nothing for a while, since the site refuses; what is under way may say the same once more."""
+    def end(self, route: Route, why: str) -> None:
+        """Begin nothing more on *route* in this run; without another one, nothing at all."""
+        route.stopped = route.stopped or why
+        log.info("route %s: %s", route.name, route.stopped)
+        if all(one.stopped for one in self.routes):
+            self.stop(self._summary())
+
+    def _summary(self) -> str:
+        if len(self.routes) == 1:
+            return self.routes[0].stopped
+        return "; ".join(f"{route.name}: {route.stopped}" for route in self.routes)
+
+    def count(self, route: Route, outcome: Outcome) -> None:
+        """Learn what a server said about a message, and end *route* where too many addresses failed for good."""
+        if why := route.count(outcome):
+            self.end(route, why)
+
+    def pause(self, route: Route, outcome: Outcome) -> None:
+        """Begin nothing on *route* for a while, since the site refuses, or end it where that takes too long."""
         log.info("%s: %s", outcome.server, outcome.reply)
-        self._why = outcome.reply
-        if self._open.is_set() and not self.stopped:
-            self._paused_until = self._clock() + _PAUSES[min(self._pauses, len(_PAUSES) - 1)]
-            self._pauses += 1
-            self._open.clear()
+        pause = route.pause()
+        others = any(one.is_open for one in self.routes if one is not route)
+        if not others and not self.spend(pause):
+            self.end(route, f"the server will not take mail now ({outcome.reply}); the next run continues")
 
-    def count(self, status: Status, reply: str) -> None:
-        """Learn what became of a message, *status* being accepted or failed, and stop if too many failed."""
-        self._last.append(status)
-        if status is Status.ACCEPTED:
-            self._pauses = 0
-        elif self._last.count(Status.FAILED) > _TOO_MANY:
-            self.blocked = True
-            self.stop(f"{_TOO_MANY + 1} of the last {len(self._last)} addresses failed for good: {reply}")
-
-    async def may_begin(self) -> bool:
-        """Wait until a message may be begun. False when nothing more is."""
-        await self._open.wait()
-        return not self.stopped
-
-    async def end_pause(self) -> None:
-        """Wait for the end of the pause, if there is one, and open the route again."""
-        if not self._open.is_set() and await self.wait(self.rest):
-            self._open.set()
-
-    def bears(self, wait: timedelta) -> bool:
-        """Return whether there is patience left for *wait*."""
-        return wait <= self._patience
-
-    async def wait(self, wait: timedelta) -> bool:
-        """Spend patience on *wait*. False where it was more than is left, and this run is over."""
-        if not self.bears(wait):
-            self.stop(f"the server will not take mail now ({self._why}); the next run continues")
+    def spend(self, wait: timedelta) -> bool:
+        """Spend patience on *wait*. False where it is more than is left."""
+        if wait > self._patience:
             return False
         self._patience -= max(wait, timedelta())
-        await self.sleep(wait.total_seconds())
         return True
+
+    def shares(self, route: Route) -> bool:
+        """Return whether *route* may begin a message now, by the weights of the routes that could.
+
+        A route that is slow may lag behind by what its connections carry; one that is paused or full has no share.
+        """
+        if len(self.routes) == 1:
+            return True
+        sharing = tuple(one for one in self.routes if one.is_open and one.room >= 1)
+        if sharing != self._sharing:
+            self._sharing = sharing
+            for one in sharing:
+                one.share_from = one.begun
+        return all(route.share <= one.share + one.connections / one.weight for one in sharing)
 
     async def sleep(self, seconds: float) -> None:
         """Wait, but not once stopped."""

@@ -4,6 +4,7 @@ Safe to repeat, to overlap and to kill: who works holds a lease, what is done is
 continues what this one left.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from newsletter.config.settings import Settings
 from newsletter.domain.calendar import local_date
 from newsletter.domain.issue import Brake, Issue, Status
 from newsletter.errors import BusyError, NotFoundError, UsageError
+from newsletter.services import records
 from newsletter.services.deliver import Progress, Sender
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.gather import Gathering, Report, gather
@@ -223,8 +225,10 @@ async def deliver(
         wake(session, service.settings.newsletter, now)
         if retry_failed:
             service.dispatch.end_pause(session, now)
-            again = now + service.settings.smtp.give_up_after
-            deliveries.retry_failed(session, now, again, only.id if only else None)
+    if retry_failed:
+        again = now + service.settings.smtp.give_up_after
+        for _ in records.retry_failed(service.database, now, again, only.id if only else None):
+            await asyncio.sleep(0.002)  # lets others write, and a signal through
     plan = Plan(service.settings, service.dispatch.policy, only=only)
     progress = await service.dispatch.send(owner, service.clock, plan, told=watch.told, started=watch.started)
     with service.database.read() as session:

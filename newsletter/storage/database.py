@@ -1,17 +1,18 @@
 """The database: opening, transactions, and everything that differs between SQLite and PostgreSQL.
 
 SQLite runs in WAL mode. Readers never wait; writers say BEGIN IMMEDIATE, so that two of them queue instead of
-failing half-way. ``synchronous = FULL``: what is committed survives a power cut, which is what lets *accepted*
-mean that a server said 250. Not here: the schema's upgrades (``upgrade``) and who may write what (``services``).
+failing half-way. What is committed survives a killed process always, and a power cut with ``synchronous = FULL``.
+Not here: the schema's upgrades (``upgrade``) and who may write what (``services``).
 """
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import JSON, URL, Connection, Engine, Select, bindparam, create_engine, event, func, select
 from sqlalchemy.dialects.sqlite import insert as _insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
@@ -24,13 +25,21 @@ _ASKS = 0.001  # seconds between two attempts at the write lock
 upsert = _insert  # INSERT … ON CONFLICT, which both databases have under their own dialect
 
 
+Durability = Literal["power-cut", "crash"]
+# What FULL adds is one fdatasync of the write-ahead log for each commit. With NORMAL the log is synced at
+# checkpoints: a power cut may undo the last commits, never tear one, and a killed process undoes none.
+_SYNCHRONOUS: dict[Durability, str] = {"power-cut": "FULL", "crash": "NORMAL"}
 _PRAGMAS = (
     "journal_mode = WAL",
-    "synchronous = FULL",
     "foreign_keys = ON",
     "temp_store = MEMORY",
     "cache_size = -65536",  # KiB: the indexes of a long list
 )
+
+
+def listed(name: str) -> Select[Any]:
+    """Return the values of the JSON list that is bound as *name*, to look among: one parameter, however many."""
+    return select(func.json_each(bindparam(name, type_=JSON)).table_valued("value", name=name).c.value)
 
 
 class StorageError(NewsletterError):
@@ -40,9 +49,9 @@ class StorageError(NewsletterError):
 class Database:
     """One SQLite file. Safe to use from several threads; each transaction has its own connection."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, durability: Durability = "power-cut") -> None:
         self.path = path
-        self.engine = _engine(path)
+        self.engine = _engine(path, durability)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -62,9 +71,49 @@ class Database:
             yield session
             session.flush()
 
+    @contextmanager
+    def direct(self) -> Iterator["Direct"]:
+        """Give the driver's own connection, for the few statements that every single message costs."""
+        pooled = self.engine.raw_connection()
+        try:
+            connection = pooled.driver_connection
+            assert isinstance(connection, sqlite3.Connection)
+            connection.execute("PRAGMA busy_timeout = 0")
+            yield Direct(self.path, connection)
+        finally:
+            pooled.invalidate()  # the pool's others wait for a busy database
+
     def close(self) -> None:
         """Close the connections; the last one to close folds the write-ahead log into the file."""
         self.engine.dispose()
+
+
+class Direct:
+    """A connection without SQLAlchemy, which would cost more than the statements do."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path, self._connection = path, connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Cursor]:
+        """Give a cursor that is the only writer, committed at the end and rolled back on any error."""
+        with _named(self._path):
+            cursor = self._connection.cursor()
+            _take_the_lock(cursor.execute)
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # nothing to roll back where the failed COMMIT did
+                    cursor.execute("ROLLBACK")
+                raise
+
+
+def cursor(session: Session) -> sqlite3.Cursor:
+    """Return a cursor of the driver's in the transaction of *session*."""
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection.cursor()
 
 
 def address(path: Path) -> URL:
@@ -77,7 +126,7 @@ def reader(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
 
 
-def _engine(path: Path) -> Engine:
+def _engine(path: Path, durability: Durability) -> Engine:
     engine = create_engine(
         address(path), poolclass=QueuePool, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False}
     )
@@ -85,38 +134,38 @@ def _engine(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where we say
-        for pragma in _PRAGMAS:
+        for pragma in (*_PRAGMAS, f"synchronous = {_SYNCHRONOUS[durability]}"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if connection.get_execution_options().get("immediate"):
-            _begin_writing(connection)
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+            try:
+                _take_the_lock(connection.exec_driver_sql)
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")
         else:
             connection.exec_driver_sql("BEGIN")
 
     return engine
 
 
-def _begin_writing(connection: Connection) -> None:
+def _take_the_lock(execute: Callable[[str], object]) -> None:
     """Take the write lock, asking often: SQLite would ask ten times a second, and seldom in a moment when it is free.
 
     A sender at work lets go of it for a millisecond between two commits.
     """
     ends = time.monotonic() + BUSY_TIMEOUT
-    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-    try:
-        while not _is_ours(connection, ends):
-            time.sleep(_ASKS)
-    finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")
+    while not _is_ours(execute, ends):
+        time.sleep(_ASKS)
 
 
-def _is_ours(connection: Connection, ends: float) -> bool:
+def _is_ours(execute: Callable[[str], object], ends: float) -> bool:
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    except OperationalError as error:
-        if "locked" not in str(error.orig) or time.monotonic() > ends:
+        execute("BEGIN IMMEDIATE")
+    except (OperationalError, sqlite3.OperationalError) as error:
+        if "locked" not in str(error) or time.monotonic() > ends:
             raise
         return False
     return True

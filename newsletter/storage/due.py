@@ -1,26 +1,46 @@
-"""Who is due, and the rows that make a digest theirs: one per reader and date, and never the same issue twice."""
+"""Who is due, and the rows that make a digest theirs: one per reader and date, and never the same issue twice.
 
-from collections.abc import Iterable, Sequence
+Readers are looked at in groups of those who were served last on the same date: who never was comes first, then the
+longest unserved. One index has the groups, and in each whose instant has come, so that a chunk of a list costs what the
+chunk costs, however long the list is. Not here: who gets what (``services/due.py``), and claiming (``claims``).
+"""
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, time, timedelta
+from functools import cache, cached_property, lru_cache
+from typing import Any, NamedTuple
 
-from sqlmodel import Session, col, exists, insert, or_, select, update
+from sqlalchemy import Column, ColumnDefault, Connection, Dialect, String, cast, func, union
+from sqlalchemy import select as sql
+from sqlmodel import Session, SQLModel, col, exists, select, update
 
-from newsletter.domain.delivery import Status
+from newsletter.domain.delivery import SENT, Status
 from newsletter.domain.issue import Issue
 from newsletter.domain.subscriber import Preferences
 from newsletter.domain.subscriber import Status as SubscriberStatus
-from newsletter.storage.tables import IS_OPEN, DeliveryRow, SubscriberRow
+from newsletter.storage.database import listed
+from newsletter.storage.papers import chunks
+from newsletter.storage.tables import IS_WAITING, DeliveryRow, PaperRedirectRow, SubscriberRow
 
 _S, _D = SubscriberRow, DeliveryRow
+_LEDGER = SQLModel.metadata.tables["deliveries"]
+_ACTIVE = col(_S.status) == SubscriberStatus.ACTIVE
+_WAITS = (Status.READY, Status.DEFERRED)
+_KEPT = 4096  # wishes and picks that are remembered: most readers share theirs with others
+_HISTORIES = 2048  # some kilobytes each
+_RANDOM_BITS = 20
+_AHEAD = timedelta(days=1)  # how far a clock may have been set back
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueReader:
+class DueReader(NamedTuple):
     """An active reader, with what decides whether and what they get.
 
-    ``last_issue_on`` and ``last_accepted_on`` are issues' dates, ``last_digest_on`` is the reader's.
+    Of the preferences those that choose: not the format, nor the language. ``last_issue_on`` and
+    ``last_accepted_on`` are issues' dates, ``last_digest_on`` is the reader's.
     """
 
     id: int
@@ -31,105 +51,262 @@ class DueReader:
     last_accepted_on: date | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDelivery:
-    """A row to be made. ``skipped`` says why there is nothing to send, '' where there is."""
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What a digest carries: made once, and shared by all readers who get the same.
+
+    ``skipped`` says why there is nothing to send, '' where there is.
+    """
+
+    picks: tuple[tuple[int, str, str], ...]
+    since: date | None = None
+    skipped: str = ""
+
+    @cached_property
+    def stored(self) -> str:
+        """Return the picks as the database keeps them."""
+        return f"[{', '.join(map(_stored_pick, self.picks))}]"
+
+
+@lru_cache(maxsize=_KEPT)
+def _stored_pick(pick: tuple[int, str, str]) -> str:
+    return json.dumps(pick)
+
+
+class NewDelivery(NamedTuple):
+    """A row to be made. ``next_due_at`` is the reader's next instant, None where it stays."""
 
     id: int
     reader: DueReader
     day: date
     message_id: str
     expires_at: datetime
+    next_due_at: datetime | None
+    contents: Contents
+
+
+class Had(NamedTuple):
+    """What a reader was sent of the papers asked about, and whether an earlier digest still waits."""
+
+    sent: frozenset[int] = frozenset()
+    waits: bool = False
+
+
+class Place(NamedTuple):
+    """Where in its group a reader stands."""
+
     next_due_at: datetime
-    since: date | None
-    picks: tuple[tuple[int, str, str], ...]
-    skipped: str = ""
+    id: int
 
 
-def by_the_clock(session: Session, now: datetime, issue: Issue | None, limit: int) -> list[DueReader]:
-    """Return active readers whose instant has come, and who have not had *issue*."""
-    query = select(_S).where(_S.status == SubscriberStatus.ACTIVE, col(_S.next_due_at) <= now)
-    if issue:
-        query = query.where(or_(col(_S.last_issue_on).is_(None), col(_S.last_issue_on) < issue.date))
-    return [_reader(row) for row in session.exec(query.order_by(col(_S.next_due_at)).limit(limit))]
+def groups(session: Session, now: datetime | None = None) -> list[date | None]:
+    """Return the dates on which active readers were served last, None (never) first, then the longest ago.
+
+    With *now* only groups in which somebody is due; the first is always there.
+    """
+    last = col(_S.last_accepted_on)
+    days = sql(func.min(last).label("day")).where(_ACTIVE).cte("days", recursive=True)
+    later = sql(func.min(last)).where(_ACTIVE, last > days.c.day).scalar_subquery()
+    days = days.union_all(sql(later).where(days.c.day.is_not(None)))
+    query = sql(days.c.day).where(days.c.day.is_not(None))
+    if now:
+        query = query.where(exists().where(_ACTIVE, last == days.c.day, col(_S.next_due_at) <= now))
+    return [None, *sorted(day for (day,) in session.execute(query))]
 
 
-def on_date(session: Session, issue: Issue, day: date, after_id: int, limit: int) -> list[DueReader]:
-    """Return active readers with an id above *after_id* who have no digest of *day* and have not had *issue*."""
-    had = exists().where(col(_D.subscriber_id) == col(_S.id), or_(col(_D.day) == day, col(_D.issue_id) == issue.id))
-    # Active is who has a next instant. Asked by the status, SQLite would sort the whole list for each chunk.
-    query = select(_S).where(col(_S.next_due_at).is_not(None), col(_S.id) > after_id, ~had)
-    return [_reader(row) for row in session.exec(query.order_by(col(_S.id)).limit(limit))]
+def readers(
+    session: Session, served_on: date | None, after: Place | None, limit: int, now: datetime | None = None
+) -> list[DueReader]:
+    """Return readers of a group in the order of their instants, those behind *after*; with *now* only who is due."""
+    query, instant = _of_group(served_on), col(_S.next_due_at)
+    if now:
+        query = query.where(instant <= now)
+    # Two ranges of the index: as one, SQLite would go through all who share an instant to find who is next.
+    parts = [query]
+    if after:
+        parts = [query.where(instant == after.next_due_at, col(_S.id) > after.id)]
+        parts += [query.where(instant > after.next_due_at)]
+    found: list[Any] = []
+    for part in parts:
+        left = limit - len(found)
+        found += session.connection().execute(part.order_by(instant, col(_S.id)).limit(left)) if left else []
+    return [
+        DueReader(i, _wishes(topics, *rest), at, digest_on, issue_on, served_on)
+        for i, at, digest_on, issue_on, topics, *rest in found
+    ]
+
+
+def _of_group(served_on: date | None) -> Any:
+    chosen = (col(_S.frequency), col(_S.hour), col(_S.zone), col(_S.max_papers), col(_S.min_upvotes))
+    facts = (col(_S.id), col(_S.next_due_at), col(_S.last_digest_on), col(_S.last_issue_on))
+    last = col(_S.last_accepted_on)
+    # Topics as they are written: most readers' are those of another one.
+    wanted = sql(*facts, cast(col(_S.topics), String), *chosen)
+    return wanted.where(_ACTIVE, last.is_(None) if served_on is None else last == served_on)
+
+
+@lru_cache(maxsize=_KEPT)
+def _wishes(
+    topics: str,
+    frequency: str | None,
+    hour: time | None,
+    zone: str | None,
+    max_papers: int | None,
+    min_upvotes: int | None,
+) -> Preferences:
+    return Preferences(
+        topics=tuple(json.loads(topics)),
+        frequency=frequency,
+        hour=hour,
+        zone=zone,
+        max_papers=max_papers,
+        min_upvotes=min_upvotes,
+    )
+
+
+def have_had(session: Session, reader_ids: Collection[int], issue: Issue, day: date) -> set[int]:
+    """Return who of these readers has a digest of *day*, or of *issue*."""
+    theirs = col(_D.subscriber_id).in_(listed("readers"))
+    of_day = sql(col(_D.subscriber_id)).where(theirs, col(_D.day) == day)
+    of_issue = sql(col(_D.subscriber_id)).where(theirs, col(_D.issue_id) == issue.id)
+    return set(session.execute(union(of_day, of_issue), {"readers": list(reader_ids)}).scalars())
+
+
+def waiting_issues(session: Session) -> set[int]:
+    """Return the issues of which anything waits."""
+    return set(session.exec(select(col(_D.issue_id)).where(IS_WAITING, col(_D.status).in_(_WAITS)).distinct()))
+
+
+class History:
+    """What readers were sent of certain papers in digests of certain issues, and what of these still waits.
+
+    What two readers had in common is read once.
+    """
+
+    def __init__(self, session: Session, paper_ids: Iterable[int], issue_ids: Iterable[int]) -> None:
+        self._issues = sorted(issue_ids)
+        self._today = {i: i for i in paper_ids}
+        for part in chunks(sorted(self._today)):
+            joined = select(PaperRedirectRow).where(col(PaperRedirectRow.paper_id).in_(part))
+            self._today |= {row.old_id: row.paper_id for row in session.exec(joined)}
+        self._papers = lru_cache(maxsize=_HISTORIES)(self._read)
+
+    def of(self, session: Session, reader_ids: Collection[int]) -> dict[int, Had]:
+        """Return what these readers had; who had nothing is left out."""
+        if not (self._issues and reader_ids):
+            return {}
+        of_state = col(_D.status)
+        picks = func.aggregate_strings(cast(col(_D.picks), String), ",").filter(of_state.in_(SENT))
+        waiting = func.count().filter(of_state.in_(_WAITS))
+        query = (
+            sql(col(_D.subscriber_id), picks, waiting)
+            .where(col(_D.subscriber_id).in_(listed("readers")), col(_D.issue_id).in_(listed("issues")))
+            .group_by(col(_D.subscriber_id))
+        )
+        found = session.connection().execute(query, {"readers": list(reader_ids), "issues": self._issues})
+        return {reader: Had(self._papers(sent or ""), waits > 0) for reader, sent, waits in found}
+
+    def _read(self, sent: str) -> frozenset[int]:
+        today = self._today
+        return frozenset([today[pick[0]] for picks in json.loads(f"[{sent}]") for pick in picks if pick[0] in today])
+
+    def expire(self, session: Session, reader_ids: Collection[int], now: datetime) -> None:
+        """Give up what of these issues still waits for readers whose next digest is due."""
+        if not reader_ids:
+            return
+        late = (
+            col(_D.subscriber_id).in_(listed("readers")),
+            col(_D.issue_id).in_(listed("issues")),
+            col(_D.status).in_(_WAITS),
+        )
+        values = {"status": Status.EXPIRED, "settled_at": now, "owner": None}
+        given_up = update(_D).where(*late).values(**values)
+        session.connection().execute(given_up, {"readers": list(reader_ids), "issues": self._issues})
+
+
+def new_ids(session: Session, now: datetime, count: int) -> list[int]:
+    """Return ids for the deliveries of one chunk, in order: 42 bits of milliseconds since 1970, and 20 random ones.
+
+    Rows of a chunk thus lie together on disk, and a claim of neighbours touches few pages. An id is never used again:
+    a chunk has a millisecond of its own, one later than the last that the ledger knows where the clock does not
+    show a later one. So it does not depend on the clock, which may stand still or be set back by a day.
+    """
+    clock = int(now.timestamp() * 1000)
+    before = (clock + int(_AHEAD.total_seconds() * 1000)) << _RANDOM_BITS
+    newest = session.exec(select(func.max(col(_D.id))).where(col(_D.id) < before)).one()
+    base = max(clock, ((newest or 0) >> _RANDOM_BITS) + 1) << _RANDOM_BITS
+    return [base + bits for bits in sorted(random.sample(range(1 << _RANDOM_BITS), count))]
 
 
 def make(session: Session, issue: Issue, rows: Sequence[NewDelivery], now: datetime) -> None:
     """Make the deliveries *rows* of *issue*, and remember with their readers that they were made."""
     if not rows:
         return
-    session.execute(insert(_D), [_values(issue, row, now) for row in rows])
-    readers = [
-        {
-            "id": row.reader.id,
-            "last_digest_on": max(row.day, row.reader.last_digest_on or row.day),
-            "last_issue_on": max(issue.date, row.reader.last_issue_on or issue.date),
-            "next_due_at": row.next_due_at,
-        }
-        for row in rows
-    ]
-    session.execute(update(_S), readers)
-
-
-def expire_earlier(session: Session, readers: Iterable[DueReader], now: datetime) -> None:
-    """Give up what still waits for *readers*, whose next digest is due."""
-    # Looked for among what is open, which is little: by the index on readers each would cost a look at all they had.
-    theirs = (col(_D.subscriber_id) + 0).in_([reader.id for reader in readers])
-    late = (IS_OPEN, theirs, col(_D.status).in_((Status.READY, Status.DEFERRED)))
-    values = {"status": Status.EXPIRED, "settled_at": now, "owner": None}
-    session.exec(update(_D).where(*late).values(**values))
+    _insert(session.connection(), issue, rows, now)
+    alike: dict[Any, list[int]] = defaultdict(list)
+    for row in rows:
+        reader = row.reader
+        digest_on, issue_on = reader.last_digest_on or row.day, reader.last_issue_on or issue.date
+        alike[max(row.day, digest_on), max(issue.date, issue_on), row.next_due_at].append(reader.id)
+    for (digest_on, issue_on, at), ids in alike.items():
+        _remember(session, ids, last_digest_on=digest_on, last_issue_on=issue_on, **({"next_due_at": at} if at else {}))
 
 
 def advance(session: Session, due: Iterable[tuple[DueReader, datetime]]) -> None:
     """Give readers for whom there is nothing their next instant."""
-    values = [{"id": reader.id, "next_due_at": at} for reader, at in due]
-    if values:
-        session.execute(update(_S), values)
+    alike: dict[datetime, list[int]] = defaultdict(list)
+    for reader, at in due:
+        alike[at].append(reader.id)
+    for at, ids in alike.items():
+        _remember(session, ids, next_due_at=at)
 
 
-def _values(issue: Issue, row: NewDelivery, now: datetime) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "subscriber_id": row.reader.id,
-        "issue_id": issue.id,
-        "day": row.day,
-        "status": Status.SKIPPED if row.skipped else Status.READY,
-        "message_id": row.message_id,
-        "made_at": now,
-        "next_attempt_at": now,
-        "expires_at": row.expires_at,
-        "served_on": row.reader.last_accepted_on,
-        "settled_at": now if row.skipped else None,
-        "reply": row.skipped,
-        "since": row.since,
-        "picks": [list(pick) for pick in row.picks],
-    }
+def _remember(session: Session, reader_ids: list[int], **facts: Any) -> None:
+    those = update(_S).where(col(_S.id).in_(listed("readers"))).values(**facts)
+    session.connection().execute(those, {"readers": reader_ids})
 
 
-def _reader(row: SubscriberRow) -> DueReader:
-    assert row.next_due_at is not None  # an active reader always has one
-    return DueReader(
-        id=row.id,
-        preferences=Preferences(
-            topics=tuple(row.topics),
-            frequency=row.frequency,
-            hour=row.hour,
-            zone=row.zone,
-            max_papers=row.max_papers,
-            min_upvotes=row.min_upvotes,
-            format=row.format,
-            language=row.language,
-        ),
-        next_due_at=row.next_due_at,
-        last_digest_on=row.last_digest_on,
-        last_issue_on=row.last_issue_on,
-        last_accepted_on=row.last_accepted_on,
+_OF_CONTENTS = ("since", "picks", "status", "settled_at", "reply")
+_OF_READER = ("id", "subscriber_id", "message_id", "day", "expires_at", "served_on")
+
+
+def _insert(connection: Connection, issue: Issue, rows: Sequence[NewDelivery], now: datetime) -> None:
+    """Insert *rows* as the driver takes them.
+
+    Half of what a row costs would else be making the same values ready again and again: dates, instants and picks.
+    """
+    stored = {c.name: _stored(c, connection.dialect) for c in _LEDGER.columns}
+    day, instant, served_on = stored["day"], stored["expires_at"], stored["served_on"]
+
+    @cache
+    def carries(contents: Contents) -> tuple[Any, ...]:
+        status, settled_at = (Status.SKIPPED, now) if contents.skipped else (Status.READY, None)
+        settled = (status.value, stored["settled_at"](settled_at), contents.skipped)
+        return (stored["since"](contents.since), contents.stored, *settled, *same)
+
+    scalars = {c.name: c.default.arg for c in _LEDGER.columns if isinstance(c.default, ColumnDefault)}
+    alike = {**scalars, "issue_id": issue.id, "made_at": now, "next_attempt_at": now}
+    names = [name for name in alike if name not in _OF_CONTENTS]
+    same = tuple(stored[name](alike[name]) for name in names)
+    columns = (*_OF_READER, *_OF_CONTENTS, *names)
+    connection.exec_driver_sql(
+        f"INSERT INTO {_LEDGER.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
+        [
+            (
+                row.id,
+                row.reader.id,
+                row.message_id,
+                day(row.day),
+                instant(row.expires_at),
+                served_on(row.reader.last_accepted_on),
+                *carries(row.contents),
+            )
+            for row in rows
+        ],
     )
+
+
+def _stored(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any]:
+    """Return what makes a value of *column* ready for the driver, each once."""
+    ready = column.type.dialect_impl(dialect).bind_processor(dialect)
+    return cache(ready) if ready else lambda value: value

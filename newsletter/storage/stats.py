@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
 from newsletter.domain import delivery, issue, subscriber
+from newsletter.storage import deliveries as ledger
 from newsletter.storage.tables import DeliveryRow, IssueRow, PaperRow, SubscriberRow
 
 
@@ -23,7 +24,8 @@ def issues(session: Session) -> dict[str, int]:
 
 def deliveries(session: Session) -> dict[str, int]:
     """Return how many deliveries stand where."""
-    return _by(session, col(DeliveryRow.status), delivery.Status)
+    found = ledger.counts(session)
+    return {str(status): found.get(status, 0) for status in delivery.Status}
 
 
 def papers(session: Session) -> int:
@@ -38,8 +40,9 @@ def newest_issue(session: Session) -> date | None:
 
 def last_accepted_at(session: Session) -> datetime | None:
     """Return when a server last accepted a digest."""
-    query = select(func.max(col(DeliveryRow.settled_at))).where(DeliveryRow.status == delivery.Status.ACCEPTED)
-    return session.exec(query).one()
+    at = col(DeliveryRow.settled_at)
+    query = select(at).where(at.is_not(None), DeliveryRow.status == delivery.Status.ACCEPTED)
+    return session.exec(query.order_by(at.desc()).limit(1)).first()
 
 
 def _by(session: Session, column: Any, known: Iterable[str]) -> dict[str, int]:

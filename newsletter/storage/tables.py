@@ -39,6 +39,11 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value else None
 
 
+def stored(instant: datetime) -> str:
+    """Return *instant* (aware) as SQLite keeps it, for statements that go past the column types."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
 def _instant(*, nullable: bool = True) -> Any:
     return Field(default=None, sa_column=Column(Instant(), nullable=nullable))
 
@@ -52,7 +57,14 @@ def _json(default: Any) -> Any:
 
 
 # SQLite uses a partial index only for a query that has the index's condition word for word.
-IS_OPEN = text("status IN ('ready', 'leased', 'offered', 'deferred', 'held')")
+IS_WAITING = text("status IN ('ready', 'deferred')")
+IS_OWNED = text("owner IS NOT NULL")
+IS_KEPT = text("status IN ('deferred', 'held', 'failed', 'expired', 'withdrawn', 'skipped')")
+IS_SETTLED = text("settled_at IS NOT NULL")
+
+
+def _partial(name: str, *columns: str, where: Any) -> Index:
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
 class MetaRow(SQLModel, table=True):
@@ -181,7 +193,8 @@ class SubscriberRow(SQLModel, table=True):
 
     __tablename__ = "subscribers"
     __table_args__ = (
-        Index("ix_subscribers_due", "status", "next_due_at"),
+        # The longest unserved first, and only those who are due.
+        Index("ix_subscribers_due", "status", "last_accepted_on", "next_due_at"),
         Index("ix_subscribers_created", "created_at"),
     )
     id: int = _big_id()
@@ -225,16 +238,13 @@ class DeliveryRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("subscriber_id", "day", name="uq_deliveries_reader_day"),
         UniqueConstraint("subscriber_id", "issue_id", name="uq_deliveries_reader_issue"),
-        Index("ix_deliveries_issue", "issue_id", "status"),
-        # Claims look only at what is open, however long the ledger grows.
-        Index(
-            "ix_deliveries_open",
-            "status",
-            "next_attempt_at",
-            sqlite_where=IS_OPEN,
-            postgresql_where=IS_OPEN,
-        ),
-        Index("ix_deliveries_settled", "settled_at"),
+        # A message moves through four states in a fraction of a second: an index by state that held all of them would
+        # cost more than the rows. What waits, what is at work and what did not end well have indexes of their own.
+        Index("ix_deliveries_issue", "issue_id"),
+        _partial("ix_deliveries_waiting", "status", "next_attempt_at", where=IS_WAITING),
+        _partial("ix_deliveries_owned", "owner", where=IS_OWNED),
+        _partial("ix_deliveries_kept", "status", "issue_id", where=IS_KEPT),
+        _partial("ix_deliveries_settled", "settled_at", where=IS_SETTLED),
     )
     id: int = _big_id()
     subscriber_id: int = Field(sa_type=BigInteger)
@@ -253,10 +263,20 @@ class DeliveryRow(SQLModel, table=True):
     uncertain: int = 0
     offered_at: datetime | None = _instant()
     settled_at: datetime | None = _instant()
+    route: str = ""
     server: str = ""
     reply: str = ""
     since: date | None = None
     picks: list[Any] = _json([])
+
+
+class TrafficRow(SQLModel, table=True):
+    """How many messages a route took in one second: what limits per minute and day count."""
+
+    __tablename__ = "traffic"
+    route: str = Field(primary_key=True)
+    second: datetime = Field(sa_column=Column(Instant(), primary_key=True))
+    accepted: int = 0
 
 
 class OwnerRow(SQLModel, table=True):

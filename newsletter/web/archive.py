@@ -67,6 +67,6 @@ def _said(shown: Shown) -> dict[str, object]:
         "date": issue.date,
         "subject": plain(issue.subject),
         "note": [said for part in issue.note.split("\n\n") if (said := plain(part))],
-        "counts": wording.counts(picks, len(shown.arranged.pool)) if picks else "",
+        "counts": wording.counts(len(picks), 0, len(shown.arranged.pool)) if picks else "",
         "cards": list(zip(cards, slots, strict=True)),
     }

@@ -46,6 +46,51 @@ def test_the_list_shows_where_each_delivery_stands(sent):
     assert "450 4.2.1 mailbox busy" in table
 
 
+def test_the_list_shows_where_and_until_when_the_deferred_wait(sent):
+    """Their destination and the next attempt, which nobody else has."""
+    table = sent.run("deliveries", "list").out.splitlines()
+    assert table[0].split() == ["id", "issue", "to", "status", "destination", "next", "attempt", "reply"]
+    deferred = next(line for line in table if CAT in line)
+    assert deferred.split()[3:8] == ["deferred", "example.net", "07-15", "08:05", "UTC"]
+    assert "08:05" not in next(line for line in table if ANN in line)
+    assert "destination" not in sent.run("deliveries", "list", "--status", "accepted").out
+    listed_ = sent.run("deliveries", "list", "--status", "deferred", "--json").json["deliveries"]
+    assert [(one["destination"], one["next_attempt_at"][:16]) for one in listed_] == [("example.net", f"{DAY}T08:05")]
+
+
+def test_the_newest_come_first(sent):
+    """By when they were made."""
+    sent.publish("2026-07-16", "Gamma")
+    sent.tick("2026-07-16T08:00Z")
+    issues = [one["issue"] for one in sent.run("deliveries", "list", "--json").json["deliveries"]]
+    assert issues == sorted(issues, reverse=True)
+    assert len(set(issues)) == 2
+
+
+@pytest.mark.parametrize(
+    ("reader", "words"),
+    [
+        (BOB, "'newsletter deliver --retry-failed' sends it again, unless the reader is suppressed or has a later"),
+        (CAT, "the first run after 2026-07-15 08:05 UTC tries again, and it is given up 2026-07-16 04:00 UTC"),
+    ],
+)
+def test_it_is_said_what_to_do_about_failed_and_deferred_ones(sent, reader, words):
+    """By 'deliveries show' and by 'why', in the same words."""
+    found = sent.run("deliveries", "list", "--json").json["deliveries"]
+    named = next(one["id"] for one in found if one["email"] == reader)
+    assert words in sent.run("deliveries", "show", named).out
+    assert words in sent.run("why", reader, "--date", DAY).out
+    assert "What to do" not in sent.run("why", ANN, "--date", DAY).out
+
+
+def test_it_is_said_what_to_do_about_held_ones(held):
+    """Both ways out, with the command that goes each."""
+    named = held.run("deliveries", "list", "--json").json["deliveries"][0]
+    words = f"'newsletter deliveries release {named['id']}' sends it again under the same one, and with --assume-sent"
+    assert words in held.run("deliveries", "show", named["id"]).out
+    assert words in held.run("why", named["email"], "--date", DAY).out
+
+
 def test_the_list_of_an_issue_that_does_not_exist_is_an_error(sent):
     """A wrong date is not silently an empty list."""
     assert "no issue of 2026-07-01" in sent.run("deliveries", "list", "--issue", "2026-07-01", expect=1).err

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from newsroom import LOST, Newsroom, instant
 
 from newsletter.services.doctor import examine
@@ -79,6 +82,38 @@ def test_a_secret_that_others_can_read_is_warned_of(newsroom):
         "warn",
         f"{secret} can be read by others (mode 0644)chmod 600 {secret}",
     )
+
+
+def test_a_key_that_receivers_distrust_is_warned_of(newsroom):
+    """An RSA key that is short, and Ed25519 without the RSA that all know; the records are shown all the same."""
+    short, other = generate_private_key(65537, 1024), Ed25519PrivateKey.generate()
+    for name, key in (("short.pem", short), ("ed25519.pem", other)):
+        (newsroom.folder / name).write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+    newsroom.configure(dkim={"selector": "papers", "key_file": "short.pem"})
+    found = findings(newsroom, 0)
+    level, text = found["dkim papers"]
+    assert level == "warn"
+    assert "has 1024 bits" in text
+    assert 'papers._domainkey.example.org. TXT "v=DKIM1; k=rsa; p=' in text
+    assert found["dkim.key_file"][0] == "warn"  # others can read it
+
+    newsroom.configure(dkim={"key_file": "ed25519.pem"})
+    found = findings(newsroom, 0)
+    assert found["dkim papers"][0] == "ok"
+    assert "k=ed25519" in found["dkim papers"][1]
+    assert found["dkim"][0] == "warn"
+    assert "second_key_file" in found["dkim"][1]
+
+
+def test_every_way_out_is_looked_at(newsroom):
+    """The one that is down is named, and the other is open."""
+    routes = [{"name": "first"}, {"name": "spare", "port": 1}]
+    newsroom.configure(smtp={"routes": routes})
+    found = findings(newsroom, 1)
+    assert found["smtp route first"][0] == "ok"
+    assert found["smtp route spare"][0] == "fail"
+    assert "refused the connection" in found["smtp route spare"][1]
 
 
 def test_what_strangers_must_be_told_is_asked_for(newsroom):

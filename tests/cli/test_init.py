@@ -47,7 +47,7 @@ def test_a_login_is_prepared(tmp_path: Path, provider: str) -> None:
     file.write_text(text, "utf-8")
     (tmp_path / tomllib.loads(text)["smtp"]["password_file"]).write_text("open sesame\n")
 
-    assert config.load(file).smtp_password == "open sesame"
+    assert list(config.load(file).passwords.values()) == ["open sesame"]
 
 
 def test_the_command_names_every_provider() -> None:

@@ -204,7 +204,7 @@ def test_a_server_that_is_down_is_waited_for_and_then_left_to_the_next_run(room:
 def test_a_server_that_comes_back_within_the_patience_is_enough(room: Newsroom) -> None:
     """A short absence costs a pause, not a run."""
     readers(room, 5)
-    replies = iter(["421 4.3.2 shutting down"] * 2)
+    replies = iter(["421 4.3.2 shutting down"])
     room.sink.at_mail = lambda _: next(replies, None)
     report = room.tick(AT, dispatch=PATIENCE)
     assert report.status == "done"

@@ -119,6 +119,25 @@ def test_who_was_left_out_by_the_day_s_limit_is_first_on_the_next_day(room: News
     assert len(room.sink.mails) == 8
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("at_once", [False, True], ids=["by the clock", "for a date"])
+def test_a_list_of_twice_the_day_s_limit_is_served_once_in_two_issues(room: Newsroom, at_once: bool) -> None:
+    """Whoever was not served is first on the next day, on a list of several chunks; on the third it goes round."""
+    limit = 600
+    room.configure(smtp={"messages_per_day": limit, "connections": 8})
+    emails = [f"r{n}@example.net" for n in range(2 * limit)]
+    room.subscribe(*emails)
+    served: list[set[str]] = []
+    for day, title in ((DAY, "Alpha"), (NEXT, "Gamma"), ("2026-07-17", "Delta")):
+        room.publish(day, title)
+        before = len(room.sink.mails)
+        room.tick(f"{day}T08:0{len(served)}:30", **({"at_once": True} if at_once else {}))
+        served.append({mail.recipient for mail in room.sink.mails[before:]})
+        assert len(room.sink.mails) - before == len(served[-1]) == limit
+    assert served[0] | served[1] == set(emails)
+    assert served[2] == served[0]
+
+
 def test_a_failure_does_not_use_up_the_day_s_limit(room: Newsroom) -> None:
     """Only what was accepted counts; while messages are under way the run waits for their fate."""
     room.configure(smtp={"messages_per_day": 10})

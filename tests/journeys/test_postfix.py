@@ -20,8 +20,8 @@ from newsroom import Newsroom
 from sqlmodel import select
 
 from newsletter.storage import claims
-from newsletter.storage.claims import Claimed
 from newsletter.storage.deliveries import delivery
+from newsletter.storage.moves import Claimed
 from newsletter.storage.tables import DeliveryRow, SubscriberRow
 
 DAY = "2026-07-15"

@@ -7,7 +7,8 @@ from newsroom import LOST, Newsroom, instant
 
 from newsletter.services import edit, subscribe
 from newsletter.services.why import why
-from newsletter.storage import claims
+from newsletter.storage import moves
+from newsletter.storage.database import cursor
 
 ANN = "ann@example.net"
 WED, THU, FRI, SAT, MON = "2026-07-15", "2026-07-16", "2026-07-17", "2026-07-18", "2026-07-20"
@@ -237,10 +238,10 @@ def test_waiting_while_a_sender_is_at_work(newsroom):
     newsroom.tick(f"{WED}T08:00Z")
     at = instant(f"{WED}T08:10Z")
     with newsroom.app() as app, app.database.write() as session:
-        (claimed,) = claims.claim(session, "owner", at, 1)
+        (claimed,) = moves.claim(cursor(session), "owner", at, 1)
     assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", "a sender is at work on it now")
     with newsroom.app() as app, app.database.write() as session:
-        claims.offer(session, claimed.delivery.id, "owner", at)
+        moves.offer(cursor(session), [claimed.delivery.id], "owner", at)
     offered = "offered to the server Wed 2026-07-15 08:10 UTC, whose answer is awaited"
     assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", offered)
 

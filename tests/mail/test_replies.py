@@ -88,6 +88,48 @@ CASES = [
     ("rcpt", 421, "4.7.28 Our system has detected an unusual rate of mail", SITE),
     ("dot", 451, "4.7.650 The mail server has been temporarily rate limited", SITE),
     ("dot", 451, "You've exceeded your messaging limits", SITE),
+    # ... which providers put in words of their own.
+    ("mail", 550, "5.4.5 You have reached a limit for sending mail", SITE),
+    ("rcpt", 550, "5.4.5 Daily SMTP relay limit exceeded for customer", SITE),
+    ("mail", 421, "4.7.0 Try again later, closing connection", SITE),
+    ("dot", 421, "4.7.26 rate limited because it is unauthenticated", SITE),
+    ("mail", 451, "4.7.24 The SPF record has a problem", SITE),
+    ("mail", 421, "4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints", SITE),
+    ("mail", 421, "4.7.1 [TS03] All messages from 192.0.2.1 will be permanently deferred", SITE),
+    ("rcpt", 451, "4.7.500 Server busy. Please try again later from [192.0.2.1]", SITE),
+    ("dot", 432, "4.3.2 Concurrent connections limit exceeded", SITE),
+    ("dot", 550, "5.1.90 You have reached your daily limit for message recipients", SITE),
+    ("dot", 554, "5.2.2 mailbox full; STOREDRV.Submission.Exception:SubmissionQuotaExceededException", SITE),
+    ("dot", 550, "5.7.708 Access denied, traffic not accepted from this IP", SITE),
+    ("dot", 554, "Sending paused for this account. Look into the inbox of the account's address", SITE),
+    ("dot", 554, "Message rejected: Email address is not verified.", SITE),
+    ("login", 451, "Authentication failed: Maximum credits exceeded", SITE),
+    ("mail", 450, "4.7.1 Error: too many recipients from 192.0.2.1", SITE),
+    ("rcpt", 550, "Domain example.org has exceeded the max emails per hour (100/100) allowed", SITE),
+    ("mail", 550, "Ip frequency limited", SITE),
+    ("rcpt", 550, "Ip frequency limited", SITE),
+    # ... and its blocks, where no status says so.
+    ("rcpt", 550, "Administrative prohibition", SITE),
+    ("rcpt", 550, "Rejected because 192.0.2.1 is listed in a list of open proxies", SITE),
+    ("rcpt", 550, "Access denied - Invalid HELO name", SITE),
+    ("rcpt", 550, "Your server has no reverse name", SITE),
+    ("rcpt", 553, "sorry, your envelope sender is in my badmailfrom list (#5.7.1)", SITE),
+    ("dot", 554, "Transaction failed; Reject due to policy restrictions.", SITE),
+    ("dot", 571, "Email from 192.0.2.1 is currently blocked", SITE),
+    ("dot", 550, "5.2.0 refused as unsolicited", SITE),
+    # ... and what it set up wrong, or cannot look up of us.
+    ("rcpt", 451, "4.3.5 Server configuration error", SITE),
+    ("rcpt", 554, "5.3.2 System not accepting network messages", SITE),
+    ("rcpt", 450, "4.1.8 Sender address rejected: Domain not found", SITE),
+    # What looks like a quota or a block, and is not.
+    ("rcpt", 550, "Mailbox unavailable or access denied", NO_SUCH_ADDRESS),
+    ("rcpt", 511, "sorry, no mailbox here by that name (#5.1.1 - chkuser)", NO_SUCH_ADDRESS),
+    ("rcpt", 552, "sorry, the mailbox is over quota (#5.2.2 - chkuser)", LATER),
+    ("rcpt", 450, "4.2.0 Recipient address rejected: Greylisted, see the help page", LATER),
+    ("dot", 552, "5.3.0 message size limit exceeded", NEVER),
+    ("rcpt", 550, "5.5.0 Requested action not taken: mailbox unavailable", NEVER),
+    ("dot", 554, "delivery error: dd This user has no account here", NEVER),
+    ("rcpt", 550, "5.7.17 mailbox owner has changed", NEVER),
     # A mailbox that takes no mail from outside is nobody else's trouble.
     ("rcpt", 550, "5.7.133 sender not authenticated for group", NEVER),
     ("dot", 550, "5.7.124 sender not in allowed-senders list", NEVER),
@@ -118,6 +160,10 @@ SESSION_TROUBLES = [
     ("data", MALFORMED, "Malformed SMTP response line"),
     ("data", 250, "this is no 354"),
     ("rcpt", 503, "5.5.1 no sender"),
+    ("mail", 421, "too many messages in this connection"),
+    ("mail", 450, "4.7.1 Error: message limit of one SMTP session is reached"),
+    ("rcpt", 421, "4.7.0 Error: too many errors"),
+    ("rcpt", 421, "4.4.2 Error: timeout exceeded"),
 ]
 
 
@@ -152,6 +198,15 @@ def test_the_laws_hold_for_every_reply(phase: Phase, code: int, text: str, carri
     assert answers[outcome.verdict]
     assert not outcome.suppresses or outcome.verdict is Verdict.PERMANENT
     assert not outcome.pauses_route or outcome.verdict is Verdict.TROUBLE
+
+
+@pytest.mark.parametrize(("phase", "code", "text", "expected"), [case for case in CASES if case[3] == SITE])
+def test_what_the_site_says_pauses_the_route_however_much_it_took(phase: str, code: int, text: str, expected: object):
+    """A quota is reached after many messages, and a block may come in the middle of a session."""
+    outcome = classify(Phase(phase), code, text, carried=1000, server="mx.example")
+    assert expected == (outcome.verdict, outcome.pauses_route, outcome.suppresses)
+    assert text.partition(":")[0] in outcome.reply  # the operator reads it in the server's words
+    assert outcome.server == "mx.example"
 
 
 def test_what_was_said_is_kept_on_one_line():

@@ -14,7 +14,7 @@ from scripted_server import DROP, SILENCE, ScriptedServer, scripted
 from newsletter.domain.delivery import Verdict
 from newsletter.errors import IncompleteError
 from newsletter.mail.replies import Phase
-from newsletter.mail.smtp import TIMEOUTS, Connection, SmtpTrouble
+from newsletter.mail.smtp import TIMEOUTS, Connection, Envelope, SmtpTrouble
 
 QUICK = TIMEOUTS | dict.fromkeys(Phase, 0.3)
 LOGIN = {"username": "ann", "password": "sésame"}
@@ -63,7 +63,9 @@ def test_a_secured_session_logs_in(run: Run, certificate: Certificate, security:
         async with scripted(**contexts) as server:
             connection = connection_to(server, security=security, tls=certificate.client(), **LOGIN)
             await connection.open()
-            assert await connection.envelope("a@example.org", "b@example.com", size=20) is None
+            assert (
+                await connection.envelope(Envelope(sender="a@example.org", recipient="b@example.com", size=20)) is None
+            )
             assert (await connection.data(b"Subject: x\r\n\r\nx\r\n")).verdict is Verdict.ACCEPTED
             await connection.close()
             return server.heard

@@ -8,8 +8,9 @@ from typing import Any
 from newsletter.domain.digest import Digest, Pick, Why
 from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
-from newsletter.render.digest import IssueRenderer, Masthead, Reader
+from newsletter.render.digest import Encoded, IssueRenderer, Masthead, Reader
 from newsletter.render.environment import environment
+from newsletter.render.typesetting import Rendered
 
 # Compiling the templates takes longer than all else.
 _environment = cache(environment)
@@ -26,13 +27,32 @@ def candidate(number: int, *, upvotes: int | None = None, comments: int | None =
 
 def digest(*candidates: Candidate, why: Why = Why.FRONT, detail: str = "", since: date | None = None) -> Digest:
     """Return a digest of *candidates*, all picked for the same reason."""
-    return Digest(picks=tuple(Pick(c, why, detail) for c in candidates), left_out=(), since=since)
+    return Digest(picks=tuple(Pick(c, why, detail) for c in candidates), since=since)
 
 
-def renderer(overrides: Path | None = None, notes: dict[int, str] | None = None, **said: Any) -> IssueRenderer:
+class TextRenderer:
+    """Renders the digests of ``issue`` as text."""
+
+    def __init__(self, issue: IssueRenderer) -> None:
+        self.issue = issue
+
+    def digest(self, digest: Digest, reader: Reader) -> Rendered:
+        """Return *reader*'s mail with the picks of *digest*."""
+        return _text(self.issue.digest(digest, reader))
+
+    def nothing(self, reader: Reader) -> Rendered:
+        """Return the mail that says that there is nothing new for *reader*."""
+        return _text(self.issue.digest(Digest(picks=()), reader))
+
+
+def _text(mail: Encoded) -> Rendered:
+    return Rendered(subject=mail.subject, html=b"".join(mail.html).decode(), text=b"".join(mail.text).decode())
+
+
+def renderer(overrides: Path | None = None, notes: dict[int, str] | None = None, **said: Any) -> TextRenderer:
     """Return the renderer of the issue of 9 July 2026."""
     masthead = Masthead(**{"name": "Daily Papers", "date": DAY, "pool_size": 52, **said})
-    return IssueRenderer(_environment(overrides), masthead, notes or {})
+    return TextRenderer(IssueRenderer(_environment(overrides), masthead, notes or {}, str.encode))
 
 
 READER = Reader(

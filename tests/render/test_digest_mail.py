@@ -324,12 +324,12 @@ def test_an_ordinary_digest_is_small():
 
 def test_each_slot_of_a_card_and_a_frame_has_a_line_of_its_own():
     """What is one reader's own never shares a line of the source with what is everyone's."""
-    issue = renderer()
+    issue = renderer().issue
     issue.digest(digest(candidate(1), since=date(2026, 7, 1)), READER)
     mails = [part for card in issue._cards.values() for part in (card.html, card.text)]
     mails += [part for frame in issue._frames.values() for part in frame]
     for slotted in mails:
-        marked = slotted.fill({name: f"\x00{name}\x00" for name in slotted.names})
+        marked = slotted.fill({name: f"\x00{name}\x00".encode() for name in slotted.names}).decode()
         lines = [line.strip() for line in marked.splitlines() if "\x00" in line]
         assert slotted.names
         assert lines == [f"\x00{line.strip(chr(0))}\x00" for line in lines]

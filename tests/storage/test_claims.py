@@ -14,8 +14,9 @@ from sqlmodel import Session, col, select, update
 from newsletter.domain.delivery import Delivery, Outcome, Status, Verdict, retry_after
 from newsletter.domain.issue import Brake
 from newsletter.domain.subscriber import Status as SubscriberStatus
-from newsletter.storage import claims, deliveries
-from newsletter.storage.database import Database
+from newsletter.services import records
+from newsletter.storage import claims, deliveries, moves, traffic
+from newsletter.storage.database import Database, cursor
 from newsletter.storage.tables import DeliveryRow, IssueRow, OwnerRow, SubscriberRow
 
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
@@ -66,19 +67,27 @@ class House:
     def claim(self, limit: int = 10, at: datetime = NOW, **options: Any) -> list[int]:
         """Claim for ourselves, and return the ids in order."""
         with self.database.write() as session:
-            return [one.delivery.id for one in claims.claim(session, OURS, at, limit, **options)]
+            return [one.delivery.id for one in moves.claim(cursor(session), OURS, at, limit, **options)]
 
     def offer(self, delivery: int, at: datetime = NOW, owner: str = OURS) -> bool:
         """Offer what was claimed."""
-        with self.database.write() as session:
-            return claims.offer(session, delivery, owner, at)
+        with self.database.direct() as direct, direct.write() as cursor:
+            return bool(moves.offer(cursor, [delivery], owner, at))
+
+    def accept(self, delivery: int, at: datetime = NOW, owner: str = OURS, route: str = "main") -> Status | None:
+        """Record that a server took what was offered."""
+        taken = moves.Taken(delivery, route, TAKEN.server, TAKEN.reply)
+        with self.database.direct() as direct, direct.write() as cursor:
+            return Status.ACCEPTED if moves.accept(cursor, [taken], owner, at) else None
 
     def settle(self, delivery: int, outcome: Outcome, at: datetime = NOW, **options: Any) -> Status | None:
         """Settle what was claimed."""
         options = {"resend": True, "pause": timedelta(), "owner": OURS} | options
         owner = options.pop("owner")
+        if outcome.verdict is Verdict.ACCEPTED:
+            return self.accept(delivery, at, owner)
         with self.database.write() as session:
-            return claims.settle(session, self.see(delivery), owner, outcome, at, **options)
+            return claims.settle(session, delivery, owner, outcome, at, **options)
 
     def offered(self, **values: Any) -> int:
         """Add a reader whose delivery is ours and offered."""
@@ -131,7 +140,7 @@ def test_a_claim_leases_what_is_due_to_its_owner(house: House) -> None:
     """Ready becomes leased, with all that composing needs of the reader; a second claim finds nothing."""
     ann = house.reader("ann@example.org")
     with house.database.write() as session:
-        (claimed,) = claims.claim(session, OURS, NOW, 10)
+        (claimed,) = moves.claim(cursor(session), OURS, NOW, 10)
     assert (ann, "ann@example.org", "text") == (claimed.delivery.id, claimed.email, claimed.format)
     assert claimed.delivery.picks == ((7, "front", ""),)
     assert (house.row(ann).status, house.row(ann).owner) == (Status.LEASED, OURS)
@@ -439,32 +448,56 @@ def test_failed_is_tried_again_unless_suppressed(house: House) -> None:
     """--retry-failed: ready again for who is still active."""
     again, gone = house.reader(status=Status.FAILED), house.reader(status=Status.FAILED)
     house.become(gone, SubscriberStatus.SUPPRESSED)
-    with house.database.write() as session:
-        assert deliveries.retry_failed(session, NOW, NOW + HOUR, None) == 1
+    assert sum(records.retry_failed(house.database, NOW, NOW + HOUR, None)) == 1
     assert {again: Status.READY, gone: Status.FAILED} == house.states()
 
 
 # What limits and reports ask
 
 
-def test_what_was_accepted_lately_is_counted(house: House) -> None:
-    """Since an instant, and when the first of them leaves the window."""
-    for minutes in (90, 50, 20):
-        house.reader(status=Status.ACCEPTED, settled_at=NOW - minutes * MINUTE)
-    house.reader(status=Status.FAILED, settled_at=NOW)
+def test_what_a_route_took_is_counted_by_the_second(house: House) -> None:
+    """Since an instant, and when the oldest of it leaves the window; what came before there were names counts too."""
+    taken = [("main", 90), ("main", 50), ("main", 50), ("", 20), ("other", 20)]
+    for route, minutes in taken:
+        house.accept(house.offered(), route=route, at=NOW - minutes * MINUTE)
+    with house.database.write() as session:
+        assert traffic.accepted_since(session, "main", NOW - HOUR) == 2 + 1
+        assert traffic.leaves_at(session, "main", NOW - HOUR, HOUR) == NOW + 10 * MINUTE + timedelta(seconds=1)
+        assert traffic.leaves_at(session, "main", NOW, HOUR) is None
+        traffic.forget(session, NOW + 48 * HOUR - 30 * MINUTE)
+        assert traffic.accepted_since(session, "main", NOW - 9 * HOUR) == 1
+
+
+def test_a_group_is_accepted_in_one_move(house: House) -> None:
+    """Each with its own words; readers are served, the route's traffic counted, and what is not ours stays as it is."""
+    ours, theirs = [house.offered(), house.offered()], house.reader(status=Status.OFFERED, owner=THEIRS)
+    taken = [moves.Taken(one, "main", "mx.example", f"250 {one}") for one in (*ours, theirs)]
+    with house.database.direct() as direct, direct.write() as cursor:
+        assert moves.accept(cursor, taken, OURS, NOW) == set(ours)
     with house.database.read() as session:
-        assert claims.accepted_since(session, NOW - HOUR) == 2
-        assert claims.oldest_accepted(session, NOW - HOUR) == NOW - 50 * MINUTE
-        assert claims.oldest_accepted(session, NOW) is None
+        assert traffic.accepted_since(session, "main", NOW) == 3  # the server has taken them all
+    assert [house.row(one).reply for one in ours] == [f"250 {one}" for one in ours]
+    assert [house.accepted_on(one) for one in (*ours, theirs)] == [DAY, DAY, None]
+    assert house.row(theirs).status == Status.OFFERED
+
+
+def test_a_group_is_offered_but_for_those_who_must_not_be(house: House) -> None:
+    """One statement, and who left in between is not in the answer."""
+    stays, leaves = house.leased(), house.leased()
+    house.become(leaves, SubscriberStatus.UNSUBSCRIBED)
+    with house.database.direct() as direct, direct.write() as cursor:
+        assert moves.offer(cursor, [stays, leaves], OURS, NOW) == {stays}
+    assert (house.row(stays).status, house.row(leaves).status) == (Status.OFFERED, Status.LEASED)
 
 
 def test_the_last_verdicts_are_the_newest_first(house: House) -> None:
     """Accepted and failed since an instant; what was skipped or withdrawn says nothing of the route."""
     for minutes, status in ((4, Status.FAILED), (1, Status.FAILED), (2, Status.ACCEPTED), (3, Status.WITHDRAWN)):
-        house.reader(status=status, settled_at=NOW - minutes * MINUTE)
+        house.reader(status=status, settled_at=NOW - minutes * MINUTE, route="main")
+    house.reader(status=Status.FAILED, settled_at=NOW, route="another")
     with house.database.read() as session:
-        assert claims.last_verdicts(session, NOW - 3 * MINUTE, 50) == [Status.FAILED, Status.ACCEPTED]
-        assert claims.last_verdicts(session, NOW - 10 * MINUTE, 1) == [Status.FAILED]
+        assert claims.last_verdicts(session, "main", NOW - 3 * MINUTE, 50) == [Status.FAILED, Status.ACCEPTED]
+        assert claims.last_verdicts(session, "main", NOW - 10 * MINUTE, 1) == [Status.FAILED]
 
 
 def test_the_next_trouble_is_of_what_can_be_claimed(house: House) -> None:
@@ -487,7 +520,7 @@ def test_the_next_trouble_is_of_what_can_be_claimed(house: House) -> None:
 @pytest.mark.parametrize("status", Status)
 def test_an_issue_is_finished_when_nothing_is_open(house: House, status: Status) -> None:
     """Ready, leased, offered and deferred are open; held waits for a person, the rest is over."""
-    house.reader(status=status)
+    house.reader(status=status, owner=OURS if status in {"leased", "offered"} else None)
     with house.database.read() as session:
         assert claims.any_open(session) == (status in {"ready", "leased", "offered", "deferred"})
 
@@ -513,9 +546,8 @@ def test_no_move_reads_the_whole_ledger(house: House) -> None:
     ann = house.offered()
     session: Session
     with statements(house.database) as heard, house.database.write() as session:
-        claims.claim(session, OURS, NOW, 10, busy=["example.com"], behind=[3], issue_id=ISSUE)
-        claims.offer(session, ann, OURS, NOW)
-        claims.settle(session, house.see(ann), OURS, TAKEN, NOW, resend=True, pause=HOUR)
+        moves.claim(cursor(session), OURS, NOW, 10, busy=["example.com"], behind=[3], issue_id=ISSUE)
+        claims.settle(session, ann, OURS, LATER, NOW, resend=True, pause=HOUR)
         claims.give_back(session, OURS, NOW)
         claims.give_back(session, OURS, NOW, [1, 2])
         claims.recover(session, NOW, resend=True)
@@ -523,9 +555,7 @@ def test_no_move_reads_the_whole_ledger(house: House) -> None:
         claims.expire(session, NOW)
         claims.withdraw(session, NOW)
         claims.next_trouble(session, NOW)
-        claims.accepted_since(session, NOW)
-        claims.oldest_accepted(session, NOW)
-        claims.last_verdicts(session, NOW, 50)
+        claims.last_verdicts(session, "main", NOW, 50)
         claims.any_open(session)
     scans = []
     with house.database.engine.connect() as connection:

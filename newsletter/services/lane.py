@@ -1,0 +1,169 @@
+"""A lane: one connection at a time of one route, and the messages that go over it, one after the other.
+
+The next envelope goes out with the current message's end, so that a message costs one round trip, and what the server
+said to the one becomes durable together with the offer of the next. Not here: what goes where and when (``intake``,
+``route``), and what is recorded (``deliver``).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from newsletter.domain.delivery import Outcome, Verdict
+from newsletter.errors import ConfigurationError, NewsletterError
+from newsletter.mail.smtp import Connection, Envelope, SmtpTrouble
+from newsletter.services.intake import Intake
+from newsletter.services.post import Item
+from newsletter.services.route import Route, Routes
+from newsletter.storage.database import StorageError
+
+log = logging.getLogger(__name__)
+
+_IDLE = 10.0  # seconds after which a connection that nothing is to be said over is closed
+_OLDEST = 300.0  # seconds that a connection is used for
+
+
+class Lane:
+    """Sends over *route* what the intake gives. ``settle`` is told what became of each, ``offer`` asks for the dot."""
+
+    def __init__(
+        self,
+        route: Route,
+        routes: Routes,
+        intake: Intake,
+        offer: Callable[[Item], Awaitable[bool]],
+        settle: Callable[[Item, Outcome], None],
+    ) -> None:
+        self._route, self._routes, self._intake = route, routes, intake
+        self._offer, self._settle = offer, settle
+        self._connection: Connection | None = None
+        self._opened_at = 0.0
+        self._behind: Item | None = None
+
+    async def run(self) -> None:
+        """Send until the intake has nothing more. Raises StorageError."""
+        item: Item | None = None
+        try:
+            while item := item or await self._next():
+                await self._carry(item)
+                item = self._announced()
+        finally:
+            await self._close()
+
+    def _announced(self) -> Item | None:
+        """Return the item whose envelope went out behind the last message, if it is still to be sent over this lane."""
+        item, self._behind = self._behind, None
+        connected = self._connection is not None and self._connection.usable
+        if item and (not connected or self._intake.is_over(self._route)):
+            self._intake.put_back(item)
+            return None
+        return item
+
+    async def _next(self) -> Item | None:
+        """Wait for an item, composed. None when there is nothing more to begin."""
+        while not self._intake.is_over(self._route):
+            item, wait = self._following()
+            if item:
+                return item
+            if not await self._intake.changed(min(wait, _IDLE)) and wait > _IDLE:
+                await self._close()
+        return None
+
+    def _following(self) -> tuple[Item | None, float]:
+        """Return the next item, composed, if there is one at once, or how long there will be none."""
+        while True:
+            item, wait = self._intake.take(self._route)
+            if not item or self._composed(item):
+                return item, wait
+
+    def _composed(self, item: Item) -> bool:
+        """Compose the message of *item*. False where there will be none."""
+        try:
+            item.message = item.message or item.composer.message(item.claimed)
+        except ConfigurationError as error:  # a broken template concerns every reader
+            self._routes.stop(str(error))
+        except NewsletterError as error:  # such as an address that no header can hold
+            self._settle(item, Outcome(verdict=Verdict.PERMANENT, reply=f"not sent: {error}"))
+        except Exception as error:  # noqa: BLE001 - logged, and the others go on
+            self._fault(item, error)
+        return item.message is not None
+
+    async def _carry(self, item: Item) -> None:
+        """Send one item."""
+        try:
+            await self._transact(await self._connected(), item)
+        except SmtpTrouble as trouble:
+            self._settle(item, trouble.outcome)
+            if not trouble.waiting_helps:
+                self._routes.end(self._route, str(trouble))
+        except StorageError:
+            raise
+        except NewsletterError as error:  # such as a sender that is no address
+            self._routes.stop(str(error))
+        except Exception as error:  # noqa: BLE001 - logged, and the others go on
+            self._fault(item, error)
+
+    async def _connected(self) -> Connection:
+        """Return a connection that bears another message, the one that there is or a new one."""
+        loop, now = asyncio.get_running_loop(), self._connection
+        if now and not (now.usable and now.accepted < self._route.most and loop.time() < self._opened_at + _OLDEST):
+            await self._close()
+        if not self._connection:
+            opening = self._route.connect()
+            await opening.open()
+            self._connection, self._opened_at = opening, loop.time()
+        return self._connection
+
+    async def _transact(self, connection: Connection, item: Item) -> None:
+        message = item.message
+        assert message
+        if refused := await connection.envelope(_envelope(item)):
+            self._said(connection, item, refused)
+            return
+        offering = self._offer(item)
+        if connection.accepted + 1 < self._route.most:
+            self._behind, _ = self._following()  # composed while the offer is made durable
+        if not await offering:
+            await self._withdraw(item)
+            return
+        item.offered = True
+        behind = _envelope(self._behind) if self._behind else None
+        self._said(connection, item, await connection.data(message.content, behind))
+
+    def _said(self, connection: Connection, item: Item, outcome: Outcome) -> None:
+        if outcome.verdict is Verdict.TROUBLE:
+            self._route.was_ended(connection.accepted)
+        self._settle(item, outcome)
+
+    async def _withdraw(self, item: Item) -> None:
+        """End without the dot: a reader left, or the issue was stopped, or is not ours to send any more."""
+        await self._close()
+        self._announced()
+        self._intake.put_back(item)
+        await self._intake.claim_anew()
+
+    def _fault(self, item: Item, error: Exception) -> None:
+        """Give up on one reader: a fault of this program must not keep the mail from the others.
+
+        Nobody knows whether what was offered arrived.
+        """
+        failed = "delivery %x failed in a way that is this program's fault"
+        log.error(failed, item.claimed.delivery.id, exc_info=error)
+        if self._connection:
+            self._connection.abort()
+        verdict = Verdict.UNCERTAIN if item.offered else Verdict.TEMPORARY
+        why = "no answer was read" if item.offered else "not sent"
+        self._settle(item, Outcome(verdict=verdict, reply=f"{why}: {error!r}"))
+
+    async def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            await connection.close()
+
+
+def _envelope(item: Item) -> Envelope:
+    message = item.message
+    assert message
+    return Envelope(
+        sender=message.sender, recipient=message.recipient, size=len(message.content), smtputf8=message.smtputf8
+    )

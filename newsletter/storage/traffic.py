@@ -1,0 +1,44 @@
+"""What routes took, second by second: what limits per minute and per day count, so that a restart forgets nothing.
+
+``""`` is the route of what was sent before routes had names. Not here: counting what is accepted (``moves``), and
+what the limits are (``services/limits.py``).
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func
+from sqlmodel import Session, col, delete, select
+
+from newsletter.storage.database import upsert
+from newsletter.storage.tables import TrafficRow
+
+_T = TrafficRow
+_KEPT = timedelta(days=2)
+
+
+def count(session: Session, route: str, now: datetime, messages: int) -> None:
+    """Count *messages* as taken by *route* at *now*."""
+    new = upsert(_T).values(route=route, second=now.replace(microsecond=0), accepted=messages)
+    more = {"accepted": col(_T.accepted) + new.excluded.accepted}
+    session.execute(new.on_conflict_do_update(index_elements=["route", "second"], set_=more))
+
+
+def accepted_since(session: Session, route: str, since: datetime) -> int:
+    """Return how many messages *route* took since *since*, or in the same second."""
+    query = select(func.sum(col(_T.accepted))).where(*_within(route, since))
+    return session.exec(query).one() or 0
+
+
+def leaves_at(session: Session, route: str, since: datetime, window: timedelta) -> datetime | None:
+    """Return when the oldest of what *route* took since *since* is older than *window*; None where it took nothing."""
+    oldest = session.exec(select(func.min(col(_T.second))).where(*_within(route, since))).one()
+    return oldest + window + timedelta(seconds=1) if oldest else None
+
+
+def forget(session: Session, now: datetime) -> None:
+    """Forget what no limit counts any more."""
+    session.exec(delete(_T).where(col(_T.second) < now - _KEPT))
+
+
+def _within(route: str, since: datetime) -> tuple[ColumnElement[bool], ...]:
+    return col(_T.route).in_((route, "")), col(_T.second) >= since.replace(microsecond=0)
