@@ -17,7 +17,7 @@ from newsletter.errors import UsageError
 from newsletter.mail.message import wire_address
 from newsletter.mail.opening import Opening, Security, SmtpTrouble
 from newsletter.mail.replies import MALFORMED, SILENT, Phase, classify
-from newsletter.mail.wire import BLOCK, Reply, Wire, stuffed
+from newsletter.mail.wire import BLOCK, Reply, Wire
 
 __all__ = ["TIMEOUTS", "Connection", "Envelope", "Security", "SmtpTrouble"]
 
@@ -132,17 +132,18 @@ class Connection:
     async def data(self, content: bytes, then: Envelope | None = None) -> Outcome:
         """Send *content* under the envelope that was taken, and return what became of it.
 
-        Its lines end in CRLF, and no CR or LF stands alone in it: whoever made it promises that, since servers
-        disagree on where a message with others ends. Where the server offers PIPELINING the envelope of *then* is
-        sent along, and ``envelope`` has only to be asked for its answers. Nothing is waited for once the reply to
-        the final dot is there, so that no cancellation can lose it.
+        Its lines end in CRLF, no CR or LF stands alone in it, and no line begins with a dot: whoever made it promises
+        that (``message_bytes`` does), since servers disagree on where a message with others ends, and looking for
+        dots to stuff (RFC 5321 section 4.5.2) would cost as much as all else that is done here. Where the server
+        offers PIPELINING the envelope of *then* is sent along, and ``envelope`` has only to be asked for its answers.
+        Nothing is waited for once the reply to the final dot is there, so that no cancellation can lose it.
         """
         assert self._waited_for
         assert content.endswith(b"\r\n")  # a line left open hides the dot
         self._waited_for = False
         wire, behind = self._open_wire(), self._behind(then)
         tail = b".\r\n" + behind
-        if not wire.say(stuffed(content) + tail, Phase.DOT, *(_ENVELOPE if behind else ())):
+        if not wire.say(content + tail, Phase.DOT, *(_ENVELOPE if behind else ())):
             return self._outcome(Phase.DATA, *wire.taken(1))
         try:
             [reply] = await wire.answers(1)

@@ -256,11 +256,3 @@ class Wire(asyncio.Protocol):
         else:
             what = "nothing more was taken" if self._paused else "no answer"
             self._over(SILENT, f"{what} within {self._timeouts[self._awaited()]:g} s")
-
-
-def stuffed(content: bytes) -> bytes:
-    """Return *content*, whose lines end in CRLF, with a dot before each that begins one (RFC 5321 section 4.5.2)."""
-    # Most have none, and searching from the end takes half the time in CPython.
-    if content.rfind(b"\r\n.") < 0 and not content.startswith(b"."):
-        return content
-    return (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]

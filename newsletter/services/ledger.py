@@ -57,6 +57,7 @@ class Ledger:
         self._is_busy = False
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._gap_at = 0.0
+        self._unserved: list[int] = []  # accepted, and not remembered with their readers yet
         self._closing = ExitStack()
         self._direct = self._closing.enter_context(database.direct())
         self._thread = Thread(target=self._work, name="ledger", daemon=True)
@@ -135,6 +136,7 @@ class Ledger:
     def _accept(self, cursor: Cursor, batch: _Batch) -> dict[Any, Any]:
         taken = [taken for taken, _ in batch.accepted]
         ours = moves.accept(cursor, taken, self._owner, self._clock()) if taken else set()
+        self._unserved += ours
         return {one: one.delivery_id in ours for one in taken}
 
     def _offer(self, cursor: Cursor, batch: _Batch) -> dict[Any, Any]:
@@ -144,7 +146,9 @@ class Ledger:
 
     def _commit(self, work: Callable[[Session], Any]) -> dict[Any, Any]:
         with self._database.write() as session:
+            moves.serve(cursor(session), self._unserved)
             answer = work(session)
+        self._unserved.clear()
         self._let_others_in()
         return {work: answer}
 

@@ -27,8 +27,8 @@ from newsletter.services.notify import ping, tell
 from newsletter.services.plan import Plan
 from newsletter.services.seal import Verdict, current_day, seal_when_due, verdict
 from newsletter.services.subscribe import wake
-from newsletter.storage import claims, deliveries, issues, locks
-from newsletter.storage.database import Database
+from newsletter.storage import claims, deliveries, issues, locks, moves
+from newsletter.storage.database import Database, cursor
 from newsletter.storage.locks import Owner
 from newsletter.storage.upgrade import require_current
 
@@ -109,7 +109,8 @@ def _take(service: Service, owner: Owner) -> str | None:
     now, smtp = service.clock(), service.settings.smtp
     with service.database.write() as session:
         require_current(service.database.path)
-        for gone in locks.dead_owners(session, service.database.path, now, smtp.lease):
+        for gone, last_beat in locks.dead_owners(session, service.database.path, now, smtp.lease).items():
+            moves.serve_since(cursor(session), last_beat)
             locks.bury(session, service.database.path, gone)
         claims.recover(session, now, resend=smtp.on_uncertain == "resend")
         locks.beat(session, owner.id, now)

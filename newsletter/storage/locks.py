@@ -59,15 +59,17 @@ def beat(session: Session, owner: str, now: datetime) -> bool:
     return session.exec(update(OwnerRow).where(col(OwnerRow.id) == owner).values(heartbeat_at=now)).rowcount == 1
 
 
-def dead_owners(session: Session, path: Path, now: datetime, silence: timedelta) -> list[str]:
-    """Return the owners that died: their lock file is free, or elsewhere they have been silent for *silence*."""
+def dead_owners(session: Session, path: Path, now: datetime, silence: timedelta) -> dict[str, datetime]:
+    """Return the owners that died: their lock file is free, or elsewhere they have been silent for *silence*.
+
+    With each its last heartbeat.
+    """
     here = socket.gethostname()
-    return [
-        row.id
+    return {
+        row.id: row.heartbeat_at
         for row in session.exec(select(OwnerRow))
-        if (row.host == here and not is_held(lock_file(path, row.id)))
-        or (row.heartbeat_at is not None and now - row.heartbeat_at > silence)
-    ]
+        if (row.host == here and not is_held(lock_file(path, row.id))) or now - row.heartbeat_at > silence
+    }
 
 
 def bury(session: Session, path: Path, owner: str) -> None:

@@ -7,7 +7,7 @@ anything between costs more than the moves; SQLite 3.35 or newer. Not here: all 
 
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -61,15 +61,16 @@ _ACCEPTED = """
 SELECT id FROM deliveries
 WHERE id IN (SELECT value FROM json_each(:ids)) AND status = 'accepted' AND settled_at = :now
 """
-# Remembered with the reader is the issue accepted last; that of an earlier date changes nothing.
+# That of an earlier date changes nothing.
 _SERVE = """
 UPDATE subscribers SET last_accepted_on = served.day
 FROM (
-  SELECT d.subscriber_id, i.day FROM deliveries d JOIN issues i ON i.id = d.issue_id
-  WHERE d.id IN (SELECT value FROM json_each(:ids))
+  SELECT d.subscriber_id, i.day FROM deliveries d JOIN issues i ON i.id = d.issue_id WHERE {which}
 ) AS served
 WHERE id = served.subscriber_id AND coalesce(last_accepted_on, '') < served.day
 """
+_SERVE_THESE = _SERVE.format(which="d.id IN (SELECT value FROM json_each(:ids))")
+_SERVE_SINCE = _SERVE.format(which="d.settled_at >= :since AND d.status = 'accepted'")
 _COUNT = """
 INSERT INTO traffic (route, second, accepted) VALUES (?, ?, ?)
 ON CONFLICT (route, second) DO UPDATE SET accepted = accepted + excluded.accepted
@@ -187,7 +188,7 @@ def accept(cursor: sqlite3.Cursor, taken: Sequence[Taken], owner: str, now: date
     """Record that a server said 250 to these. Return which were still ours, and offered.
 
     For the others another owner took over while this one was silent: its word counts. What the routes took counts
-    against their limits all the same.
+    against their limits all the same. Who was served is remembered by ``serve``, no later than the next heartbeat.
     """
     at = stored(now)
     rows = dumps([(one.delivery_id, one.route, one.server, one.reply) for one in taken])
@@ -195,7 +196,19 @@ def accept(cursor: sqlite3.Cursor, taken: Sequence[Taken], owner: str, now: date
     if cursor.execute(_ACCEPT, {"taken": rows, "owner": owner, "now": at}).rowcount != len(ours):
         still = {"ids": dumps(list(ours)), "now": at}
         ours = {row[0] for row in cursor.execute(_ACCEPTED, still)}
-    cursor.execute(_SERVE, {"ids": dumps(list(ours))})
     second = stored(now.replace(microsecond=0))
     cursor.executemany(_COUNT, [(route, second, n) for route, n in Counter(one.route for one in taken).items()])
     return ours
+
+
+def serve(cursor: sqlite3.Cursor, delivery_ids: Iterable[int]) -> None:
+    """Remember with their readers which issue was accepted last.
+
+    Not with each acceptance: in hundreds at a time it costs a fraction, and until it is done their rows say as much.
+    """
+    cursor.execute(_SERVE_THESE, {"ids": dumps(list(delivery_ids))})
+
+
+def serve_since(cursor: sqlite3.Cursor, since: datetime) -> None:
+    """Remember the same for all that was accepted since *since*: what an owner that died had not come to."""
+    cursor.execute(_SERVE_SINCE, {"since": stored(since)})

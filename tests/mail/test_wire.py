@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from newsletter.domain.delivery import Outcome, Verdict
 from newsletter.mail.replies import MALFORMED, Phase
 from newsletter.mail.smtp import Connection, Envelope
-from newsletter.mail.wire import BLOCK, LONGEST_LINE, LONGEST_REPLY, Reply, ReplyReader, stuffed
+from newsletter.mail.wire import BLOCK, LONGEST_LINE, LONGEST_REPLY, Reply, ReplyReader
 
 TEXT = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=40).map(str.strip)
 REPLIES = st.lists(st.tuples(st.integers(200, 599), st.lists(TEXT, min_size=1, max_size=4)), max_size=6)
@@ -302,10 +302,3 @@ def test_an_answer_that_came_while_we_were_stopped(loop: str):
             time.sleep(2.5)
             client.send_signal(signal.SIGCONT)
             assert client.communicate(timeout=20)[0] == "accepted\n"
-
-
-@given(st.lists(st.sampled_from(["", ".", "..", ".a", "a.", "a", "\t."]), min_size=1))
-def test_a_dot_that_begins_a_line_is_doubled(lines: list[str]):
-    """And nothing else is touched (RFC 5321 section 4.5.2)."""
-    sent = stuffed("".join(f"{line}\r\n" for line in lines).encode()).decode().split("\r\n")[:-1]
-    assert sent == [f".{line}" if line.startswith(".") else line for line in lines]

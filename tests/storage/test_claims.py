@@ -78,7 +78,9 @@ class House:
         """Record that a server took what was offered."""
         taken = moves.Taken(delivery, route, TAKEN.server, TAKEN.reply)
         with self.database.direct() as direct, direct.write() as cursor:
-            return Status.ACCEPTED if moves.accept(cursor, [taken], owner, at) else None
+            ours = moves.accept(cursor, [taken], owner, at)
+            moves.serve(cursor, ours)
+            return Status.ACCEPTED if ours else None
 
     def settle(self, delivery: int, outcome: Outcome, at: datetime = NOW, **options: Any) -> Status | None:
         """Settle what was claimed."""
@@ -474,11 +476,22 @@ def test_a_group_is_accepted_in_one_move(house: House) -> None:
     taken = [moves.Taken(one, "main", "mx.example", f"250 {one}") for one in (*ours, theirs)]
     with house.database.direct() as direct, direct.write() as cursor:
         assert moves.accept(cursor, taken, OURS, NOW) == set(ours)
+        moves.serve(cursor, ours)
     with house.database.read() as session:
         assert traffic.accepted_since(session, "main", NOW) == 3  # the server has taken them all
     assert [house.row(one).reply for one in ours] == [f"250 {one}" for one in ours]
     assert [house.accepted_on(one) for one in (*ours, theirs)] == [DAY, DAY, None]
     assert house.row(theirs).status == Status.OFFERED
+
+
+def test_who_was_served_is_remembered_after_a_crash_too(house: House) -> None:
+    """All that was accepted since the last heartbeat; an earlier issue does not take the place of a later one."""
+    before, after, other = house.offered(), house.offered(), house.offered(issue=OTHER)
+    with house.database.direct() as direct, direct.write() as cursor:
+        for minutes, one in enumerate((before, after, other)):
+            moves.accept(cursor, [moves.Taken(one, "main", "mx.example", "250 ok")], OURS, NOW + minutes * MINUTE)
+        moves.serve_since(cursor, NOW + MINUTE)
+    assert [house.accepted_on(one) for one in (before, after, other)] == [None, DAY, DAY - timedelta(days=1)]
 
 
 def test_a_group_is_offered_but_for_those_who_must_not_be(house: House) -> None:

@@ -305,7 +305,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 def dead(database: Database, now: datetime = NOW) -> list[str]:
     """Return the owners that count as dead."""
     with database.read() as session:
-        return locks.dead_owners(session, database.path, now, SILENCE)
+        return list(locks.dead_owners(session, database.path, now, SILENCE))
 
 
 def test_one_lease_has_one_owner(database: Database):
