@@ -45,24 +45,22 @@ _END = b"\r\n--%b--\r\n" % _BOUNDARY
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: there is one for each message, and freezing takes time
-class Head:
-    """What the headers of a message say. What is empty has no header.
+Body = str | list[bytes]  # a text, or the pieces that ``quoted_printable`` made of one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedHead:
+    """What the headers of a message say to all recipients alike. What is empty has no header.
 
     ``sender`` and ``reply_to`` are an address or "Name <address>", ``list_id`` is "Name <label.example.org>"; names
-    may be quoted and need not be. ``unsubscribe_url`` … ``owner`` are URIs, https: or mailto:. A ``list_id`` makes it
+    may be quoted and need not be. ``archive_url`` … ``owner`` are URIs, https: or mailto:. A ``list_id`` makes it
     list mail.
     """
 
     sender: str
-    to: str  # the bare address
     subject: str
-    message_id: str  # with its angle brackets
-    date: datetime  # aware
     reply_to: str = ""
     list_id: str = ""
-    unsubscribe_url: str = ""
-    unsubscribe_mailto: str = ""
     archive_url: str = ""
     help: str = ""
     owner: str = ""
@@ -71,29 +69,68 @@ class Head:
     auto_submitted: str = "auto-generated"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head(SharedHead):
+    """What the headers of a message say."""
+
+    to: str  # the bare address
+    message_id: str  # with its angle brackets
+    date: datetime  # aware
+    unsubscribe_url: str = ""
+    unsubscribe_mailto: str = ""
+
+
 def message_id(delivery_id: int, domain: str) -> str:
     """Return the Message-ID of a delivery, the same for every repeat."""
     return f"<{delivery_id:016x}@{ascii_domain(domain)}>"
 
 
-def message_bytes(
-    head: Head, *, text: str | list[bytes] | None = None, html: str | list[bytes] | None = None, smtputf8: bool = False
-) -> bytes:
+def message_bytes(head: Head, *, text: Body | None = None, html: Body | None = None, smtputf8: bool = False) -> bytes:
     """Return the message: ``multipart/alternative`` with the text first, or a single part.
 
     A body in pieces is one whose pieces ``quoted_printable`` made. No line begins with a dot. Raises UsageError for
     an address, URI or id that no header can hold, and for an address that needs SMTPUTF8 where the caller does not
     say that the server will be asked for it.
     """
+    leave = leaving(head.unsubscribe_url, head.unsubscribe_mailto)
+    own = own_headers(head.to, head.message_id, head.date, leave, smtputf8=smtputf8)
+    return b"".join((own, *shared_pieces(head, text=text, html=html, smtputf8=smtputf8)))
+
+
+def shared_pieces(
+    head: SharedHead,
+    *,
+    text: Body | None = None,
+    html: Body | None = None,
+    smtputf8: bool = False,
+) -> list[bytes]:
+    """Return the message after ``own_headers``, in pieces: what others who get the same body can have too."""
     assert text is not None or html is not None
-    if not smtputf8 and (needs_smtputf8(head.to) or needs_smtputf8(head.sender)):
-        raise UsageError(f"{head.to!r}: an address in another script needs a server that offers SMTPUTF8")
-    headers = _headers(head)
+    if not smtputf8 and needs_smtputf8(head.sender):
+        raise UsageError(f"{head.sender!r}: an address in another script needs a server that offers SMTPUTF8")
+    headers = _shared_headers(head)
     if text is None or html is None:
         kind, body = (_TEXT, text) if html is None else (_HTML, html)
         assert body is not None
-        return b"".join((headers, kind, *_part(body)))
-    return b"".join((headers, _ALTERNATIVES, _TEXT, *_part(text), _NEXT, _HTML, *_part(html), _END))
+        return [headers, kind, *_part(body)]
+    return [headers, _ALTERNATIVES, _TEXT, *_part(text), _NEXT, _HTML, *_part(html), _END]
+
+
+def own_headers(to: str, message_id: str, date: datetime, leave: str, *, smtputf8: bool) -> bytes:
+    """Return the headers that no two recipients have alike, *leave* being what ``leaving`` gives."""
+    if not smtputf8 and needs_smtputf8(to):
+        raise UsageError(f"{to!r}: an address in another script needs a server that offers SMTPUTF8")
+    if not _MESSAGE_ID.fullmatch(message_id) or len(message_id) > LONGEST_LINE - 12:
+        raise UsageError(f"{message_id!r}: not a Message-ID like <1f@example.org>")
+    return f"To: {wire_address(to)}\r\n{_date(date)}Message-ID: {message_id}\r\n{leave}".encode()
+
+
+def leaving(url: str, mailto: str) -> str:
+    """Return the headers by which mail programs offer to unsubscribe, '' where there is no way."""
+    leave = ", ".join([_uri(uri) for uri in (url, mailto) if uri])
+    # RFC 8058 section 3.1: only together with an https URI.
+    one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if url.startswith("https://") else ""
+    return _short(f"List-Unsubscribe: {leave}\r\n") + one_click if leave else ""
 
 
 def needs_smtputf8(mailbox: str) -> bool:
@@ -125,80 +162,28 @@ def ascii_domain(domain: str) -> str:
     return encoded
 
 
-def _headers(head: Head) -> bytes:
-    sender, reply_to, list_id, rest = _shared(
-        head.sender,
-        head.reply_to,
-        head.list_id,
-        head.archive_url,
-        head.help,
-        head.owner,
-        head.feedback_id,
-        head.auto_submitted,
-    )
-    if not _MESSAGE_ID.fullmatch(head.message_id):
-        raise UsageError(f"{head.message_id!r}: not a Message-ID like <1f@example.org>")
-    leave = ", ".join([_uri(uri) for uri in (head.unsubscribe_url, head.unsubscribe_mailto) if uri])
-    # RFC 8058 section 3.1: only together with an https URI.
-    one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+def _shared_headers(head: SharedHead) -> bytes:
     lines = (
-        sender,
-        f"To: {wire_address(head.to)}\r\n",
-        reply_to,
-        _subject(head.subject),
-        _date(head.date),
-        _short(f"Message-ID: {head.message_id}\r\n"),
-        list_id,
-        _short(f"List-Unsubscribe: {leave}\r\n") if leave else "",
-        one_click if head.unsubscribe_url.startswith("https://") else "",
-        rest,
-        _papers(head.papers) if head.papers else "",
+        _mailbox("From", head.sender),
+        _mailbox("Reply-To", head.reply_to) if head.reply_to else "",
+        _folded("Subject", _words("Subject", head.subject)),
+        _list_id(head.list_id) if head.list_id else "",
+        _raw("List-Archive", _uri(head.archive_url)),
+        _raw("List-Help", _uri(head.help)),
+        _raw("List-Owner", _uri(head.owner)),
+        _raw("Feedback-ID", head.feedback_id),
+        _raw("Auto-Submitted", head.auto_submitted),
+        "Precedence: bulk\r\n" if head.list_id else "",
+        _folded("X-Papers", map(_key, filter(None, head.papers))) if head.papers else "",
         "MIME-Version: 1.0\r\n",
     )
     return "".join(lines).encode()
-
-
-@lru_cache(maxsize=64)
-def _shared(
-    sender: str,
-    reply_to: str,
-    list_id: str,
-    archive_url: str,
-    help_uri: str,
-    owner: str,
-    feedback_id: str,
-    auto_submitted: str,
-) -> tuple[str, str, str, str]:
-    """Return the headers that all mails of an issue share, in the four places where they stand."""
-    rest = (
-        _raw("List-Archive", _uri(archive_url)),
-        _raw("List-Help", _uri(help_uri)),
-        _raw("List-Owner", _uri(owner)),
-        _raw("Feedback-ID", feedback_id),
-        _raw("Auto-Submitted", auto_submitted),
-        "Precedence: bulk\r\n" if list_id else "",
-    )
-    return (
-        _mailbox("From", sender),
-        _mailbox("Reply-To", reply_to) if reply_to else "",
-        _list_id(list_id) if list_id else "",
-        "".join(rest),
-    )
-
-
-@lru_cache(maxsize=4096)
-def _subject(text: str) -> str:
-    return _folded("Subject", _words("Subject", text))
 
 
 @lru_cache(maxsize=256)
 def _date(date: datetime) -> str:
     # One instant is one key of the cache, whatever zone it is told in, and so has to read alike.
     return f"Date: {format_datetime(date.astimezone(UTC))}\r\n"
-
-
-def _papers(keys: Iterable[str]) -> str:
-    return _folded("X-Papers", map(_key, filter(None, keys)))
 
 
 def _raw(name: str, value: str) -> str:
@@ -281,7 +266,7 @@ def _folded(header: str, words: Iterable[str]) -> str:
     return f"{folded}{line}\r\n"
 
 
-def _part(body: str | list[bytes]) -> list[bytes]:
+def _part(body: Body) -> list[bytes]:
     """Return a part's content, its last line ended."""
     pieces = [quoted_printable(body)] if isinstance(body, str) else body
     return [*pieces, ended(pieces[-1])]

@@ -32,7 +32,7 @@ _BRIEF = 90  # a title in the preheader
 _OPENING = 140  # a summary in the preheader
 _INDENT = 4  # of a card's text, and so the room for its rank
 _paper_id, _why, _detail = map(attrgetter, ("candidate.paper.id", "why", "detail"))
-_FOOT = bytes(bytearray(b"foot"))  # stands, as this very object, where each reader's own goes
+FOOT_HTML, FOOT_TEXT = bytes(bytearray(b"html")), bytes(bytearray(b"text"))  # marks by identity, not by what they say
 _FRAME = ("title", "preheader", "since", "counts", "cards", "foot")
 
 
@@ -49,9 +49,9 @@ class Masthead(Imprint):
     subject: str = ""
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: there is one for each message, and freezing takes time
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """A digest as its reader sees it, both parts encoded, in pieces to be joined."""
+    """A digest, both parts encoded, in pieces to be joined."""
 
     subject: str
     html: list[bytes]
@@ -105,10 +105,20 @@ class IssueRenderer:
 
     def digest(self, digest: Digest, reader: Reader) -> Encoded:
         """Return *reader*'s mail with the picks of *digest*, in order; without any it says that there is nothing."""
-        return self.footed(self.edition(digest), reader)
+        edition, token = self.edition(digest), self._encode(reader.token)
+        html_foot, text_foot = (token.join(foot) for foot in self.foot(reader))
+        return Encoded(
+            subject=edition.subject,
+            html=[html_foot if piece is FOOT_HTML else piece for piece in edition.html],
+            text=[text_foot if piece is FOOT_TEXT else piece for piece in edition.text],
+        )
+
+    def foot(self, reader: Reader) -> tuple[list[bytes], list[bytes]]:
+        """Return *reader*'s foot as HTML and as text, cut at each place where the token goes."""
+        return self._foot.of(reader)
 
     def edition(self, digest: Digest) -> Encoded:
-        """Return what all readers of *digest* get alike, with a mark for ``footed`` where each one's own foot goes."""
+        """Return what all readers of *digest* get alike, ``FOOT_HTML`` and ``FOOT_TEXT`` for each one's own foot."""
         if not digest.picks:
             return self._spread(self._nothing, self._frame("nothing"), {}, ([], []))
         self._set_in_type(digest.picks)
@@ -124,15 +134,6 @@ class IssueRenderer:
         html_cards, text_cards = [html for html, _ in cards], [text for _, text in cards]
         return self._spread(subject, self._frame("digest", since=_between(digest)), said, (html_cards, text_cards))
 
-    def footed(self, edition: Encoded, reader: Reader) -> Encoded:
-        """Return *edition* with the foot of *reader*."""
-        html_foot, text_foot = self._foot.of(reader)
-        return Encoded(
-            subject=edition.subject,
-            html=[html_foot if piece is _FOOT else piece for piece in edition.html],
-            text=[text_foot if piece is _FOOT else piece for piece in edition.text],
-        )
-
     def _spread(
         self,
         subject: str,
@@ -141,9 +142,12 @@ class IssueRenderer:
         cards: tuple[list[bytes], list[bytes]],
     ) -> Encoded:
         """Return both parts in pieces, of which most are shared with other editions."""
-        alike = {name: [piece] for name, piece in said.items()} | {"foot": [_FOOT]}
-        html, text = (part.spread({**alike, "cards": these}) for part, these in zip(frame, cards, strict=True))
-        return Encoded(subject=subject, html=html, text=text)
+        alike = {name: [piece] for name, piece in said.items()}
+        return Encoded(
+            subject=subject,
+            html=frame[0].spread({**alike, "cards": cards[0], "foot": [FOOT_HTML]}),
+            text=frame[1].spread({**alike, "cards": cards[1], "foot": [FOOT_TEXT]}),
+        )
 
     def _place(self, paper_id: int, rank: int, why: Why, detail: str) -> tuple[bytes, bytes]:
         """Return a card that was set, as it stands at *rank* after the others, with its reason."""

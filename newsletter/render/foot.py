@@ -13,13 +13,13 @@ from newsletter.render.wrapping import wrap
 TOKEN = slots("token")["token"]
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: there is one for each message, and freezing takes time
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """What the foot says to one reader; '' where there is none. Sentences are plain text.
+    """What the foot says to a reader; '' where there is none. Sentences are plain text.
 
     ``unsubscribe_mailto`` is a whole mailto URI. Of the ways to unsubscribe, the foot names the first that there
-    is: ``unsubscribe_url``, ``unsubscribe_mailto``, a reply with "stop" to the bare address ``reply_to``. Links are
-    the same for all readers but for the mark ``TOKEN`` in them, which stands for ``token``.
+    is: ``unsubscribe_url``, ``unsubscribe_mailto``, a reply with "stop" to the bare address ``reply_to``. The mark
+    ``TOKEN`` in links stands for what each reader has alone, and ``token`` for that where the foot is of one reader.
     """
 
     why_mail: str
@@ -38,10 +38,9 @@ class Foot:
         self._set = typesetter
         self._encode = encode
         self._linked = lru_cache(maxsize=64)(self._link)
-        self._sentence = lru_cache(maxsize=8192)(self._sentence_anew)
 
-    def of(self, reader: Reader) -> tuple[bytes, bytes]:
-        """Return *reader*'s foot as HTML and as text."""
+    def of(self, reader: Reader) -> tuple[list[bytes], list[bytes]]:
+        """Return *reader*'s foot as HTML and as text, cut at each place where the token goes."""
         html, text = self._linked(
             reader.unsubscribe_url,
             reader.unsubscribe_mailto,
@@ -51,10 +50,9 @@ class Foot:
         )
         why_html, why_text = self._sentence(reader.why_mail)
         due_html, due_text = self._sentence(reader.next_due)
-        token = self._encode(reader.token)
         return (
-            html.fill({"why_mail": why_html, "next_due": due_html, "token": token}),
-            text.fill({"why_mail": why_text, "next_due": due_text, "token": token}),
+            html.around("token", {"why_mail": why_html, "next_due": due_html}),
+            text.around("token", {"why_mail": why_text, "next_due": due_text}),
         )
 
     def _link(
@@ -72,5 +70,5 @@ class Foot:
         html, text = self._set.fragment("foot.html", reader=reader), self._set.text("foot.txt", reader=reader)
         return Slotted(html, self._encode), Slotted(text, self._encode)
 
-    def _sentence_anew(self, sentence: str) -> tuple[bytes, bytes]:
+    def _sentence(self, sentence: str) -> tuple[bytes, bytes]:
         return self._encode(str(escape(sentence))), self._encode(wrap(sentence))

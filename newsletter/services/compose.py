@@ -22,10 +22,10 @@ from newsletter.domain.delivery import Delivery
 from newsletter.domain.digest import Digest, Pick, Why
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.subscriber import WEEKDAYS, Preferences, zone_info
-from newsletter.mail.message import Head, message_bytes, needs_smtputf8
+from newsletter.mail.message import SharedHead, leaving, needs_smtputf8, own_headers, shared_pieces
 from newsletter.mail.quoted_printable import quoted_printable
 from newsletter.mail.tokens import Purpose, Signer
-from newsletter.render.digest import TOKEN, Encoded, IssueRenderer, Masthead, Reader
+from newsletter.render.digest import FOOT_HTML, FOOT_TEXT, TOKEN, IssueRenderer, Masthead, Reader
 from newsletter.render.formats import day as named_day
 from newsletter.render.formats import long_date
 from newsletter.services.edit import Shown
@@ -36,6 +36,7 @@ from newsletter.storage.moves import Claimed
 if TYPE_CHECKING:
     from newsletter.mail.dkim import DkimSigner
 
+_ANY_TOKEN = 48 * "a"
 Picks = tuple[tuple[int, str, str], ...]  # as they are stored: paper id, why, detail
 
 
@@ -146,8 +147,7 @@ class Composer:
         self._renderer = IssueRenderer(environment, masthead, shown.hand.notes, quoted_printable)
         self._keys: dict[int, str] = {}
         self._edition = lru_cache(maxsize=8192)(self._edition_anew)  # a list of shared pieces each
-        self._why_mail = lru_cache(maxsize=4096)(self._subscribed_since)
-        self._next_due = lru_cache(maxsize=4096)(self._next_digest)
+        self._foot = lru_cache(maxsize=4096)(self._foot_anew)
 
     def prepare(self, session: Session, deliveries: list[Delivery]) -> None:
         """Load the picks that are not in the issue's own pool: of longer windows, and of papers joined since."""
@@ -163,53 +163,60 @@ class Composer:
         """Return the message of a delivery: the same one for every repeat."""
         delivery, mail = claimed.delivery, self._mail
         token = mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=delivery.subscriber_id)
-        edition, keys = self._edition(delivery.picks, delivery.since, self._is_the_rhythm(claimed))
-        rendered = self._renderer.footed(edition, self._reader(claimed, token))
-        head = Head(
-            sender=mail.sender,
-            to=claimed.email,
-            subject=rendered.subject,
-            message_id=delivery.message_id,
-            date=delivery.made_at,
-            reply_to=self._newsletter.reply_to,
-            list_id=mail.list_id,
-            unsubscribe_url=mail.unsubscribe_url(token),
-            unsubscribe_mailto=mail.unsubscribe_mailto(token) or self._mailto_reply,
-            archive_url=mail.archive_url,
-            help=self._help,
-            owner=f"mailto:{mail.reply_to}",
-            feedback_id=self._feedback_id,
-            papers=keys,
-        )
         smtputf8 = needs_smtputf8(claimed.email)
-        wanted = claimed.format or "both"
-        content = message_bytes(
-            head,
-            text=rendered.text if wanted != "html" else None,
-            html=rendered.html if wanted != "text" else None,
-            smtputf8=smtputf8,
+        leave = self._leaving.replace(_ANY_TOKEN, token)
+        pieces, feet = self._edition(
+            delivery.picks, delivery.since, self._is_the_rhythm(claimed), claimed.format or "both", smtputf8
         )
+        pieces = pieces.copy()
+        pieces[0] = own_headers(claimed.email, delivery.message_id, delivery.made_at, leave, smtputf8=smtputf8)
+        zone = claimed.zone or self._newsletter.time_zone
+        since, after = local_date(claimed.created_at, zone_info(zone)), max(delivery.made_at, self._next_issue_at)
+        foot = self._foot(since, claimed.frequency, claimed.hour, zone, after, delivery.day)
+        encoded = quoted_printable(token)
+        for at, part in feet:
+            pieces[at] = encoded.join(foot[part])
+        # Signed as of the digest's own date, so that a repeat is the same to the last byte.
+        content = mail.signed(b"".join(pieces), delivery.made_at)
         sender = mail.return_path(delivery.subscriber_id, delivery.id)
-        # As of the digest's own date, so that a repeat is the same to the last byte.
-        signed = self._mail.signed(content, delivery.made_at)
-        return Message(sender=sender, recipient=claimed.email, content=signed, smtputf8=smtputf8)
+        return Message(sender=sender, recipient=claimed.email, content=content, smtputf8=smtputf8)
 
     @cached_property
-    def _help(self) -> str:
-        return self._newsletter.base_url or f"mailto:{self._mail.reply_to}?subject=help"
+    def _leaving(self) -> str:
+        mail = self._mail
+        return leaving(mail.unsubscribe_url(_ANY_TOKEN), mail.unsubscribe_mailto(_ANY_TOKEN) or self._mailto_reply)
 
-    @cached_property
-    def _feedback_id(self) -> str:
-        return f"{self._issue.date:%Y%m%d}:digest:{self._mail.list_label}"
+    def _edition_anew(
+        self, stored: Picks, since: date | None, weekly: bool, wanted: str, smtputf8: bool
+    ) -> tuple[list[bytes], list[tuple[int, int]]]:
+        """Return the message that all readers with the same picks get alike, in pieces, most of them shared.
 
-    def _edition_anew(self, stored: Picks, since: date | None, weekly: bool) -> tuple[Encoded, tuple[str, ...]]:
-        """Return what all readers with the same picks get alike, and the keys of its papers."""
+        The first is for the headers of their own; with it come the places of their feet, as HTML (0) and text (1).
+        """
         found: dict[int, Pick] = {}  # by today's id: two picks may have become one paper since
         for paper_id, why, detail in stored:
             if candidate := self._candidates.get(paper_id):
                 found.setdefault(candidate.paper.id, Pick(candidate, Why(why), detail))
-        digest = Digest(picks=tuple(found.values()), since=since, missed=not weekly)
-        return self._renderer.edition(digest), tuple(map(self._key, digest.picks))
+        edition = self._renderer.edition(Digest(picks=tuple(found.values()), since=since, missed=not weekly))
+        text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
+        head = self._head(edition.subject, tuple(map(self._key, found.values())))
+        pieces = [b"", *shared_pieces(head, text=text, html=html, smtputf8=smtputf8)]
+        marks = {id(FOOT_HTML): 0, id(FOOT_TEXT): 1}
+        return pieces, [(at, marks[id(piece)]) for at, piece in enumerate(pieces) if id(piece) in marks]
+
+    def _head(self, subject: str, keys: tuple[str, ...]) -> SharedHead:
+        mail = self._mail
+        return SharedHead(
+            sender=mail.sender,
+            subject=subject,
+            reply_to=self._newsletter.reply_to,
+            list_id=mail.list_id,
+            archive_url=mail.archive_url,
+            help=self._newsletter.base_url or f"mailto:{mail.reply_to}?subject=help",
+            owner=f"mailto:{mail.reply_to}",
+            feedback_id=f"{self._issue.date:%Y%m%d}:digest:{mail.list_label}",
+            papers=keys,
+        )
 
     def _key(self, pick: Pick) -> str:
         """Return the key that X-Papers gives a paper: it takes long to find, and stays."""
@@ -218,19 +225,19 @@ class Composer:
             self._keys[paper.id] = paper.key
         return self._keys[paper.id]
 
-    def _reader(self, claimed: Claimed, token: str) -> Reader:
-        """Return what the foot says to one reader."""
-        zone = claimed.zone or self._newsletter.time_zone
-        after = max(claimed.delivery.made_at, self._next_issue_at)
+    def _foot_anew(
+        self, since: date, frequency: str | None, hour: time | None, zone: str, after: datetime, last: date
+    ) -> tuple[list[bytes], list[bytes]]:
+        """Return what the foot says to all who subscribed on the same day and have the same rhythm."""
         url, mailto = self._links
-        return Reader(
-            why_mail=self._why_mail(local_date(claimed.created_at, zone_info(zone))),
+        reader = Reader(
+            why_mail=self._subscribed_since(since),
             unsubscribe_url=url,
             unsubscribe_mailto=mailto,
             reply_to=self._mail.reply_to,
-            next_due=self._next_due(claimed.frequency, claimed.hour, zone, after, claimed.delivery.day),
-            token=token,
+            next_due=self._next_digest(frequency, hour, zone, after, last),
         )
+        return self._renderer.foot(reader)
 
     @cached_property
     def _links(self) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from newsletter.storage.moves import Taken
 
 __all__ = ["Post", "Progress", "Sender"]
 
+_BEAT = 2.0  # seconds; who was served before is remembered, so that after a crash little is left to look at
 DRAIN = 6.0  # seconds for what is in flight when told to stop
 
 
@@ -102,7 +103,7 @@ class Sender:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._post.lease.total_seconds() / 3)
+            await asyncio.sleep(min(_BEAT, self._post.lease.total_seconds() / 3))
             await self._post.ledger.write(lambda session: self._intake.stay_alive(session, self._post.clock()))
 
     def _offer(self, item: Item) -> "asyncio.Future[bool]":

@@ -23,7 +23,7 @@ from newsletter.storage import claims, locks, moves
 from newsletter.storage.database import cursor
 from newsletter.storage.moves import Claimed
 
-_MOST = 1000  # deliveries in one claim
+_MOST = 256  # deliveries in one claim: for some thousandths of a second offers wait for it
 _A_MINUTE = timedelta(seconds=62)  # of which limits count, by whole seconds
 _SOON, _LATE = 0.5, 4.0  # seconds that a claim's work should take
 
@@ -180,7 +180,6 @@ class Intake:
 
     def _found(self, session: Session, asked: "_Asked") -> tuple[list[Item], list[float], datetime | None]:
         now, post = self._post.clock(), self._post
-        self.stay_alive(session, now)
         rooms, more_at = self._rooms(session, now, asked)
         left = sum(rooms) - asked.waiting
         found: list[Claimed] = []

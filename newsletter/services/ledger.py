@@ -6,7 +6,6 @@ Not here: what the moves are (``storage/moves.py``, ``storage/claims.py``).
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,9 +24,6 @@ from newsletter.storage.moves import Taken
 Clock = Callable[[], datetime]
 _T = TypeVar("_T")
 _Asked = list[tuple[Any, "asyncio.Future[Any]"]]
-
-# Another writer asks every millisecond. Between two commits there is hardly a moment, so now and then there is a gap.
-_GAP_EVERY, _GAP = 0.02, 0.0015  # seconds
 
 
 @dataclass(slots=True)
@@ -56,7 +52,6 @@ class Ledger:
         self._works: _Asked = []
         self._is_busy = False
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
-        self._gap_at = 0.0
         self._unserved: list[int] = []  # accepted, and not remembered with their readers yet
         self._closing = ExitStack()
         self._direct = self._closing.enter_context(database.direct())
@@ -130,7 +125,7 @@ class Ledger:
         else:
             with self._direct.write() as direct:
                 moved = self._accept(direct, batch) | self._offer(direct, batch)
-        self._let_others_in()
+        self._direct.let_others_in()
         return moved
 
     def _accept(self, cursor: Cursor, batch: _Batch) -> dict[Any, Any]:
@@ -149,13 +144,8 @@ class Ledger:
             moves.serve(cursor(session), self._unserved)
             answer = work(session)
         self._unserved.clear()
-        self._let_others_in()
+        self._direct.let_others_in()
         return {work: answer}
-
-    def _let_others_in(self) -> None:
-        if time.monotonic() > self._gap_at:
-            time.sleep(_GAP)
-            self._gap_at = time.monotonic() + _GAP_EVERY
 
     def close(self) -> None:
         """Wait for what is being written, and stop the thread."""

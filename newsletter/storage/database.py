@@ -5,12 +5,14 @@ failing half-way. What is committed survives a killed process always, and a powe
 Not here: the schema's upgrades (``upgrade``) and who may write what (``services``).
 """
 
+import fcntl
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from sqlalchemy import JSON, URL, Connection, Engine, Select, bindparam, create_engine, event, func, select
 from sqlalchemy.dialects.sqlite import insert as _insert
@@ -79,7 +81,8 @@ class Database:
             connection = pooled.driver_connection
             assert isinstance(connection, sqlite3.Connection)
             connection.execute("PRAGMA busy_timeout = 0")
-            yield Direct(self.path, connection)
+            with _queue(self.path).open("a") as queue:
+                yield Direct(self.path, connection, queue)
         finally:
             pooled.invalidate()  # the pool's others wait for a busy database
 
@@ -91,15 +94,24 @@ class Database:
 class Direct:
     """A connection without SQLAlchemy, which would cost more than the statements do."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path, self._connection = path, connection
+    def __init__(self, path: Path, connection: sqlite3.Connection, queue: IO[str]) -> None:
+        self._path, self._connection, self._queue = path, connection, queue
+
+    def let_others_in(self) -> None:
+        """Give whoever waits to write the time to begin, if somebody does."""
+        try:
+            fcntl.flock(self._queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(2 * _ASKS)
+        else:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Cursor]:
         """Give a cursor that is the only writer, committed at the end and rolled back on any error."""
         with _named(self._path):
             cursor = self._connection.cursor()
-            _take_the_lock(cursor.execute)
+            _take_the_lock(self._path, cursor.execute)
             try:
                 yield cursor
                 cursor.execute("COMMIT")
@@ -142,7 +154,7 @@ def _engine(path: Path, durability: Durability) -> Engine:
         if connection.get_execution_options().get("immediate"):
             connection.exec_driver_sql("PRAGMA busy_timeout = 0")
             try:
-                _take_the_lock(connection.exec_driver_sql)
+                _take_the_lock(path, connection.exec_driver_sql)
             finally:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")
         else:
@@ -151,14 +163,18 @@ def _engine(path: Path, durability: Durability) -> Engine:
     return engine
 
 
-def _take_the_lock(execute: Callable[[str], object]) -> None:
+def _take_the_lock(path: Path, execute: Callable[[str], object]) -> None:
     """Take the write lock, asking often: SQLite would ask ten times a second, and seldom in a moment when it is free.
 
-    A sender at work lets go of it for a millisecond between two commits.
+    A sender at work lets go of it between two commits when it sees that somebody waits.
     """
+    if _is_ours(execute, inf):
+        return
     ends = time.monotonic() + BUSY_TIMEOUT
-    while not _is_ours(execute, ends):
-        time.sleep(_ASKS)
+    with _queue(path).open("a") as queue:
+        fcntl.flock(queue, fcntl.LOCK_SH)
+        while not _is_ours(execute, ends):
+            time.sleep(_ASKS)
 
 
 def _is_ours(execute: Callable[[str], object], ends: float) -> bool:
@@ -169,6 +185,11 @@ def _is_ours(execute: Callable[[str], object], ends: float) -> bool:
             raise
         return False
     return True
+
+
+def _queue(path: Path) -> Path:
+    """Return the file on which those hold a lock who wait to write to the database at *path*."""
+    return path.with_name(path.name + ".queue")
 
 
 _REMEDIES = {
