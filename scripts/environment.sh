@@ -53,6 +53,7 @@ environment() {
     rm -f "$venv"/installed-*
     say "Installing the packages of requirements/$1.txt ..."
     "$python" -m pip install -qq --no-input --disable-pip-version-check --require-hashes --only-binary :all: \
+        --no-binary dkimpy \
         --requirement "$root/requirements/$1.txt" || stop "could not install the packages; is there a network?"
     "$python" -m pip install -qq --no-input --disable-pip-version-check --no-deps --no-build-isolation \
         --editable "$root" || stop "could not install the newsletter itself"

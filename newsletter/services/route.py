@@ -45,6 +45,7 @@ class Route:
         self.share_from = 0  # what was begun when shares were last counted anew
         self.most = _MOST
         self.stopped = ""
+        self.refusal = ""  # the site's last words for not taking mail
         self.blocked = False
         self._clock = clock
         self._last = deque(verdicts, maxlen=WINDOW)
@@ -148,12 +149,13 @@ class Routes:
             self.end(route, why)
 
     def pause(self, route: Route, outcome: Outcome) -> None:
-        """Begin nothing on *route* for a while, since the site refuses, or end it where that takes too long."""
+        """Begin nothing on *route* for a while, since the site refuses; end all if none is open and that takes long."""
         log.info("%s: %s", outcome.server, outcome.reply)
+        route.refusal = outcome.reply
         pause = route.pause()
-        others = any(one.is_open for one in self.routes if one is not route)
-        if not others and not self.spend(pause):
-            self.end(route, f"the server will not take mail now ({outcome.reply}); the next run continues")
+        if not any(one.is_open for one in self.routes) and not self.spend(pause):
+            for one in self.routes:
+                self.end(one, f"the server will not take mail now ({one.refusal}); the next run continues")
 
     def spend(self, wait: timedelta) -> bool:
         """Spend patience on *wait*. False where it is more than is left."""
