@@ -22,6 +22,7 @@ from newsletter.domain.delivery import Delivery
 from newsletter.domain.digest import Digest, Pick, Why
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.subscriber import WEEKDAYS, Preferences, zone_info
+from newsletter.errors import ConfigurationError, UsageError
 from newsletter.mail.message import SharedHead, leaving, needs_smtputf8, own_headers, shared_pieces
 from newsletter.mail.quoted_printable import quoted_printable
 from newsletter.mail.tokens import Purpose, Signer
@@ -200,7 +201,10 @@ class Composer:
         edition = self._renderer.edition(Digest(picks=tuple(found.values()), since=since, missed=not weekly))
         text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
         head = self._head(edition.subject, tuple(map(self._key, found.values())))
-        pieces = [b"", *shared_pieces(head, text=text, html=html, smtputf8=smtputf8)]
+        try:
+            pieces = [b"", *shared_pieces(head, text=text, html=html, smtputf8=smtputf8)]
+        except UsageError as error:  # concerns every reader
+            raise ConfigurationError(f"no digest can be made: {error}") from error
         marks = {id(FOOT_HTML): 0, id(FOOT_TEXT): 1}
         return pieces, [(at, marks[id(piece)]) for at, piece in enumerate(pieces) if id(piece) in marks]
 

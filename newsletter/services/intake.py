@@ -25,6 +25,7 @@ from newsletter.storage.moves import Claimed
 
 _MOST = 256  # deliveries in one claim: for some thousandths of a second offers wait for it
 _A_MINUTE = timedelta(seconds=62)  # of which limits count, by whole seconds
+_PUT_OFF = timedelta(seconds=5)
 _SOON, _LATE = 0.5, 4.0  # seconds that a claim's work should take
 
 
@@ -42,6 +43,7 @@ class Intake:
         self._enough: Callable[[], bool] = lambda: False
         self._behind: set[int] = set()
         self._ended = False
+        self._put_off_until = self._tidy_at = post.clock()
 
     def take(self, route: Route) -> tuple[Item | None, float]:
         """Return what *route* may begin at once, or else for how many seconds there is nothing unless it changes."""
@@ -75,12 +77,19 @@ class Intake:
         return False
 
     @property
+    def _is_open(self) -> bool:
+        return any(route.is_open for route in self._post.routes)
+
+    @property
     def _has_room(self) -> bool:
         return any(route.is_open and route.room >= 1 for route in self._post.routes)
 
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
     def _begin(self, route: Route, item: Item, now: float) -> None:
         route.begin(now)
-        item.route = route
+        item.route, item.begun_at = route, now
         item.destination.begin(now)
         self._notice()
 
@@ -96,7 +105,8 @@ class Intake:
         if verdict is Verdict.TROUBLE:  # the site's, not the destination's
             item.destination.leave()
         else:
-            item.destination.end(answered=verdict is not Verdict.UNCERTAIN)
+            took = asyncio.get_running_loop().time() - item.begun_at
+            item.destination.end(answered=verdict is not Verdict.UNCERTAIN, took=took)
 
     def settled(self, item: Item) -> None:
         """Count the delivery as settled or given back."""
@@ -134,7 +144,7 @@ class Intake:
         self._ended = True
         self._wake()
 
-    async def run(self) -> None:
+    async def run(self) -> None:  # noqa: C901 - what to wait for is decided in one place
         """Claim until nothing is due and nothing at work, or the run is to stop.
 
         Raises StorageError, and IncompleteError when another run took over.
@@ -145,12 +155,18 @@ class Intake:
                 await self._drained()
             elif self._has_room and await self._post.ledger.write(self._more):
                 continue
+            elif self._at_work and self._at_work == self._destinations.slow(self._now()):
+                self._routes.stop("what is left goes to servers that answer slowly; the next run continues")
             elif self._at_work > len(self._claimed):
                 await self._until(lambda: True)
             elif more_at:
                 await self._wait_for_room(more_at)
             elif self._claimed:
                 await self._until(lambda: True)
+            elif self._put_off_until > self._post.clock():
+                await self._routes.sleep((self._put_off_until - self._post.clock()).total_seconds())
+            elif self._is_open and not self._has_room:
+                continue  # what was at work when the limits were looked at has been settled meanwhile
             elif not await self._wait_for_trouble():
                 return
 
@@ -184,13 +200,17 @@ class Intake:
         left = sum(rooms) - asked.waiting
         found: list[Claimed] = []
         if wanted := int(min(asked.wanted, max(0, left))):
+            direct, of_issue = cursor(session), post.issue_id
             found = moves.claim(
-                cursor(session), post.owner, now, wanted, busy=asked.busy, behind=asked.behind, issue_id=post.issue_id
+                direct, post.owner, now, wanted, busy=asked.busy, behind=asked.behind, issue_id=of_issue
             )
+            # Else each claim would look at all that waits for the busy, of whom there are more and more.
+            if len(found) < wanted and asked.busy and moves.put_off(direct, asked.busy, now, now + _PUT_OFF, of_issue):
+                self._put_off_until = now + _PUT_OFF
         composers = post.composers(session, found)
         of = self._destinations.of
         items = [Item(one, composers[one.delivery.issue_id], of(one.email)) for one in found]
-        return items, rooms, more_at if left < 1 else None
+        return items, rooms, more_at if sum(rooms) < 1 else None
 
     def _rooms(self, session: Session, now: datetime, asked: "_Asked") -> tuple[list[float], datetime | None]:
         """Return how many messages each route's limits leave, and where they leave none, when they do again."""
@@ -203,8 +223,10 @@ class Intake:
 
     def _more(self, session: Session) -> bool:
         now = self._post.clock()
-        claims.expire(session, now)
-        claims.withdraw(session, now)
+        if now >= self._tidy_at:
+            claims.expire(session, now)
+            claims.withdraw(session, now)
+            self._tidy_at = now + _A_MINUTE
         return self._post.make_due(session, now)
 
     async def _drained(self) -> None:

@@ -14,6 +14,7 @@ from newsletter.config.sending import DomainSettings, RouteSettings
 from newsletter.mail.message import ascii_domain
 from newsletter.storage import traffic
 
+_SLOW = 5.0  # seconds for one message
 _BURST = 0.1  # seconds' worth of turns that may be made up for, or timers would cost messages
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -38,8 +39,8 @@ class Pace:
 class Destination:
     """A domain that readers are at. ``claimed`` counts what is at work for it, ``active`` what is being said to it.
 
-    It begins with one message at a time, and gets one more for each answer: a domain that does not answer keeps one
-    connection waiting and no more (RFC 5321 asks for care, Postfix calls it slow start).
+    It begins with one message at a time, and gets one more for each answer that comes soon: a domain that takes its
+    time keeps one connection waiting and no more (Postfix calls the beginning slow start).
     """
 
     def __init__(self, limits: DomainSettings) -> None:
@@ -47,6 +48,8 @@ class Destination:
         self._pace = Pace(limits.messages_per_second)
         self._most = limits.connections or 1_000
         self._window = 1
+        self._slow = False
+        self._begun_at = 0.0
 
     @property
     def full(self) -> bool:
@@ -66,15 +69,24 @@ class Destination:
         """Take its turn."""
         self._pace.take(now)
         self.active += 1
+        self._begun_at = now
+
+    def is_slow(self, now: float) -> bool:
+        """Whether it answers slowly, or has not answered for long."""
+        return self._slow or (self.active > 0 and now - self._begun_at > _SLOW)
 
     def leave(self) -> None:
         """Give the turn back."""
         self.active -= 1
 
-    def end(self, *, answered: bool) -> None:
-        """Learn that a message ended, and whether by an answer about that message."""
+    def end(self, *, answered: bool, took: float) -> None:
+        """Learn that a message ended after *took* seconds, and whether by an answer about that message."""
         self.active -= 1
-        self._window = min(self._window + 1, self._most) if answered else max(1, self._window // 2)
+        self._slow = took > _SLOW
+        if self._slow:
+            self._window = 1
+        else:
+            self._window = min(self._window + 1, self._most) if answered else max(1, self._window // 2)
 
 
 class Destinations:
@@ -93,6 +105,10 @@ class Destinations:
         if known is None:
             known = self._known[domain] = Destination(self._limits.get(domain, _UNLIMITED))
         return known
+
+    def slow(self, now: float) -> int:
+        """Return how much is claimed for destinations that answer slowly."""
+        return sum(one.claimed for one in self._known.values() if one.claimed and one.is_slow(now))
 
     def full(self) -> list[str]:
         """Return the domains for which nothing more is to be claimed now, and forget those that are at rest."""

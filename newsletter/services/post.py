@@ -40,6 +40,7 @@ class Item:
     composer: Composer
     destination: Destination
     route: Route | None = None
+    begun_at: float = 0.0  # in the event loop's seconds
     message: Message | None = None
     offered: bool = False
 

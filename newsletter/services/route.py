@@ -23,6 +23,7 @@ PATIENCE = timedelta(minutes=1)
 WINDOW = 50  # addresses
 _TOO_MANY = 10  # more than a fifth of the last ones failing for good: it is us that they refuse
 _PAUSES = tuple(timedelta(seconds=s) for s in (2, 4, 8, 16, 30))
+_STANDSTILL = 1.0  # seconds without a message begun
 _MOST = 1000  # messages over one connection, where the server does not end it sooner
 
 
@@ -42,6 +43,7 @@ class Route:
         self.room = float("inf")
         self.at_work = 0
         self.begun = 0
+        self.begun_at = 0.0  # when the last one was, in the event loop's seconds
         self.share_from = 0  # what was begun when shares were last counted anew
         self.most = _MOST
         self.stopped = ""
@@ -72,6 +74,7 @@ class Route:
         """Take a turn at *now*, in the event loop's seconds."""
         self.pace.take(now)
         self.begun += 1
+        self.begun_at = now
         self.at_work += 1
         self.room -= 1
 
@@ -167,11 +170,14 @@ class Routes:
     def shares(self, route: Route) -> bool:
         """Return whether *route* may begin a message now, by the weights of the routes that could.
 
-        A route that is slow may lag behind by what its connections carry; one that is paused or full has no share.
+        A route that is slow may lag behind by what its connections carry; one that is paused, at its limit or at a
+        standstill has no share.
         """
         if len(self.routes) == 1:
             return True
-        sharing = tuple(one for one in self.routes if one.is_open and one.room >= 1)
+        now = asyncio.get_running_loop().time()
+        moving = (one for one in self.routes if one is route or one.begun_at > now - _STANDSTILL)
+        sharing = tuple(one for one in moving if one.is_open and one.room >= 1)
         if sharing != self._sharing:
             self._sharing = sharing
             for one in sharing:

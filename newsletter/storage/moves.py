@@ -22,20 +22,24 @@ _DUE = """
 SELECT * FROM (
   SELECT d.id FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
   WHERE d.status = '{status}' AND d.status IN ('ready', 'deferred') AND d.next_attempt_at <= :now
-    AND d.expires_at > :now AND s.status = 'active' {issue} {behind} {busy}
+    AND d.expires_at > :now AND s.status = 'active' {issue} {behind}
     AND EXISTS (SELECT 1 FROM issues i WHERE i.id = d.issue_id AND i.brake = 'none')
   ORDER BY d.next_attempt_at LIMIT :limit + :more
 )
 """
 _OF_ISSUE = "AND d.issue_id = :issue"
-_NOT_BUSY = "AND substr(s.email_key, instr(s.email_key, '@') + 1) NOT IN (SELECT value FROM json_each(:busy))"
+_BUSY = "substr(s.email_key, instr(s.email_key, '@') + 1) IN (SELECT value FROM json_each(:busy))"
 _BEHIND = "d.id IN (SELECT value FROM json_each(:behind))"
 _CLAIM = """
 SELECT d.id, d.subscriber_id, d.issue_id, d.day, d.message_id, d.made_at, d.next_attempt_at, d.expires_at,
   d.attempts, d.uncertain, d.since, d.picks, s.email, s.format, s.created_at, s.frequency, s.hour, s.zone
 FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
-WHERE d.id IN ({ready} UNION ALL {deferred})
+WHERE d.id IN ({ready} UNION ALL {deferred}) {not_busy}
 ORDER BY d.served_on, d.next_attempt_at, d.id LIMIT :limit
+"""
+_PUT_OFF = """
+UPDATE deliveries SET next_attempt_at = :until WHERE id IN ({ready} UNION ALL {deferred})
+  AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = subscriber_id AND {busy})
 """
 _LEASE = """
 UPDATE deliveries SET status = 'leased', owner = :owner WHERE id IN (SELECT value FROM json_each(:ids))
@@ -124,14 +128,25 @@ def claim(
     return found
 
 
+def put_off(
+    cursor: sqlite3.Cursor, busy: Sequence[str], now: datetime, until: datetime, issue_id: int | None = None
+) -> int:
+    """Let what waits longest for the domains *busy* wait until *until*. Return how many those are."""
+    values = {"now": stored(now), "until": stored(until), "limit": 0, "more": _MORE, "issue": issue_id}
+    return cursor.execute(
+        _PUT_OFF.format(**_due(issue_id, ""), busy=_BUSY), values | {"busy": dumps(list(busy))}
+    ).rowcount
+
+
+def _due(issue_id: int | None, behind: str) -> dict[str, str]:
+    of_issue = "" if issue_id is None else _OF_ISSUE
+    return {status: _DUE.format(status=status, issue=of_issue, behind=behind) for status in ("ready", "deferred")}
+
+
 def _found(cursor: sqlite3.Cursor, values: dict[str, Any], behind: str) -> list[Claimed]:
-    said = {
-        "behind": behind,
-        "issue": "" if values["issue"] is None else _OF_ISSUE,
-        "busy": "" if values["busy"] == "[]" else _NOT_BUSY,
-    }
-    ready, deferred = (_DUE.format(status=status, **said) for status in ("ready", "deferred"))
-    return [_claimed(row) for row in cursor.execute(_CLAIM.format(ready=ready, deferred=deferred), values)]
+    not_busy = "" if values["busy"] == "[]" else f"AND NOT {_BUSY}"
+    query = _CLAIM.format(**_due(values["issue"], behind), not_busy=not_busy)
+    return [_claimed(row) for row in cursor.execute(query, values)]
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
