@@ -81,6 +81,7 @@ class App:
         """Return the sources and how they are asked."""
         newsletter = self.settings.newsletter
         contact = newsletter.base_url or self.settings.operator.email or newsletter.sender_address
+        contact = contact.encode("ascii", "replace").decode()  # as headers want it
         return Gathering(
             upstreams=[_upstream(source) for source in self.settings.sources],
             zone=newsletter.zone,

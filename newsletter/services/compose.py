@@ -23,7 +23,7 @@ from newsletter.domain.digest import Digest, Pick, Why
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.subscriber import WEEKDAYS, Preferences, zone_info
 from newsletter.errors import ConfigurationError, UsageError
-from newsletter.mail.message import SharedHead, leaving, needs_smtputf8, own_headers, shared_pieces
+from newsletter.mail.message import SharedHead, leaving, needs_smtputf8, own_headers, shared_pieces, wire_address
 from newsletter.mail.quoted_printable import quoted_printable
 from newsletter.mail.tokens import Purpose, Signer
 from newsletter.render.digest import FOOT_HTML, FOOT_TEXT, TOKEN, IssueRenderer, Masthead, Reader
@@ -67,7 +67,8 @@ class Correspondence:
     @cached_property
     def list_label(self) -> str:
         """Return the newsletter's name as a label of the List-Id."""
-        return re.sub(r"[^a-z0-9]+", "-", self.settings.newsletter.name.lower()).strip("-") or "newsletter"
+        label = re.sub(r"[^a-z0-9]+", "-", self.settings.newsletter.name.lower())[:63]
+        return label.strip("-") or "newsletter"
 
     @cached_property
     def domain(self) -> str:
@@ -84,6 +85,11 @@ class Correspondence:
     def reply_to(self) -> str:
         """Return the bare address that reads replies."""
         return parseaddr(self.settings.newsletter.reply_to or self.settings.newsletter.sender)[1]
+
+    @cached_property
+    def editors(self) -> str:
+        """Return the mailto URI of who reads replies."""
+        return f"mailto:{quote(wire_address(self.reply_to), safe='@+')}"
 
     @cached_property
     def archive_url(self) -> str:
@@ -216,8 +222,8 @@ class Composer:
             reply_to=self._newsletter.reply_to,
             list_id=mail.list_id,
             archive_url=mail.archive_url,
-            help=self._newsletter.base_url or f"mailto:{mail.reply_to}?subject=help",
-            owner=f"mailto:{mail.reply_to}",
+            help=self._newsletter.base_url or f"{mail.editors}?subject=help",
+            owner=mail.editors,
             feedback_id=f"{self._issue.date:%Y%m%d}:digest:{mail.list_label}",
             papers=keys,
         )
@@ -278,4 +284,4 @@ class Composer:
         """Return the way to leave by mail where nothing reads what comes back but the editors."""
         if self._newsletter.base_url or not self._newsletter.reply_to:
             return ""
-        return f"mailto:{self._mail.reply_to}?subject=stop"
+        return f"{self._mail.editors}?subject=stop"

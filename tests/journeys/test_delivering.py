@@ -483,3 +483,19 @@ def test_deliver_can_send_one_issue_and_leave_another_waiting(room: Newsroom) ->
     report = room.tick(f"{NEXT}T08:20", work=deliver)
     assert report.status == "done"
     assert len(room.sink.to("weekly@example.net")) == 1
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"name": "N" * 90},
+        {"sender": "papers@exämple.org"},
+        {"sender": "papers@exämple.org", "reply_to": "édi=tor@exämple.org", "base_url": ""},
+    ],
+)
+def test_any_name_and_address_that_may_be_configured_can_be_sent(room: Newsroom, named: dict[str, str]) -> None:
+    """Long names and domains in other scripts end in no header that cannot be made, nor in one for everybody's mail."""
+    room.configure(newsletter={"reply_to": "editors@example.org"} | named)
+    readers(room, 2)
+    report = room.tick(AT)
+    assert (report.status, report.deliveries["accepted"]) == ("done", 2)
