@@ -68,8 +68,9 @@ class Sender:
             self._stop("the run is over")
             await _end(feeding, beating, *lanes)
             await self._leave()
-        if self._failed.done():  # what was recorded while the run ended
-            self._failed.result()
+            failed = self._failed.exception() if self._failed.done() else None
+        if failed:  # of what was recorded while the run ended
+            raise failed
         return self.progress
 
     async def _until_done(

@@ -78,6 +78,8 @@ class Dispatch:
         """
         ledger = Ledger(self.database, owner, clock)
         try:
+            with self.database.read() as session:
+                plan.prepare(session, clock())
             started_with = await ledger.write(lambda session: self._begin(session, clock(), plan))
             if not started_with.open:
                 return Progress(stopped=started_with.paused)

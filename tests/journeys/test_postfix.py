@@ -19,7 +19,6 @@ import pytest
 from newsroom import Newsroom
 from sqlmodel import select
 
-from newsletter.storage import claims
 from newsletter.storage.deliveries import delivery
 from newsletter.storage.moves import Claimed
 from newsletter.storage.tables import DeliveryRow, SubscriberRow
@@ -183,6 +182,6 @@ def composed(room: Newsroom, email: str) -> bytes:
     with room.app(datetime.now(UTC)) as app, app.database.read() as session:
         reader = session.exec(select(SubscriberRow).where(SubscriberRow.email == email)).one()
         row = session.exec(select(DeliveryRow).where(DeliveryRow.subscriber_id == reader.id)).one()
-        facts = {name: getattr(reader, name) for name in claims.Claimed.__slots__ if name != "delivery"}
+        facts = {name: getattr(reader, name) for name in Claimed.__slots__ if name != "delivery"}
         made = Claimed(delivery=delivery(row), **facts)
         return app.dispatch.composer(session, row.day).message(made).content.replace(b"\r\n", b"\n")
