@@ -375,6 +375,7 @@ messages_per_day = 0
 weight = 3
 [[smtp.routes]]
 host = "two.example.org"
+username = "papers"
 password_file = "passwords/two"
 connections = 7
 [smtp.domains."example.com"]
@@ -403,7 +404,7 @@ def test_without_routes_there_is_one_way(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_passwords")
 def test_what_a_route_leaves_out_follows_smtp(tmp_path: Path) -> None:
-    """Host, login and limits are those of [smtp], unless the route says otherwise, be it nothing."""
+    """Host, login and limits are those of [smtp], unless the route says otherwise; another host is told no login."""
     settings = config.load(write(tmp_path, GOOD + SOURCE + RELAYS))
 
     assert [
@@ -414,7 +415,7 @@ def test_what_a_route_leaves_out_follows_smtp(tmp_path: Path) -> None:
         ("spare", "127.0.0.1", 25, "none", "", 0, 3, 10),
         ("two.example.org", "two.example.org", 587, "starttls", "papers", 10000, 1, 7),
     ]
-    assert settings.passwords == {"one.example.org": "hunter1", "spare": "hunter1", "two.example.org": "hunter2"}
+    assert settings.passwords == {"one.example.org": "hunter1", "spare": "", "two.example.org": "hunter2"}
     assert "hunter" not in repr(settings)
 
 
@@ -423,7 +424,7 @@ def test_the_password_of_a_route_is_its_own(tmp_path: Path, monkeypatch: pytest.
     """A file that a route names counts for it, although [smtp] has its password from the environment."""
     file = write(tmp_path, GOOD + SOURCE + RELAYS)
     monkeypatch.setenv("NEWSLETTER_SMTP__PASSWORD", "hunter3")
-    assert list(config.load(file).passwords.values()) == ["hunter3", "hunter3", "hunter2"]
+    assert list(config.load(file).passwords.values()) == ["hunter3", "", "hunter2"]
 
 
 def test_the_environment_gives_routes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

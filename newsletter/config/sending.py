@@ -87,6 +87,8 @@ class SmtpSettings(_WaySettings):
         given = route.model_fields_set
         # A password of its own in either form leaves neither of [smtp]'s in force.
         own = given | {"password", "password_file"} if given & {"password", "password_file"} else given
+        if "host" in given:  # a login is for one provider: another host is not told it
+            own = own | {"username", "password", "password_file"}
         common = {key: getattr(self, key) for key in _WaySettings.model_fields if key not in own}
         filled = route.model_copy(update=common)
         return filled.model_copy(update={"name": filled.name or filled.host})

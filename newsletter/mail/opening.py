@@ -108,7 +108,10 @@ class Opening:
         if isinstance(error, aiosmtplib.SMTPResponseException):
             answer = SMTPResponse(error.code, error.message)
         outcome = replace(classify(phase, answer.code, answer.message), server=self.server)
-        passing = phase in {Phase.CONNECT, Phase.GREETING} and not isinstance(error, ssl.SSLError)
+        # What a server says for now, or a session that broke, may be better the next time; a password may not.
+        broke = isinstance(error, aiosmtplib.SMTPServerDisconnected | aiosmtplib.SMTPTimeoutError)
+        passing = phase in {Phase.CONNECT, Phase.GREETING} or broke or 400 <= answer.code < 500
+        passing = passing and not isinstance(error, ssl.SSLError)
         return SmtpTrouble(message, outcome, waiting_helps=passing)
 
     async def _connect(self) -> SMTPResponse:

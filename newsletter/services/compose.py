@@ -191,7 +191,10 @@ class Composer:
     @cached_property
     def _leaving(self) -> str:
         mail = self._mail
-        return leaving(mail.unsubscribe_url(_ANY_TOKEN), mail.unsubscribe_mailto(_ANY_TOKEN) or self._mailto_reply)
+        try:
+            return leaving(mail.unsubscribe_url(_ANY_TOKEN), mail.unsubscribe_mailto(_ANY_TOKEN) or self._mailto_reply)
+        except UsageError as error:  # concerns every reader
+            raise ConfigurationError(f"no digest can be made: {error}") from error
 
     def _edition_anew(
         self, stored: Picks, since: date | None, weekly: bool, wanted: str, smtputf8: bool

@@ -37,11 +37,13 @@ class Sender:
         self.progress = Progress(waiting=post.waiting)
         self._routes = Routes(post.routes, post.patience)
         self._intake = Intake(post, self._routes)
+        self._hurry = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def interrupt(self) -> None:
         """Claim nothing more, finish what is in flight, and end within ``DRAIN``: a person or the system says so."""
         self.progress.by_hand = True
+        self._hurry.set()
         self._stop("stopped by a signal; the next run continues")
 
     def _stop(self, why: str) -> None:
@@ -64,6 +66,7 @@ class Sender:
             await self._until_done(feeding, beating, lanes)
             self.progress.stopped = self._routes.stopped
             self.progress.blocked = [route.name for route in self._post.routes if route.blocked]
+            self.progress.ended = {route.name: route.stopped for route in self._post.routes if route.stopped}
         finally:
             self._stop("the run is over")
             await _end(feeding, beating, *lanes)
@@ -85,10 +88,24 @@ class Sender:
                 _raise(done)
                 _raise(lane for lane in lanes if lane.done())
             self._intake.end()
-            await asyncio.wait(lanes, timeout=DRAIN if self._routes.stopped else None)
-            _raise(lane for lane in lanes if lane.done())
+            await self._until_answered(beating, lanes)
         finally:
             stopping.cancel()
+
+    async def _until_answered(self, beating: asyncio.Task[None], lanes: list[asyncio.Task[None]]) -> None:
+        """Wait for what is in flight: as long as servers may take, or ``DRAIN`` from when a person says so."""
+        hurried = asyncio.create_task(self._hurry.wait())
+        try:
+            while at_work := [lane for lane in lanes if not lane.done()]:
+                if self._hurry.is_set():
+                    await asyncio.wait(at_work, timeout=DRAIN)
+                    break
+                watched: set[asyncio.Future[Any]] = {*at_work, beating, self._failed, hurried}
+                done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+                _raise(one for one in done if one is not hurried)
+            _raise(lane for lane in lanes if lane.done())
+        finally:
+            hurried.cancel()
 
     async def _leave(self) -> None:
         """Give back what was claimed; what was offered without an answer is uncertain, as after a crash."""

@@ -7,7 +7,7 @@ gets (``due``).
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property, partial
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -30,6 +30,7 @@ from newsletter.storage import claims, issues, problems, traffic
 from newsletter.storage.database import Database
 from newsletter.storage.moves import Claimed
 
+_LATELY = timedelta(days=1)
 _ROUTE_PAUSE = timedelta(hours=1)  # after too many addresses failed for good
 _PAUSED, _SECRET = "route.paused_until", "secret.fingerprint"
 
@@ -86,6 +87,7 @@ class Dispatch:
             sender = Sender(self._post(ledger, clock, owner, plan, told, started_with))
             started(sender)
             progress = await sender.run()
+            progress.ended |= started_with.resting
             if progress.blocked:
                 end = (clock() + _ROUTE_PAUSE).isoformat()
                 await ledger.write(lambda session: _pause(session, progress.blocked, end))
@@ -128,16 +130,20 @@ class Dispatch:
         traffic.forget(session, now)
         ways: list[tuple[RouteSettings, list[Status]]] = []
         paused: list[str] = []
+        resting: dict[str, str] = {}
         for way in self.settings.smtp.ways:
             until = _paused_until(session, way.name)
             if until and until > now:
                 named = f"the route {way.name}" if self.settings.smtp.routes else "the route"
                 paused.append(f"{named} is paused until {until:%Y-%m-%d %H:%M} UTC")
+                resting[way.name] = f"paused until {until:%Y-%m-%d %H:%M} UTC; 'deliver --retry-failed' ends the pause"
             else:
-                since = until or datetime.min.replace(tzinfo=UTC)
+                since = max(until or now - _LATELY, now - _LATELY)
                 ways.append((way, claims.last_verdicts(session, way.name, since, WINDOW)[::-1]))
         said = f"{'; '.join(paused)}; 'deliver --retry-failed' ends the pause"
-        return _Begun(open=ways, paused=said, waiting=claims.expected(session, now, at_any_hour=plan.at_any_hour))
+        return _Begun(
+            open=ways, paused=said, resting=resting, waiting=claims.expected(session, now, at_any_hour=plan.at_any_hour)
+        )
 
     def paused_until(self, session: Session, now: datetime) -> datetime | None:
         """Return until when nothing is sent because too many addresses failed, None where that is not so."""
@@ -170,6 +176,7 @@ class _Begun:
 
     open: list[tuple[RouteSettings, list[Status]]]
     paused: str
+    resting: dict[str, str]
     waiting: int
 
 

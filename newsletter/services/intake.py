@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import inf
 
@@ -21,11 +21,13 @@ from newsletter.services.post import Item, Post
 from newsletter.services.route import Route, Routes
 from newsletter.storage import claims, locks, moves
 from newsletter.storage.database import cursor
-from newsletter.storage.moves import Claimed
+from newsletter.storage.moves import Place
 
 _MOST = 256  # deliveries in one claim: for some thousandths of a second offers wait for it
 _A_MINUTE = timedelta(seconds=62)  # of which limits count, by whole seconds
-_PUT_OFF = timedelta(seconds=5)
+_SLOW = 5.0  # seconds for one message
+_SHORTLY = 0.1  # seconds
+_TAKEN_OVER = "silent for longer than smtp.lease, so that another run took over; that one goes on"
 _SOON, _LATE = 0.5, 4.0  # seconds that a claim's work should take
 
 
@@ -43,11 +45,16 @@ class Intake:
         self._enough: Callable[[], bool] = lambda: False
         self._behind: set[int] = set()
         self._ended = False
-        self._put_off_until = self._tidy_at = post.clock()
+        self._usual = 0.0  # seconds that a message takes
+        self._tidy_at = post.clock()
+        self._after: Place | None = None  # what stands before it waits for destinations that have enough at work
+        self._hiding: set[str] = set()
 
     def take(self, route: Route) -> tuple[Item | None, float]:
         """Return what *route* may begin at once, or else for how many seconds there is nothing unless it changes."""
         if self.is_over(route) or route.room < 1 or not self._routes.shares(route):
+            return None, inf
+        if route.at_work and not route.is_proved:  # not all at once where the password may be wrong
             return None, inf
         now = asyncio.get_running_loop().time()
         soonest = inf
@@ -84,9 +91,6 @@ class Intake:
     def _has_room(self) -> bool:
         return any(route.is_open and route.room >= 1 for route in self._post.routes)
 
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
-
     def _begin(self, route: Route, item: Item, now: float) -> None:
         route.begin(now)
         item.route, item.begun_at = route, now
@@ -106,7 +110,14 @@ class Intake:
             item.destination.leave()
         else:
             took = asyncio.get_running_loop().time() - item.begun_at
-            item.destination.end(answered=verdict is not Verdict.UNCERTAIN, took=took)
+            item.destination.end(answered=verdict is not Verdict.UNCERTAIN, slow=self._is_slow(took))
+            self._behind.discard(item.claimed.delivery.id)
+
+    def _is_slow(self, took: float) -> bool:
+        """Return whether a message took much longer than the others do."""
+        slow = took > _SLOW and took > 4 * self._usual
+        self._usual += (took - self._usual) / 20
+        return slow
 
     def settled(self, item: Item) -> None:
         """Count the delivery as settled or given back."""
@@ -120,6 +131,10 @@ class Intake:
         assert item.route
         item.route.at_work -= 1
         item.route = None
+
+    def opened(self) -> None:
+        """Learn that a session was opened: the route's others may begin."""
+        self._wake()
 
     def put_behind(self, item: Item) -> None:
         """Put the delivery behind all others in this run: the site refused, or so it said."""
@@ -137,80 +152,93 @@ class Intake:
     def stay_alive(self, session: Session, now: datetime) -> None:
         """Record that this sender is alive. Raises IncompleteError where others took it for dead."""
         if not locks.beat(session, self._post.owner, now):
-            raise IncompleteError("silent for longer than smtp.lease, so that another run took over; that one goes on")
+            raise IncompleteError(_TAKEN_OVER)
 
     def end(self) -> None:
         """Send away whoever waits for something to begin."""
         self._ended = True
         self._wake()
 
-    async def run(self) -> None:  # noqa: C901 - what to wait for is decided in one place
+    async def run(self) -> None:
         """Claim until nothing is due and nothing at work, or the run is to stop.
 
         Raises StorageError, and IncompleteError when another run took over.
         """
         while not self._routes.stopped:
-            claimed, more_at = await self._claim()
-            if claimed:
+            found = await self._claim()
+            if found.items:
                 await self._drained()
-            elif self._has_room and await self._post.ledger.write(self._more):
+            elif found.passed or (found.wanted and await self._post.ledger.write(self._more)):
                 continue
-            elif self._at_work and self._at_work == self._destinations.slow(self._now()):
-                self._routes.stop("what is left goes to servers that answer slowly; the next run continues")
             elif self._at_work > len(self._claimed):
                 await self._until(lambda: True)
-            elif more_at:
-                await self._wait_for_room(more_at)
+            elif found.more_at:
+                await self._wait_for_room(found.more_at)
             elif self._claimed:
                 await self._until(lambda: True)
-            elif self._put_off_until > self._post.clock():
-                await self._routes.sleep((self._put_off_until - self._post.clock()).total_seconds())
             elif self._is_open and not self._has_room:
-                continue  # what was at work when the limits were looked at has been settled meanwhile
+                # What was at work when the limits were looked at is settled, or who has room is paused.
+                await self._routes.sleep(_SHORTLY)
             elif not await self._wait_for_trouble():
                 return
 
-    async def _claim(self) -> tuple[int, datetime | None]:
-        """Claim some of what is due. Return how many, and where limits of ours leave no room, when they do again."""
+    async def _claim(self) -> "_Found":
+        """Claim some of what is due, which the routes may take from now on."""
+        busy = self._destinations.full()
+        if not self._hiding <= set(busy):  # who had too much at work bears more again
+            self._after = None
         asked = _Asked(
             wanted=max(0, self._batch - len(self._claimed)),
             waiting=len(self._claimed),
-            busy=self._destinations.full(),
+            busy=busy,
+            after=self._after,
             behind=frozenset(self._behind),
             at_work=[route.at_work for route in self._post.routes],
         )
         begun = [route.begun for route in self._post.routes]
         try:
-            found, rooms, more_at = await self._post.ledger.write(lambda session: self._found(session, asked))
+            found = await self._post.ledger.write(lambda session: self._found(session, asked))
         except ConfigurationError as error:
             self._routes.stop(str(error))
-            return 0, None
-        for route, room, before in zip(self._post.routes, rooms, begun, strict=True):
+            return _Found()
+        for route, room, before in zip(self._post.routes, found.rooms, begun, strict=True):
             route.room = room - (route.begun - before)
-        for item in found:
+        if found.passed:
+            self._after, self._hiding = found.passed, set(busy)
+        for item in found.items:
             item.destination.claimed += 1
-        self._at_work += len(found)
-        self._claimed.extend(found)
+        self._at_work += len(found.items)
+        self._claimed.extend(found.items)
         self._wake()
-        return len(found), more_at
+        return found
 
-    def _found(self, session: Session, asked: "_Asked") -> tuple[list[Item], list[float], datetime | None]:
-        now, post = self._post.clock(), self._post
+    def _found(self, session: Session, asked: "_Asked") -> "_Found":
+        now, post, direct = self._post.clock(), self._post, cursor(session)
+        if not locks.is_known(session, post.owner):
+            raise IncompleteError(_TAKEN_OVER)
         rooms, more_at = self._rooms(session, now, asked)
-        left = sum(rooms) - asked.waiting
-        found: list[Claimed] = []
-        if wanted := int(min(asked.wanted, max(0, left))):
-            direct, of_issue = cursor(session), post.issue_id
-            found = moves.claim(
-                direct, post.owner, now, wanted, busy=asked.busy, behind=asked.behind, issue_id=of_issue
-            )
-            # Else each claim would look at all that waits for the busy, of whom there are more and more.
-            if len(found) < wanted and asked.busy and moves.put_off(direct, asked.busy, now, now + _PUT_OFF, of_issue):
-                self._put_off_until = now + _PUT_OFF
-        composers = post.composers(session, found)
+        wanted = int(min(asked.wanted, max(0, sum(rooms) - asked.waiting)))
+        claimed = moves.claim(
+            direct,
+            post.owner,
+            now,
+            wanted,
+            busy=asked.busy,
+            behind=asked.behind,
+            issue_id=post.issue_id,
+            after=asked.after,
+        )
+        # What waits for the busy grows: looked at again by each claim it would take longer and longer.
+        hides = asked.busy and len(claimed) < wanted
+        composers = post.composers(session, claimed)
         of = self._destinations.of
-        items = [Item(one, composers[one.delivery.issue_id], of(one.email)) for one in found]
-        return items, rooms, more_at if sum(rooms) < 1 else None
+        return _Found(
+            items=[Item(one, composers[one.delivery.issue_id], of(one.email)) for one in claimed],
+            rooms=rooms,
+            more_at=more_at if sum(rooms) < 1 else None,
+            wanted=wanted,
+            passed=moves.passed(direct, now, asked.after, post.issue_id) if hides else None,
+        )
 
     def _rooms(self, session: Session, now: datetime, asked: "_Asked") -> tuple[list[float], datetime | None]:
         """Return how many messages each route's limits leave, and where they leave none, when they do again."""
@@ -287,5 +315,17 @@ class _Asked:
     wanted: int
     waiting: int  # claimed and not begun
     busy: list[str]
+    after: Place | None
     behind: frozenset[int]
     at_work: list[int]  # begun and not settled, by route
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What a claim came to: ``wanted`` says how many it might have taken, ``more_at`` when limits leave room again."""
+
+    items: list[Item] = field(default_factory=list)
+    rooms: list[float] = field(default_factory=list)
+    more_at: datetime | None = None
+    wanted: int = 0
+    passed: Place | None = None

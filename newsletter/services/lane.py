@@ -101,6 +101,8 @@ class Lane:
         except NewsletterError as error:  # such as a sender that is no address
             self._routes.stop(str(error))
         except Exception as error:  # noqa: BLE001 - logged, and the others go on
+            if self._connection:
+                self._connection.abort()
             self._fault(item, error)
 
     async def _connected(self) -> Connection:
@@ -111,6 +113,8 @@ class Lane:
         if not self._connection:
             opening = self._route.connect()
             await opening.open()
+            self._route.is_proved = True
+            self._intake.opened()
             self._connection, self._opened_at = opening, loop.time()
         return self._connection
 
@@ -131,7 +135,7 @@ class Lane:
         self._said(connection, item, await connection.data(message.content, behind))
 
     def _said(self, connection: Connection, item: Item, outcome: Outcome) -> None:
-        if outcome.verdict is Verdict.TROUBLE:
+        if outcome.verdict is Verdict.TROUBLE and not outcome.pauses_route:
             self._route.was_ended(connection.accepted)
         self._settle(item, outcome)
 
@@ -149,8 +153,6 @@ class Lane:
         """
         failed = "delivery %x failed in a way that is this program's fault"
         log.error(failed, item.claimed.delivery.id, exc_info=error)
-        if self._connection:
-            self._connection.abort()
         verdict = Verdict.UNCERTAIN if item.offered else Verdict.TEMPORARY
         why = "no answer was read" if item.offered else "not sent"
         self._settle(item, Outcome(verdict=verdict, reply=f"{why}: {error!r}"))

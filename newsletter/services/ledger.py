@@ -109,9 +109,13 @@ class Ledger:
             self._is_busy = False
 
     def _work(self) -> None:
+        failed: Any = None
         while batch := self._batches.get():
             if batch.moves:
-                self._loop.call_soon_threadsafe(self._moved, batch, _attempt(self._move, batch))
+                # After a commit that may have failed nothing is offered any more: the sender must read what is kept.
+                answers = failed or _attempt(self._move, batch)
+                failed = answers if isinstance(answers, Exception) else None
+                self._loop.call_soon_threadsafe(self._moved, batch, answers)
             if batch.works:
                 self._loop.call_soon_threadsafe(self._worked, batch, _attempt(self._commit, batch.works[0][0]))
 
@@ -125,13 +129,13 @@ class Ledger:
         else:
             with self._direct.write() as direct:
                 moved = self._accept(direct, batch) | self._offer(direct, batch)
+        self._unserved += [taken.delivery_id for taken, _ in batch.accepted if moved[taken]]
         self._direct.let_others_in()
         return moved
 
     def _accept(self, cursor: Cursor, batch: _Batch) -> dict[Any, Any]:
         taken = [taken for taken, _ in batch.accepted]
         ours = moves.accept(cursor, taken, self._owner, self._clock()) if taken else set()
-        self._unserved += ours
         return {one: one.delivery_id in ours for one in taken}
 
     def _offer(self, cursor: Cursor, batch: _Batch) -> dict[Any, Any]:

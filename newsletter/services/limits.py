@@ -14,7 +14,6 @@ from newsletter.config.sending import DomainSettings, RouteSettings
 from newsletter.mail.message import ascii_domain
 from newsletter.storage import traffic
 
-_SLOW = 5.0  # seconds for one message
 _BURST = 0.1  # seconds' worth of turns that may be made up for, or timers would cost messages
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -48,8 +47,6 @@ class Destination:
         self._pace = Pace(limits.messages_per_second)
         self._most = limits.connections or 1_000
         self._window = 1
-        self._slow = False
-        self._begun_at = 0.0
 
     @property
     def full(self) -> bool:
@@ -69,21 +66,15 @@ class Destination:
         """Take its turn."""
         self._pace.take(now)
         self.active += 1
-        self._begun_at = now
-
-    def is_slow(self, now: float) -> bool:
-        """Whether it answers slowly, or has not answered for long."""
-        return self._slow or (self.active > 0 and now - self._begun_at > _SLOW)
 
     def leave(self) -> None:
         """Give the turn back."""
         self.active -= 1
 
-    def end(self, *, answered: bool, took: float) -> None:
-        """Learn that a message ended after *took* seconds, and whether by an answer about that message."""
+    def end(self, *, answered: bool, slow: bool) -> None:
+        """Learn that a message ended, whether by an answer about that message, and whether much later than others."""
         self.active -= 1
-        self._slow = took > _SLOW
-        if self._slow:
+        if slow:
             self._window = 1
         else:
             self._window = min(self._window + 1, self._most) if answered else max(1, self._window // 2)
@@ -105,10 +96,6 @@ class Destinations:
         if known is None:
             known = self._known[domain] = Destination(self._limits.get(domain, _UNLIMITED))
         return known
-
-    def slow(self, now: float) -> int:
-        """Return how much is claimed for destinations that answer slowly."""
-        return sum(one.claimed for one in self._known.values() if one.claimed and one.is_slow(now))
 
     def full(self) -> list[str]:
         """Return the domains for which nothing more is to be claimed now, and forget those that are at rest."""

@@ -30,6 +30,7 @@ class Progress:
     stopped: str = ""
     by_hand: bool = False  # stopped by whoever runs it
     blocked: list[str] = field(default_factory=list)  # routes on which too many addresses failed for good
+    ended: dict[str, str] = field(default_factory=dict)  # routes on which nothing more was begun, and why
 
 
 @dataclass(slots=True, eq=False)

@@ -49,7 +49,7 @@ def name_of(delivery_id: int) -> str:
 def parse_id(text: str) -> int:
     """Return the id that *text* names, in hexadecimal or as a whole Message-ID. Raises UsageError."""
     found = _ID.fullmatch(text.strip())
-    if not found:
+    if not found or int(found[1], 16) >= 1 << 63:
         raise UsageError(f"id {text!r}: use the hexadecimal id of a delivery, as 'deliveries list' shows it")
     return int(found[1], 16)
 

@@ -1,7 +1,7 @@
 """The ways out, as one sender sees them: open, paused because the site refuses, or stopped for this run.
 
-Pauses grow while nothing is accepted, and take no more than ``patience`` together: the next run continues what needs
-longer. Not here: what a reply means (``mail/replies.py``), and limits of our own (``limits``).
+Pauses grow while nothing is accepted, and take no more than ``patience`` together until something is: the next run
+continues what needs longer. Not here: what a reply means (``mail/replies.py``), and limits of our own (``limits``).
 """
 
 import asyncio
@@ -47,6 +47,7 @@ class Route:
         self.share_from = 0  # what was begun when shares were last counted anew
         self.most = _MOST
         self.stopped = ""
+        self.is_proved = False  # a session was opened since the start, or the last pause
         self.refusal = ""  # the site's last words for not taking mail
         self.blocked = False
         self._clock = clock
@@ -82,6 +83,7 @@ class Route:
         """Begin nothing for a while. Return how long; nothing where the route is paused already."""
         if self.rest:  # what was under way may say the same once more
             return timedelta()
+        self.is_proved = False
         pause = _PAUSES[min(self._pauses, len(_PAUSES) - 1)]
         self._paused_until = self._clock() + pause
         self._pauses += 1
@@ -114,9 +116,8 @@ class Routes:
     def __init__(self, routes: Sequence[Route], patience: timedelta) -> None:
         self.routes = routes
         self.stopping = asyncio.Event()
-        self._patience = patience
+        self._patience = self._left = patience
         self._why = ""
-        self._refused = ""
         self._sharing: tuple[Route, ...] = ()
 
     @property
@@ -148,6 +149,8 @@ class Routes:
 
     def count(self, route: Route, outcome: Outcome) -> None:
         """Learn what a server said about a message, and end *route* where too many addresses failed for good."""
+        if outcome.verdict is Verdict.ACCEPTED:
+            self._left = self._patience  # a server that takes mail again deserves all of it
         if why := route.count(outcome):
             self.end(route, why)
 
@@ -155,34 +158,34 @@ class Routes:
         """Begin nothing on *route* for a while, since the site refuses; end all if none is open and that takes long."""
         log.info("%s: %s", outcome.server, outcome.reply)
         route.refusal = outcome.reply
-        pause = route.pause()
-        if not any(one.is_open for one in self.routes) and not self.spend(pause):
+        begun = route.pause()
+        if begun and not any(one.is_open for one in self.routes) and not self.spend(self.rest):
             for one in self.routes:
                 self.end(one, f"the server will not take mail now ({one.refusal}); the next run continues")
 
     def spend(self, wait: timedelta) -> bool:
         """Spend patience on *wait*. False where it is more than is left."""
-        if wait > self._patience:
+        if wait > self._left:
             return False
-        self._patience -= max(wait, timedelta())
+        self._left -= max(wait, timedelta())
         return True
 
     def shares(self, route: Route) -> bool:
         """Return whether *route* may begin a message now, by the weights of the routes that could.
 
-        A route that is slow may lag behind by what its connections carry; one that is paused, at its limit or at a
+        A route may lag behind by what its connections carry; one that is paused, at its limit or pace, or at a
         standstill has no share.
         """
         if len(self.routes) == 1:
             return True
         now = asyncio.get_running_loop().time()
-        moving = (one for one in self.routes if one is route or one.begun_at > now - _STANDSTILL)
+        moving = (one for one in self.routes if one.begun_at > now - _STANDSTILL and not one.pace.wait(now))
         sharing = tuple(one for one in moving if one.is_open and one.room >= 1)
         if sharing != self._sharing:
             self._sharing = sharing
             for one in sharing:
                 one.share_from = one.begun
-        return all(route.share <= one.share + one.connections / one.weight for one in sharing)
+        return route not in sharing or all(route.share <= one.share + one.connections / one.weight for one in sharing)
 
     async def sleep(self, seconds: float) -> None:
         """Wait, but not once stopped."""

@@ -197,6 +197,8 @@ async def _tell(service: Service, outcome: Outcome, progress: Progress, held: in
     found = {f"source {r.name}": f"source {r.name}: {r.error}" for r in outcome.sources if r.error}
     if progress.stopped:
         found["delivery"] = f"delivery stopped: {progress.stopped}"
+    else:
+        found |= {f"route {name}": f"route {name}: {why}" for name, why in progress.ended.items()}
     if held:
         found["held"] = f"{held} deliveries are uncertain and held: 'newsletter deliveries list --status held'"
     lines = await tell(service.dispatch, found, service.clock())

@@ -6,6 +6,7 @@ Not here: the schema's upgrades (``upgrade``) and who may write what (``services
 """
 
 import fcntl
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -81,7 +82,7 @@ class Database:
             connection = pooled.driver_connection
             assert isinstance(connection, sqlite3.Connection)
             connection.execute("PRAGMA busy_timeout = 0")
-            with _queue(self.path).open("a") as queue:
+            with _queue(self.path) as queue:
                 yield Direct(self.path, connection, queue)
         finally:
             pooled.invalidate()  # the pool's others wait for a busy database
@@ -171,8 +172,9 @@ def _take_the_lock(path: Path, execute: Callable[[str], object]) -> None:
     if _is_ours(execute, inf):
         return
     ends = time.monotonic() + BUSY_TIMEOUT
-    with _queue(path).open("a") as queue:
-        fcntl.flock(queue, fcntl.LOCK_SH)
+    with _queue(path) as queue:
+        with suppress(BlockingIOError):  # a hint, and no more: who holds it may be suspended
+            fcntl.flock(queue, fcntl.LOCK_SH | fcntl.LOCK_NB)
         while not _is_ours(execute, ends):
             time.sleep(_ASKS)
 
@@ -187,9 +189,13 @@ def _is_ours(execute: Callable[[str], object], ends: float) -> bool:
     return True
 
 
-def _queue(path: Path) -> Path:
-    """Return the file on which those hold a lock who wait to write to the database at *path*."""
-    return path.with_name(path.name + ".queue")
+def _queue(path: Path) -> IO[str]:
+    """Open the file on which those hold a lock who wait to write to the database at *path*. Raises StorageError."""
+    name = path.with_name(path.name + ".queue")
+    try:
+        return open(name, "a", opener=lambda file, flags: os.open(file, flags, 0o600))
+    except OSError as error:
+        raise StorageError(f"{name}: {error.strerror}; check who owns it and its folder") from error
 
 
 _REMEDIES = {

@@ -59,6 +59,11 @@ def beat(session: Session, owner: str, now: datetime) -> bool:
     return session.exec(update(OwnerRow).where(col(OwnerRow.id) == owner).values(heartbeat_at=now)).rowcount == 1
 
 
+def is_known(session: Session, owner: str) -> bool:
+    """Return whether nobody has taken *owner* for dead."""
+    return session.get(OwnerRow, owner) is not None
+
+
 def dead_owners(session: Session, path: Path, now: datetime, silence: timedelta) -> dict[str, datetime]:
     """Return the owners that died: their lock file is free, or elsewhere they have been silent for *silence*.
 

@@ -19,14 +19,13 @@ from newsletter.storage.tables import stored
 
 _MORE = 1000  # beyond what is wanted are looked at: those that waited longest, however many wait
 _DUE = """
-SELECT * FROM (
-  SELECT d.id FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
+  SELECT d.id, d.next_attempt_at FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
   WHERE d.status = '{status}' AND d.status IN ('ready', 'deferred') AND d.next_attempt_at <= :now
-    AND d.expires_at > :now AND s.status = 'active' {issue} {behind}
+    AND d.expires_at > :now AND s.status = 'active' {issue} {after} {behind}
     AND EXISTS (SELECT 1 FROM issues i WHERE i.id = d.issue_id AND i.brake = 'none')
-  ORDER BY d.next_attempt_at LIMIT :limit + :more
-)
+  ORDER BY d.next_attempt_at, d.id LIMIT :limit + :more
 """
+_AFTER = "AND (d.next_attempt_at, d.id) > (:after_at, :after_id)"
 _OF_ISSUE = "AND d.issue_id = :issue"
 _BUSY = "substr(s.email_key, instr(s.email_key, '@') + 1) IN (SELECT value FROM json_each(:busy))"
 _BEHIND = "d.id IN (SELECT value FROM json_each(:behind))"
@@ -34,12 +33,8 @@ _CLAIM = """
 SELECT d.id, d.subscriber_id, d.issue_id, d.day, d.message_id, d.made_at, d.next_attempt_at, d.expires_at,
   d.attempts, d.uncertain, d.since, d.picks, s.email, s.format, s.created_at, s.frequency, s.hour, s.zone
 FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
-WHERE d.id IN ({ready} UNION ALL {deferred}) {not_busy}
+WHERE d.id IN (SELECT id FROM ({ready}) UNION ALL SELECT id FROM ({deferred})) {not_busy}
 ORDER BY d.served_on, d.next_attempt_at, d.id LIMIT :limit
-"""
-_PUT_OFF = """
-UPDATE deliveries SET next_attempt_at = :until WHERE id IN ({ready} UNION ALL {deferred})
-  AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = subscriber_id AND {busy})
 """
 _LEASE = """
 UPDATE deliveries SET status = 'leased', owner = :owner WHERE id IN (SELECT value FROM json_each(:ids))
@@ -81,6 +76,9 @@ ON CONFLICT (route, second) DO UPDATE SET accepted = accepted + excluded.accepte
 """
 
 
+Place = tuple[str, int]  # in what is ready: the next attempt as it is stored, and the id
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """A delivery that is ours to send, and what composing it needs of its reader."""
@@ -113,39 +111,50 @@ def claim(
     busy: Sequence[str] = (),
     behind: Collection[int] = (),
     issue_id: int | None = None,
+    after: Place | None = None,
 ) -> list[Claimed]:
     """Lease up to *limit* deliveries that are due to *owner*, the longest unserved readers first, *behind* last.
 
-    Not those of stopped issues, nor to the domains *busy*; of one issue only where given.
+    Not those of stopped issues, nor to the domains *busy*; of one issue only where given. Of what is ready only
+    what stands *after* where an earlier claim ``passed``.
     """
     values = {"now": stored(now), "limit": limit, "more": _MORE, "issue": issue_id, "owner": owner}
-    values |= {"busy": dumps(list(busy)), "behind": dumps(list(behind))}
-    found = _found(cursor, values, f"AND NOT {_BEHIND}" if behind else "")
+    values |= {"busy": dumps(list(busy)), "behind": dumps(list(behind)), **_placed(after)}
+    found = _found(cursor, values, after, f"AND NOT {_BEHIND}" if behind else "")
     if behind and len(found) < limit:
         values["limit"] = limit - len(found)
-        found += _found(cursor, values, f"AND {_BEHIND}")
+        found += _found(cursor, values, None, f"AND {_BEHIND}")
     cursor.execute(_LEASE, {"owner": owner, "ids": dumps([one.delivery.id for one in found])})
     return found
 
 
-def put_off(
-    cursor: sqlite3.Cursor, busy: Sequence[str], now: datetime, until: datetime, issue_id: int | None = None
-) -> int:
-    """Let what waits longest for the domains *busy* wait until *until*. Return how many those are."""
-    values = {"now": stored(now), "until": stored(until), "limit": 0, "more": _MORE, "issue": issue_id}
-    return cursor.execute(
-        _PUT_OFF.format(**_due(issue_id, ""), busy=_BUSY), values | {"busy": dumps(list(busy))}
-    ).rowcount
+def passed(
+    cursor: sqlite3.Cursor, now: datetime, after: Place | None = None, issue_id: int | None = None
+) -> Place | None:
+    """Return how far a claim that found too little has looked, None where that was the end of what is ready."""
+    values = {"now": stored(now), "limit": 0, "more": _MORE, "issue": issue_id, **_placed(after)}
+    window = _due("ready", issue_id, after, "")
+    rows = cursor.execute(window, values).fetchall()
+    return (rows[-1][1], rows[-1][0]) if len(rows) == _MORE else None
 
 
-def _due(issue_id: int | None, behind: str) -> dict[str, str]:
-    of_issue = "" if issue_id is None else _OF_ISSUE
-    return {status: _DUE.format(status=status, issue=of_issue, behind=behind) for status in ("ready", "deferred")}
+def _due(status: str, issue_id: int | None, after: Place | None, behind: str) -> str:
+    return _DUE.format(
+        status=status,
+        issue="" if issue_id is None else _OF_ISSUE,
+        after=_AFTER if after and status == "ready" else "",
+        behind=behind,
+    )
 
 
-def _found(cursor: sqlite3.Cursor, values: dict[str, Any], behind: str) -> list[Claimed]:
+def _placed(after: Place | None) -> dict[str, Any]:
+    return {"after_at": after[0], "after_id": after[1]} if after else {}
+
+
+def _found(cursor: sqlite3.Cursor, values: dict[str, Any], after: Place | None, behind: str) -> list[Claimed]:
+    ready, deferred = (_due(status, values["issue"], after, behind) for status in ("ready", "deferred"))
     not_busy = "" if values["busy"] == "[]" else f"AND NOT {_BUSY}"
-    query = _CLAIM.format(**_due(values["issue"], behind), not_busy=not_busy)
+    query = _CLAIM.format(ready=ready, deferred=deferred, not_busy=not_busy)
     return [_claimed(row) for row in cursor.execute(query, values)]
 
 

@@ -114,6 +114,7 @@ def test_a_blocklisted_route_rests_and_the_other_goes_on(room: Newsroom, other: 
     report = room.tick(AT)
     assert report.deliveries["failed"] + report.deliveries["accepted"] == 60
     assert 11 <= report.deliveries["failed"] <= 14
+    assert any(line.startswith("route one: 11 of the last") for line in report.problems)
     heard = len(room.sink.heard)
     room.subscribe("late@example.org", at=f"{DAY}T08:01Z")
     room.tick(f"{DAY}T08:05", day=date.fromisoformat(DAY), at_once=True)
