@@ -115,6 +115,7 @@ class Intake:
 
     def _is_slow(self, took: float) -> bool:
         """Return whether a message took much longer than the others do."""
+        self._usual = self._usual or took
         slow = took > _SLOW and took > 4 * self._usual
         self._usual += (took - self._usual) / 20
         return slow
