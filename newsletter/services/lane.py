@@ -62,6 +62,8 @@ class Lane:
     async def _next(self) -> Item | None:
         """Wait for an item, composed. None when there is nothing more to begin."""
         while not self._intake.is_over(self._route):
+            if not self._bears(1):
+                await self._close()
             item, wait = self._following()
             if item:
                 return item
@@ -107,16 +109,22 @@ class Lane:
 
     async def _connected(self) -> Connection:
         """Return a connection that bears another message, the one that there is or a new one."""
-        loop, now = asyncio.get_running_loop(), self._connection
-        if now and not (now.usable and now.accepted < self._route.most and loop.time() < self._opened_at + _OLDEST):
+        if self._connection and not self._connection.usable:
             await self._close()
         if not self._connection:
             opening = self._route.connect()
             await opening.open()
             self._route.is_proved = True
             self._intake.opened()
-            self._connection, self._opened_at = opening, loop.time()
+            self._connection, self._opened_at = opening, asyncio.get_running_loop().time()
         return self._connection
+
+    def _bears(self, messages: int) -> bool:
+        """Return whether the connection bears so many messages more: not too many, and not for too long."""
+        connection, now = self._connection, asyncio.get_running_loop().time()
+        if connection is None:
+            return True
+        return connection.accepted + messages <= self._route.most and now < self._opened_at + _OLDEST
 
     async def _transact(self, connection: Connection, item: Item) -> None:
         message = item.message
@@ -125,7 +133,7 @@ class Lane:
             self._said(connection, item, refused)
             return
         offering = self._offer(item)
-        if connection.accepted + 1 < self._route.most:
+        if self._bears(2):
             self._behind, _ = self._following()  # composed while the offer is made durable
         if not await offering:
             await self._withdraw(item)
