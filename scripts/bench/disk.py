@@ -137,7 +137,7 @@ def _send_within_pages(room: Proof, left: int, chance: random.Random) -> subproc
 
 
 def _send_with_failures(room: Proof, left: int, chance: random.Random) -> subprocess.Popen[str]:
-    probability = chance.choice((0.0003, 0.001, 0.003))
+    probability = chance.choice((1.2, 4, 12)) / len(room.addresses)  # for a list of any length some way into it
     wanted = [f"enable_random name={name},probability={probability},failinfo=5" for name in _FAILURES]
     return room.start("run", command=["fiu-run", "-x", "-f", "", *(part for one in wanted for part in ("-c", one))])
 
