@@ -89,9 +89,7 @@ class Destinations:
 
     def of(self, address: str) -> Destination:
         """Return the destination of *address*."""
-        return self[domain_of(address)]
-
-    def __getitem__(self, domain: str) -> Destination:
+        domain = domain_of(address)
         known = self._known.get(domain)
         if known is None:
             known = self._known[domain] = Destination(self._limits.get(domain, _UNLIMITED))

@@ -22,6 +22,7 @@ from newsletter.domain.delivery import (
 from newsletter.domain.issue import Brake
 from newsletter.domain.subscriber import Status as SubscriberStatus
 from newsletter.storage import traffic
+from newsletter.storage.database import cursor
 from newsletter.storage.tables import DeliveryRow, IssueRow, OwnerRow, SubscriberRow
 
 _D, _S = DeliveryRow, SubscriberRow
@@ -93,7 +94,7 @@ def settle(
         return None
     if outcome.verdict is Verdict.UNCERTAIN:
         row.uncertain += 1
-        traffic.count(session, route, now, 1)  # a server that took it counts it
+        traffic.count(cursor(session), route, now, 1)  # a server that took it counts it
     row.status = after_attempt(Status(row.status), outcome.verdict, row.uncertain, resend=resend)
     row.owner, row.reply, row.route, row.server = None, outcome.reply, route, outcome.server or row.server
     if outcome.verdict is Verdict.TROUBLE:

@@ -15,6 +15,7 @@ from json import dumps, loads
 from typing import Any
 
 from newsletter.domain.delivery import Delivery, Status
+from newsletter.storage import traffic
 from newsletter.storage.tables import stored
 
 _MORE = 1000  # beyond what is wanted are looked at: those that waited longest, however many wait
@@ -70,11 +71,6 @@ WHERE id = served.subscriber_id AND coalesce(last_accepted_on, '') < served.day
 """
 _SERVE_THESE = _SERVE.format(which="d.id IN (SELECT value FROM json_each(:ids))")
 _SERVE_SINCE = _SERVE.format(which="d.settled_at >= :since AND d.status = 'accepted'")
-_COUNT = """
-INSERT INTO traffic (route, second, accepted) VALUES (?, ?, ?)
-ON CONFLICT (route, second) DO UPDATE SET accepted = accepted + excluded.accepted
-"""
-
 
 Place = tuple[str, int]  # in what is ready: the next attempt as it is stored, and the id
 
@@ -118,6 +114,8 @@ def claim(
     Not those of stopped issues, nor to the domains *busy*; of one issue only where given. Of what is ready only
     what stands *after* where an earlier claim ``passed``.
     """
+    if not limit:
+        return []
     values = {"now": stored(now), "limit": limit, "more": _MORE, "issue": issue_id, "owner": owner}
     values |= {"busy": dumps(list(busy)), "behind": dumps(list(behind)), **_placed(after)}
     found = _found(cursor, values, after, f"AND NOT {_BEHIND}" if behind else "")
@@ -220,8 +218,8 @@ def accept(cursor: sqlite3.Cursor, taken: Sequence[Taken], owner: str, now: date
     if cursor.execute(_ACCEPT, {"taken": rows, "owner": owner, "now": at}).rowcount != len(ours):
         still = {"ids": dumps(list(ours)), "now": at}
         ours = {row[0] for row in cursor.execute(_ACCEPTED, still)}
-    second = stored(now.replace(microsecond=0))
-    cursor.executemany(_COUNT, [(route, second, n) for route, n in Counter(one.route for one in taken).items()])
+    for route, messages in Counter(one.route for one in taken).items():
+        traffic.count(cursor, route, now, messages)
     return ours
 
 

@@ -1,26 +1,27 @@
 """What routes took, second by second: what limits per minute and per day count, so that a restart forgets nothing.
 
-``""`` is the route of what was sent before routes had names. Not here: counting what is accepted (``moves``), and
-what the limits are (``services/limits.py``).
+``""`` is the route of what was sent before routes had names. Not here: what the limits are (``services/limits.py``).
 """
 
+import sqlite3
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, delete, select
 
-from newsletter.storage.database import upsert
-from newsletter.storage.tables import TrafficRow
+from newsletter.storage.tables import TrafficRow, stored
 
 _T = TrafficRow
 _KEPT = timedelta(days=2)
+_COUNT = """
+INSERT INTO traffic (route, second, accepted) VALUES (?, ?, ?)
+ON CONFLICT (route, second) DO UPDATE SET accepted = accepted + excluded.accepted
+"""
 
 
-def count(session: Session, route: str, now: datetime, messages: int) -> None:
+def count(cursor: sqlite3.Cursor, route: str, now: datetime, messages: int) -> None:
     """Count *messages* as taken by *route* at *now*."""
-    new = upsert(_T).values(route=route, second=now.replace(microsecond=0), accepted=messages)
-    more = {"accepted": col(_T.accepted) + new.excluded.accepted}
-    session.execute(new.on_conflict_do_update(index_elements=["route", "second"], set_=more))
+    cursor.execute(_COUNT, (route, stored(now.replace(microsecond=0)), messages))
 
 
 def accepted_since(session: Session, route: str, since: datetime) -> int:

@@ -1,9 +1,15 @@
 """What the tests of mail share."""
 
+import asyncio
 import subprocess
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
+import uvloop
 from certificates import Certificate
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +21,14 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     extra = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(made.key), "-out", str(made.file)]
     subprocess.run([*command.split(), *extra], check=True, capture_output=True)
     return made
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Return what runs a coroutine, on the standard loop and on the one that runs where it is installed."""
+
+    def run(story: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            return runner.run(story)
+
+    return run

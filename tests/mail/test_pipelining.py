@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 from certificates import Certificate
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,17 +27,6 @@ READERS = ["ann@example.com", "bob@example.com", "cem@example.com", "dan@example
 QUICK = dict.fromkeys(Phase, 0.3)
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
-
-
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Return what runs a coroutine, on the standard loop and on the one that runs where it is installed."""
-
-    def run(story: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=request.param) as runner:
-            return runner.run(story)
-
-    return run
 
 
 def message_to(reader: str, lines: int = 3) -> bytes:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-import uvloop
 from certificates import Certificate
 from scripted_server import DROP, SILENCE, ScriptedServer, scripted
 
@@ -21,17 +20,6 @@ LOGIN = {"username": "ann", "password": "sésame"}
 PLAIN = b64encode("\0ann\0sésame".encode()).decode()
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
-
-
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Return what runs a coroutine, on the standard loop and on the one that runs where it is installed."""
-
-    def run(story: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=request.param) as runner:
-            return runner.run(story)
-
-    return run
 
 
 def connection_to(server: ScriptedServer | int, **settings: Any) -> Connection:
