@@ -145,11 +145,6 @@ class Pool:
         return frozenset(i for i, upvotes in counted if upvotes is not None and upvotes < votes)
 
 
-def prepare(order: Sequence[Candidate], front: Sequence[int], editors: Collection[int]) -> Pool:
-    """Return the Pool of an issue whose candidates stand in the newsletter's order."""
-    return Pool(order, front, editors)
-
-
 def choose(
     pool: Pool,
     *,

@@ -17,7 +17,7 @@ from sqlmodel import Session
 from newsletter.config.settings import NewsletterSettings, Settings
 from newsletter.domain.calendar import Rhythm, current, local_date, next_due
 from newsletter.domain.delivery import expires_at
-from newsletter.domain.digest import Digest, LeftOut, Pool, choose, left_out, prepare
+from newsletter.domain.digest import Digest, LeftOut, Pool, choose, left_out
 from newsletter.domain.ranking import newsletter_order
 from newsletter.domain.subscriber import WEEKDAYS, Preferences
 from newsletter.domain.topics import Topic, parse_topic
@@ -64,7 +64,7 @@ class Maker:
         self._settings, self._newsletter, self._policy = settings, settings.newsletter, policy
         self._hand = shown.hand
         front = [c.paper.id for c in shown.arranged.front]
-        self._sealed = prepare(shown.arranged.pool, front, shown.hand.chosen)
+        self._sealed = Pool(shown.arranged.pool, front, shown.hand.chosen)
         self._wider: dict[date, Pool] = {}
         self._history: History | None = None  # of the pools that there are
         self._closed = issues.closed_days(session, self.issue.date - WINDOW, self.issue.date)
@@ -218,4 +218,4 @@ class Maker:
         kept = [c for i, c in by_id.items() if i not in self._hand.dropped]
         kept += [c for c in self._sealed.order if c.paper.id not in by_id]
         order = newsletter_order(kept, self.issue.date, policy.shares, policy.topics)
-        return prepare(order, self._sealed.front, self._sealed.editors)
+        return Pool(order, self._sealed.front, self._sealed.editors)

@@ -7,7 +7,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.domain.digest import LeftOut, Pick, Pool, Why, WhyNot, choose, left_out, prepare
+from newsletter.domain.digest import LeftOut, Pick, Pool, Why, WhyNot, choose, left_out
 from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.topics import Matcher, Topic, parse_topic
@@ -26,7 +26,7 @@ def candidate(number: int, title: str, upvotes: int | None) -> Candidate:
 def issue(front: tuple[int, ...] = (1, 2, 3), editors: tuple[int, ...] = ()) -> Pool:
     """Return an issue of five papers: Vision, Speech, Robots, Proteins and Retrieval, with 50 to 10 votes."""
     order = [candidate(n, title, 60 - 10 * n) for n, title in enumerate(TITLES, 1)]
-    return prepare(order, front, editors)
+    return Pool(order, front, editors)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def test_the_worked_example():
 
 def test_papers_without_enough_votes_are_left_out():
     """But not where nobody votes, nor what the editor chose."""
-    pool = prepare(
+    pool = Pool(
         [
             candidate(1, "Vision", 50),
             candidate(2, "Speech", 3),
@@ -158,7 +158,7 @@ topics = st.lists(
 def test_whatever_a_reader_prefers_the_digest_is_sound(order, front, sent, wanted, room, votes, missed):
     """Nothing twice, nothing sent before, nothing excluded, never too much, and every paper accounted for."""
     chosen = digest(
-        prepare(order, front, ()), *wanted, room=room, votes=votes, sent=tuple(sent), since=DAY if missed else None
+        Pool(order, front, ()), *wanted, room=room, votes=votes, sent=tuple(sent), since=DAY if missed else None
     )
     picked = ids(chosen)
     left = [each.candidate.paper.id for each in chosen.left_out]
@@ -178,7 +178,7 @@ def test_whatever_a_reader_prefers_the_digest_is_sound(order, front, sent, wante
 @given(pools, st.lists(numbers, unique=True, max_size=4), st.integers(1, 6), st.data())
 def test_a_digest_after_a_digest_repeats_nothing(order, front, room, data):
     """Day after day, until all was sent once."""
-    pool, sent = prepare(order, front, ()), []
+    pool, sent = Pool(order, front, ()), []
     for _ in range(14):
         picked = ids(digest(pool, room=room, sent=tuple(sent)))
         assert not set(picked) & set(sent)
@@ -226,7 +226,7 @@ readers = st.tuples(topics, st.integers(1, 6), st.integers(0, 20), st.sets(numbe
 @given(pools, st.lists(numbers, unique=True, max_size=4), st.sets(numbers, max_size=3), st.lists(readers, max_size=5))
 def test_the_fast_way_chooses_as_the_slow_one(order, front, editors, asked):
     """For one reader after the other of the same issue, each digest with its reasons and all that it leaves out."""
-    pool = prepare(order, front, editors)
+    pool = Pool(order, front, editors)
 
     for wanted, room, votes, sent, missed in asked:
         since = DAY if missed else None
