@@ -224,8 +224,10 @@ def shared_sink(shared: Path, tmp_path: Path) -> Callable[[str], AbstractContext
         command = [sys.executable, str(shared / "tools/smtp_sink.py"), "--port", "0", "--log", str(log)]
         with subprocess.Popen([*command, "--fault", fault], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout
-            yield int(process.stdout.readline().rpartition(":")[2]), log
-            process.kill()
+            try:
+                yield int(process.stdout.readline().rpartition(":")[2]), log
+            finally:
+                process.kill()
 
     return run
 
