@@ -6,6 +6,7 @@ Not here: what a server's reply means (``mail/replies.py``) and keeping the ledg
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Status(StrEnum):
@@ -52,8 +53,7 @@ class Verdict(StrEnum):
     UNCERTAIN = "uncertain"  # offered, and no reply came
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one attempt came to, with the server's own words. A value, never an exception: the others go on."""
 
     verdict: Verdict

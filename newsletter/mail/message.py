@@ -8,7 +8,7 @@ it goes, is decided elsewhere.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import Header
@@ -27,9 +27,13 @@ _WIDTH = 76  # preferred; RFC 2047 section 2 allows no more on a line with encod
 _LONGEST_WORD = 60  # ASCII words above this are encoded, so that they can be folded
 _LONGEST_KEY = 900
 
+_ASCII_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+"
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+_SHORT_ADDRESS = 64  # so its local part is not too long, nor its domain
+_ASCII_ADDRESS = re.compile(rf"{_ASCII_ATOM}(?:\.{_ASCII_ATOM})*+@{_LABEL}+(?:\.{_LABEL}+)*+")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
 _LOCAL_PART = re.compile(rf"{_ATOM}(\.{_ATOM})*")
-_DOMAIN = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 _RAW = re.compile(r"[!-~]+( [!-~]+)*")
 _URI = re.compile(r"(https?://|mailto:)[!-;=?-~]+")
@@ -37,6 +41,7 @@ _TEXT, _HTML = (
     f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'.encode()
     for kind in ("plain", "html")
 )
+_VERSION = b"MIME-Version: 1.0\r\n"
 # "=_" cannot occur in quoted-printable, so no content can close a part.
 _BOUNDARY = b"=_alternative"
 _ALTERNATIVES = b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n--%b\r\n' % (_BOUNDARY, _BOUNDARY)
@@ -50,7 +55,7 @@ Body = str | list[bytes]  # a text, or the pieces that ``quoted_printable`` made
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedHead:
-    """What the headers of a message say to all recipients alike. What is empty has no header.
+    """What the headers of all messages of an issue say alike. What is empty has no header.
 
     ``sender`` and ``reply_to`` are an address or "Name <address>", ``list_id`` is "Name <label.example.org>"; names
     may be quoted and need not be. ``archive_url`` … ``owner`` are URIs, https: or mailto:. A ``list_id`` makes it
@@ -58,14 +63,12 @@ class SharedHead:
     """
 
     sender: str
-    subject: str
     reply_to: str = ""
     list_id: str = ""
     archive_url: str = ""
     help: str = ""
     owner: str = ""
     feedback_id: str = ""
-    papers: tuple[str, ...] = ()
     auto_submitted: str = "auto-generated"
 
 
@@ -73,6 +76,8 @@ class SharedHead:
 class Head(SharedHead):
     """What the headers of a message say."""
 
+    subject: str
+    papers: tuple[str, ...] = ()
     to: str  # the bare address
     message_id: str  # with its angle brackets
     date: datetime  # aware
@@ -92,37 +97,53 @@ def message_bytes(head: Head, *, text: Body | None = None, html: Body | None = N
     an address, URI or id that no header can hold, and for an address that needs SMTPUTF8 where the caller does not
     say that the server will be asked for it.
     """
-    leave = leaving(head.unsubscribe_url, head.unsubscribe_mailto)
-    own = own_headers(head.to, head.message_id, head.date, leave, smtputf8=smtputf8)
-    return b"".join((own, *shared_pieces(head, text=text, html=html, smtputf8=smtputf8)))
+    own = own_headers(head.to, head.message_id, head.date, smtputf8=smtputf8)
+    leave = leaving(head.unsubscribe_url, head.unsubscribe_mailto).encode()
+    headers = headers_between(shared_headers(head, smtputf8=smtputf8), head.subject, head.papers)
+    return b"".join((own, leave, *headers, *body_pieces(text=text, html=html)))
 
 
-def shared_pieces(
-    head: SharedHead,
-    *,
-    text: Body | None = None,
-    html: Body | None = None,
-    smtputf8: bool = False,
-) -> list[bytes]:
-    """Return the message after ``own_headers``, in pieces: what others who get the same body can have too."""
-    assert text is not None or html is not None
-    if not smtputf8 and needs_smtputf8(head.sender):
-        raise UsageError(f"{head.sender!r}: an address in another script needs a server that offers SMTPUTF8")
-    headers = _shared_headers(head)
-    if text is None or html is None:
-        kind, body = (_TEXT, text) if html is None else (_HTML, html)
-        assert body is not None
-        return [headers, kind, *_part(body)]
-    return [headers, _ALTERNATIVES, _TEXT, *_part(text), _NEXT, _HTML, *_part(html), _END]
-
-
-def own_headers(to: str, message_id: str, date: datetime, leave: str, *, smtputf8: bool) -> bytes:
-    """Return the headers that no two recipients have alike, *leave* being what ``leaving`` gives."""
-    if not smtputf8 and needs_smtputf8(to):
+def own_headers(to: str, message_id: str, date: datetime, *, smtputf8: bool) -> bytes:
+    """Return the headers that no two recipients have alike. What ``leaving`` gives comes behind them."""
+    address = wire_address(to)
+    if not (smtputf8 or address.isascii()):
         raise UsageError(f"{to!r}: an address in another script needs a server that offers SMTPUTF8")
     if not _MESSAGE_ID.fullmatch(message_id) or len(message_id) > LONGEST_LINE - 12:
         raise UsageError(f"{message_id!r}: not a Message-ID like <1f@example.org>")
-    return f"To: {wire_address(to)}\r\n{_date(date)}Message-ID: {message_id}\r\n{leave}".encode()
+    return f"To: {address}\r\n{_date(date)}Message-ID: {message_id}\r\n".encode()
+
+
+def shared_headers(head: SharedHead, *, smtputf8: bool = False) -> tuple[bytes, bytes]:
+    """Return the headers that all messages of an issue have alike: before the subject, and behind it."""
+    if not smtputf8 and needs_smtputf8(head.sender):
+        raise UsageError(f"{head.sender!r}: an address in another script needs a server that offers SMTPUTF8")
+    before = (_mailbox("From", head.sender), _mailbox("Reply-To", head.reply_to) if head.reply_to else "")
+    behind = (
+        _list_id(head.list_id) if head.list_id else "",
+        _raw("List-Archive", _uri(head.archive_url)),
+        _raw("List-Help", _uri(head.help)),
+        _raw("List-Owner", _uri(head.owner)),
+        _raw("Feedback-ID", head.feedback_id),
+        _raw("Auto-Submitted", head.auto_submitted),
+        "Precedence: bulk\r\n" if head.list_id else "",
+    )
+    return "".join(before).encode(), "".join(behind).encode()
+
+
+def headers_between(shared: tuple[bytes, bytes], subject: str, papers: Collection[str]) -> list[bytes]:
+    """Return the headers from the sender's on: what ``shared_headers`` gave, around the *subject* of some *papers*."""
+    before, behind = shared
+    return [before, _subject(subject), behind, _papers(papers)]
+
+
+def body_pieces(*, text: Body | None = None, html: Body | None = None) -> list[bytes]:
+    """Return the message from MIME-Version on, in pieces."""
+    assert text is not None or html is not None
+    if text is None or html is None:
+        kind, body = (_TEXT, text) if html is None else (_HTML, html)
+        assert body is not None
+        return [_VERSION, kind, *_part(body)]
+    return [_VERSION, _ALTERNATIVES, _TEXT, *_part(text), _NEXT, _HTML, *_part(html), _END]
 
 
 def leaving(url: str, mailto: str) -> str:
@@ -138,11 +159,14 @@ def needs_smtputf8(mailbox: str) -> bool:
     return not (mailbox.isascii() or _split(mailbox)[1].rpartition("@")[0].isascii())
 
 
+@lru_cache(maxsize=1024)  # who composes a message asks, and soon after who sends it
 def wire_address(address: str) -> str:
     """Return *address* as envelopes and headers carry it, the domain in IDNA 2008.
 
     Raises UsageError for what is no address of the form local-part@domain; quoted local parts are not taken.
     """
+    if len(address) <= _SHORT_ADDRESS and _ASCII_ADDRESS.fullmatch(address):
+        return address
     local, _, domain = address.rpartition("@")
     harmless = local.isascii() or plain(local) == local  # in ASCII the pattern is enough
     if not _LOCAL_PART.fullmatch(local) or not harmless or len(local.encode()) > 64:
@@ -162,22 +186,13 @@ def ascii_domain(domain: str) -> str:
     return encoded
 
 
-def _shared_headers(head: SharedHead) -> bytes:
-    lines = (
-        _mailbox("From", head.sender),
-        _mailbox("Reply-To", head.reply_to) if head.reply_to else "",
-        _folded("Subject", _words("Subject", head.subject)),
-        _list_id(head.list_id) if head.list_id else "",
-        _raw("List-Archive", _uri(head.archive_url)),
-        _raw("List-Help", _uri(head.help)),
-        _raw("List-Owner", _uri(head.owner)),
-        _raw("Feedback-ID", head.feedback_id),
-        _raw("Auto-Submitted", head.auto_submitted),
-        "Precedence: bulk\r\n" if head.list_id else "",
-        _folded("X-Papers", map(_key, filter(None, head.papers))) if head.papers else "",
-        "MIME-Version: 1.0\r\n",
-    )
-    return "".join(lines).encode()
+@lru_cache(maxsize=1024)
+def _subject(subject: str) -> bytes:
+    return _folded("Subject", _words("Subject", subject)).encode()
+
+
+def _papers(keys: Collection[str]) -> bytes:
+    return _folded("X-Papers", map(_key, filter(None, keys))).encode() if keys else b""
 
 
 @lru_cache(maxsize=256)

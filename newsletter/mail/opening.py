@@ -7,7 +7,6 @@ to do about it. What is said on the open session is ``smtp.py``'s.
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Literal, cast
 
 import aiosmtplib
@@ -107,7 +106,7 @@ class Opening:
         answer = SMTPResponse(DROPPED, message)
         if isinstance(error, aiosmtplib.SMTPResponseException):
             answer = SMTPResponse(error.code, error.message)
-        outcome = replace(classify(phase, answer.code, answer.message), server=self.server)
+        outcome = classify(phase, answer.code, answer.message, server=self.server)
         # What a server says for now, or a session that broke, may be better the next time; a password may not.
         broke = isinstance(error, aiosmtplib.SMTPServerDisconnected | aiosmtplib.SMTPTimeoutError)
         passing = phase in {Phase.CONNECT, Phase.GREETING} or broke or 400 <= answer.code < 500

@@ -9,8 +9,8 @@ what belongs to which command in ``wire.py``, and what to do about it by whoever
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from newsletter.domain.delivery import Outcome, Verdict
 from newsletter.errors import UsageError
@@ -39,10 +39,10 @@ TIMEOUTS: Mapping[str, float] = {
 }
 
 _ENVELOPE = (Phase.MAIL, Phase.RCPT, Phase.DATA)
+_TAKEN = [250, 250, 354]  # what nearly all envelopes are answered
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Whom a message of ``size`` octets is from, '' for nobody, and whom it is for.
 
     ``smtputf8`` says that its headers need SMTPUTF8 (RFC 6531); an address that does is seen without.
@@ -112,7 +112,7 @@ class Connection:
         Where ``data`` sent it already, its answers are all there is to wait for. Raises UsageError for a sender that
         is no address.
         """
-        assert self._begun is None or envelope is self._begun or envelope == self._begun
+        assert self._begun is None or envelope == self._begun
         if self._begun is None:
             commands = self._commands(envelope)
             if isinstance(commands, Outcome):
@@ -123,9 +123,10 @@ class Connection:
         else:
             self._begun, phases = None, _ENVELOPE
             replies = await self._answers(len(phases))
-        for phase, reply in zip(phases, replies, strict=False):
-            if reply.code != 354 if phase is Phase.DATA else reply.code // 100 != 2:
-                return self._refused(phase, reply, last=replies[-1], complete=len(replies) == len(phases))
+        if [reply.code for reply in replies] != _TAKEN:
+            for phase, reply in zip(phases, replies, strict=False):
+                if reply.code != 354 if phase is Phase.DATA else reply.code // 100 != 2:
+                    return self._refused(phase, reply, last=replies[-1], complete=len(replies) == len(phases))
         self._waited_for = True
         return None
 
@@ -244,15 +245,13 @@ class Connection:
     def _outcome(self, phase: Phase, reply: Reply) -> Outcome:
         """Return what *reply* means. After trouble the session is over: nobody is served by going on with it."""
         outcome = classify(phase, reply.code, reply.text, carried=self.accepted, server=self.server)
-        self._over |= outcome.verdict in _ENDING
+        if outcome.verdict is Verdict.TROUBLE or outcome.verdict is Verdict.UNCERTAIN:
+            self._over = True
         return outcome
 
     def _open_wire(self) -> Wire:
         assert self._wire, "the connection was never opened"
         return self._wire
-
-
-_ENDING = frozenset({Verdict.TROUBLE, Verdict.UNCERTAIN})
 
 
 @lru_cache(maxsize=256)  # the newsletter's own address, the same for every reader

@@ -6,6 +6,7 @@ it can be read by anyone, but not changed. Using a token up, and what it allows,
 """
 
 import base64
+import hashlib
 import hmac
 import re
 import struct
@@ -19,6 +20,8 @@ _PAYLOAD = struct.Struct(">QQI")  # subscriber, delivery, expiry in seconds sinc
 _MAC_LENGTH = 10  # 80 bits: forging needs 2**79 requests to us, and with the payload no base32 padding bit is left over
 _LENGTH = 48
 _TOKEN = re.compile(r"[A-Za-z2-7]{48}")
+_BLOCK = 64  # octets that SHA-256 takes at once
+_INNER_PAD, _OUTER_PAD = (bytes(octet ^ pad for octet in range(256)) for pad in (0x36, 0x5C))
 _LETTERS = bytes.maketrans(bytes(range(32)), b"abcdefghijklmnopqrstuvwxyz234567")
 
 
@@ -44,14 +47,12 @@ class Signer:
 
     def __init__(self, secrets: tuple[str, ...]):
         self._keys = tuple(secret.encode() for secret in secrets)
-        self._signing = {purpose: hmac.new(self._keys[0], _signed(purpose), "sha256") for purpose in Purpose}
+        self._signing = {purpose: _Hmac(self._keys[0], _signed(purpose)) for purpose in Purpose}
 
     def token(self, purpose: Purpose, *, subscriber: int, delivery: int = 0, expires: datetime | None = None) -> str:
         """Return a token for *purpose*, good before *expires* (aware, cut to the second), or for ever."""
         payload = _PAYLOAD.pack(subscriber, delivery, int(expires.timestamp()) if expires else 0)
-        mac = self._signing[purpose].copy()
-        mac.update(payload)
-        return _base32(payload + mac.digest()[:_MAC_LENGTH])
+        return _base32(payload + self._signing[purpose].digest(payload)[:_MAC_LENGTH])
 
     def read(self, purpose: Purpose, token: str, now: datetime) -> Claims:
         """Return whom *token* was made for. Raises TokenError, and TokenExpiredError where it was good once."""
@@ -70,6 +71,24 @@ class Signer:
     def fingerprints(self) -> tuple[str, ...]:
         """Return a short hash of each secret, for a database to remember which one signed."""
         return tuple(hmac.digest(key, b"fingerprint", "sha256").hex()[:16] for key in self._keys)
+
+
+class _Hmac:
+    """HMAC-SHA256 (RFC 2104) of texts that begin alike. Copying two hashes costs a third less than copying ``hmac``."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes, begun: bytes) -> None:
+        padded = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(padded.translate(_INNER_PAD) + begun)
+        self._outer = hashlib.sha256(padded.translate(_OUTER_PAD))
+
+    def digest(self, rest: bytes) -> bytes:
+        """Return the HMAC of what was begun and *rest*."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(rest)
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 def _mac(key: bytes, purpose: Purpose, payload: bytes) -> bytes:

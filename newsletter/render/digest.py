@@ -32,7 +32,6 @@ _BRIEF = 90  # a title in the preheader
 _OPENING = 140  # a summary in the preheader
 _INDENT = 4  # of a card's text, and so the room for its rank
 _paper_id, _why, _detail = map(attrgetter, ("candidate.paper.id", "why", "detail"))
-FOOT_HTML, FOOT_TEXT = bytes(bytearray(b"html")), bytes(bytearray(b"text"))  # marks by identity, not by what they say
 _FRAME = ("title", "preheader", "since", "counts", "cards", "foot")
 
 
@@ -90,7 +89,7 @@ class IssueRenderer:
         self._notes = notes
         self._encode = encode
         self._type = Typesetter(environment, self._masthead)
-        self._foot = Foot(self._type, encode)
+        self.foot = Foot(self._type, encode)
         self._subject = Slotted(self._type.line("digest.subject.txt", slots=slots("title", "others")), str.encode)
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
@@ -105,22 +104,17 @@ class IssueRenderer:
 
     def digest(self, digest: Digest, reader: Reader) -> Encoded:
         """Return *reader*'s mail with the picks of *digest*, in order; without any it says that there is nothing."""
-        edition, token = self.edition(digest), self._encode(reader.token)
-        html_foot, text_foot = (token.join(foot) for foot in self.foot(reader))
+        edition, own = self.edition(digest, self.foot.pieces(reader)), self.foot.own(reader)
         return Encoded(
             subject=edition.subject,
-            html=[html_foot if piece is FOOT_HTML else piece for piece in edition.html],
-            text=[text_foot if piece is FOOT_TEXT else piece for piece in edition.text],
+            html=[own.get(piece, piece) for piece in edition.html],
+            text=[own.get(piece, piece) for piece in edition.text],
         )
 
-    def foot(self, reader: Reader) -> tuple[list[bytes], list[bytes]]:
-        """Return *reader*'s foot as HTML and as text, cut at each place where the token goes."""
-        return self._foot.of(reader)
-
-    def edition(self, digest: Digest) -> Encoded:
-        """Return what all readers of *digest* get alike, ``FOOT_HTML`` and ``FOOT_TEXT`` for each one's own foot."""
+    def edition(self, digest: Digest, foot: tuple[list[bytes], list[bytes]]) -> Encoded:
+        """Return what all readers of *digest* get alike, with this *foot* of theirs as HTML and as text."""
         if not digest.picks:
-            return self._spread(self._nothing, self._frame("nothing"), {}, ([], []))
+            return self._spread(self._nothing, self._frame("nothing"), {}, ([], []), foot)
         self._set_in_type(digest.picks)
         papers, whys = list(map(_paper_id, digest.picks)), list(map(_why, digest.picks))
         subject, title = self._titled(papers[0], len(papers))
@@ -132,7 +126,8 @@ class IssueRenderer:
         }
         cards = list(map(self._placed, papers, count(1), whys, map(_detail, digest.picks)))
         html_cards, text_cards = [html for html, _ in cards], [text for _, text in cards]
-        return self._spread(subject, self._frame("digest", since=_between(digest)), said, (html_cards, text_cards))
+        frame = self._frame("digest", since=_between(digest))
+        return self._spread(subject, frame, said, (html_cards, text_cards), foot)
 
     def _spread(
         self,
@@ -140,13 +135,14 @@ class IssueRenderer:
         frame: tuple[Slotted, Slotted],
         said: dict[str, bytes],
         cards: tuple[list[bytes], list[bytes]],
+        foot: tuple[list[bytes], list[bytes]],
     ) -> Encoded:
         """Return both parts in pieces, of which most are shared with other editions."""
         alike = {name: [piece] for name, piece in said.items()}
         return Encoded(
             subject=subject,
-            html=frame[0].spread({**alike, "cards": cards[0], "foot": [FOOT_HTML]}),
-            text=frame[1].spread({**alike, "cards": cards[1], "foot": [FOOT_TEXT]}),
+            html=frame[0].spread({**alike, "cards": cards[0], "foot": foot[0]}),
+            text=frame[1].spread({**alike, "cards": cards[1], "foot": foot[1]}),
         )
 
     def _place(self, paper_id: int, rank: int, why: Why, detail: str) -> tuple[bytes, bytes]:

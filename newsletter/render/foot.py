@@ -11,6 +11,8 @@ from newsletter.render.typesetting import Typesetter
 from newsletter.render.wrapping import wrap
 
 TOKEN = slots("token")["token"]
+# Where among the pieces of a mail each reader's own go. No encoded text can be one: UTF-8 has no octet 0xFF.
+TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT = (b"\xff%d" % number for number in range(5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +41,8 @@ class Foot:
         self._encode = encode
         self._linked = lru_cache(maxsize=64)(self._link)
 
-    def of(self, reader: Reader) -> tuple[list[bytes], list[bytes]]:
-        """Return *reader*'s foot as HTML and as text, cut at each place where the token goes."""
+    def pieces(self, reader: Reader) -> tuple[list[bytes], list[bytes]]:
+        """Return the foot of all who have the links of *reader*, as HTML and as text, with marks in it."""
         html, text = self._linked(
             reader.unsubscribe_url,
             reader.unsubscribe_mailto,
@@ -48,12 +50,20 @@ class Foot:
             reader.preferences_url,
             bool(reader.next_due),
         )
-        why_html, why_text = self._sentence(reader.why_mail)
-        due_html, due_text = self._sentence(reader.next_due)
         return (
-            html.around("token", {"why_mail": why_html, "next_due": due_html}),
-            text.around("token", {"why_mail": why_text, "next_due": due_text}),
+            html.spread({"token": [TOKEN_MARK], "why_mail": [WHY_HTML], "next_due": [NEXT_HTML]}),
+            text.spread({"token": [TOKEN_MARK], "why_mail": [WHY_TEXT], "next_due": [NEXT_TEXT]}),
         )
+
+    def own(self, reader: Reader) -> dict[bytes, bytes]:
+        """Return what is *reader*'s own, by mark."""
+        why, following = self.sentence(reader.why_mail), self.sentence(reader.next_due)
+        marks = (WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT, TOKEN_MARK)
+        return dict(zip(marks, (*why, *following, self._encode(reader.token)), strict=True))
+
+    def sentence(self, sentence: str) -> tuple[bytes, bytes]:
+        """Return a sentence of the foot as HTML and as text."""
+        return self._encode(str(escape(sentence))), self._encode(wrap(sentence))
 
     def _link(
         self, unsubscribe_url: str, unsubscribe_mailto: str, reply_to: str, preferences_url: str, says_next: bool
@@ -69,6 +79,3 @@ class Foot:
             reader["next_due"] = ""
         html, text = self._set.fragment("foot.html", reader=reader), self._set.text("foot.txt", reader=reader)
         return Slotted(html, self._encode), Slotted(text, self._encode)
-
-    def _sentence(self, sentence: str) -> tuple[bytes, bytes]:
-        return self._encode(str(escape(sentence))), self._encode(wrap(sentence))

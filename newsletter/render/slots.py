@@ -35,20 +35,6 @@ class Slotted:
             parts[at] = values[name]
         return b"".join(parts)
 
-    def around(self, last: str, values: Mapping[str, bytes]) -> list[bytes]:
-        """Return the text with *values* in their places, cut at each place of the slot *last*.
-
-        Joined by what goes there, the pieces are the text.
-        """
-        parts = self._parts.copy()
-        cuts = [0]
-        for at, name in self._places:
-            if name == last:
-                cuts.append(at + 1)
-            else:
-                parts[at] = values[name]
-        return [b"".join(parts[cut:end]) for cut, end in zip(cuts, (*cuts[1:], len(parts)), strict=True)]
-
     def spread(self, values: Mapping[str, list[bytes]]) -> list[bytes]:
         """Return the pieces of the text, with those of *values* in their places."""
         pieces = self._parts[:1]

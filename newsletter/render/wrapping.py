@@ -6,6 +6,8 @@ stays with what it marks.
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
 
 WIDTH = 72
 
@@ -28,6 +30,7 @@ def columns(text: str) -> int:
     return sum(map(_columns, text))
 
 
+@lru_cache(maxsize=4096)
 def _columns(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me", "Cf"}:
         return 0
@@ -39,6 +42,8 @@ def wrapped(text: str, width: int = WIDTH) -> list[str]:
     folded = " ".join(text.split())
     if columns(folded) <= width:
         return [folded] if folded else []
+    if folded.isascii() and max(map(len, folded.split(" "))) <= width:
+        return list(_cut(folded, width))
     lines = [""]
     used = 0
     for piece in _pieces(folded, width):
@@ -50,6 +55,16 @@ def wrapped(text: str, width: int = WIDTH) -> list[str]:
             lines[-1] += piece
             used += taken
     return [line.rstrip() for line in lines if line]
+
+
+def _cut(text: str, width: int) -> Iterator[str]:
+    """Yield the lines of *text* where nothing but a blank can end one, and none of its words is too long."""
+    start = 0
+    while len(text) - start > width:
+        end = text.rfind(" ", start, start + width + 1)
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
 
 
 def _pieces(text: str, width: int) -> list[str]:

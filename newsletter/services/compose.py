@@ -6,6 +6,7 @@ reader gets (``due``) and sending it (``deliver``).
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from email.utils import parseaddr
@@ -18,27 +19,38 @@ from sqlmodel import Session
 
 from newsletter.config.settings import Settings
 from newsletter.domain.calendar import instant, local_date, next_due
-from newsletter.domain.delivery import Delivery
 from newsletter.domain.digest import Digest, Pick, Why
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.subscriber import WEEKDAYS, Preferences, zone_info
 from newsletter.errors import ConfigurationError, UsageError
-from newsletter.mail.message import SharedHead, leaving, needs_smtputf8, own_headers, shared_pieces, wire_address
+from newsletter.mail.message import (
+    SharedHead,
+    body_pieces,
+    headers_between,
+    leaving,
+    needs_smtputf8,
+    own_headers,
+    shared_headers,
+    wire_address,
+)
 from newsletter.mail.quoted_printable import quoted_printable
 from newsletter.mail.tokens import Purpose, Signer
-from newsletter.render.digest import FOOT_HTML, FOOT_TEXT, TOKEN, IssueRenderer, Masthead, Reader
+from newsletter.render.digest import IssueRenderer, Masthead
+from newsletter.render.foot import NEXT_HTML, NEXT_TEXT, TOKEN, TOKEN_MARK, WHY_HTML, WHY_TEXT, Reader
 from newsletter.render.formats import day as named_day
 from newsletter.render.formats import long_date
 from newsletter.services.edit import Shown
 from newsletter.services.subscribe import rhythm_of
 from newsletter.storage import papers
-from newsletter.storage.moves import Claimed
+from newsletter.storage.moves import Claimed, Picks
 
 if TYPE_CHECKING:
     from newsletter.mail.dkim import DkimSigner
 
 _ANY_TOKEN = 48 * "a"
-Picks = tuple[tuple[int, str, str], ...]  # as they are stored: paper id, why, detail
+_TOKEN_END = quoted_printable(_ANY_TOKEN).removeprefix(_ANY_TOKEN.encode())  # encoded, a token ends its line
+_HEADERS = b"\xffheaders"
+_OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))}
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
@@ -152,15 +164,18 @@ class Composer:
             subject=shown.issue.subject,
         )
         self._renderer = IssueRenderer(environment, masthead, shown.hand.notes, quoted_printable)
-        self._keys: dict[int, str] = {}
+        self._pick = lru_cache(maxsize=8192)(self._pick_anew)
+        self._headers = lru_cache(maxsize=2)(self._headers_anew)
         self._edition = lru_cache(maxsize=8192)(self._edition_anew)  # a list of shared pieces each
-        self._foot = lru_cache(maxsize=4096)(self._foot_anew)
+        self._why_mail = lru_cache(maxsize=4096)(self._why_mail_anew)  # of each day one
+        self._next_digest = lru_cache(maxsize=1024)(self._next_digest_anew)
 
-    def prepare(self, session: Session, deliveries: list[Delivery]) -> None:
+    def prepare(self, session: Session, deliveries: Collection[Claimed]) -> None:
         """Load the picks that are not in the issue's own pool: of longer windows, and of papers joined since."""
-        picked = {pick[0] for delivery in deliveries for pick in delivery.picks}
+        picked = {pick[0] for picks in {one.picks for one in deliveries} for pick in picks}
         if loaded := papers.load(session, picked - self._candidates.keys()):
             self._edition.cache_clear()
+            self._pick.cache_clear()
         for paper_id, paper in loaded.items():
             known = self._candidates.get(paper.id)
             fresh = Candidate(paper=paper, listings=papers.latest_listings(session, paper.id), first_listed=date.max)
@@ -168,111 +183,113 @@ class Composer:
 
     def message(self, claimed: Claimed) -> Message:
         """Return the message of a delivery: the same one for every repeat."""
-        delivery, mail = claimed.delivery, self._mail
-        token = mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=delivery.subscriber_id)
+        mail, made_at = self._mail, claimed.made_at
         smtputf8 = needs_smtputf8(claimed.email)
-        leave = self._leaving.replace(_ANY_TOKEN, token)
-        pieces, feet = self._edition(
-            delivery.picks, delivery.since, self._is_the_rhythm(claimed), claimed.format or "both", smtputf8
+        edition, places = self._edition(
+            claimed.picks, claimed.since, self._is_the_rhythm(claimed), claimed.format, smtputf8
         )
-        pieces = pieces.copy()
-        pieces[0] = own_headers(claimed.email, delivery.message_id, delivery.made_at, leave, smtputf8=smtputf8)
         zone = claimed.zone or self._newsletter.time_zone
-        since, after = local_date(claimed.created_at, zone_info(zone)), max(delivery.made_at, self._next_issue_at)
-        foot = self._foot(since, claimed.frequency, claimed.hour, zone, after, delivery.day)
-        encoded = quoted_printable(token)
-        for at, part in feet:
-            pieces[at] = encoded.join(foot[part])
+        own = (
+            own_headers(claimed.email, claimed.message_id, made_at, smtputf8=smtputf8),
+            mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=claimed.subscriber_id).encode(),
+            *self._why_mail(local_date(claimed.created_at, zone_info(zone))),
+            *self._next_digest(claimed.frequency, claimed.hour, zone, max(made_at, self._next_issue_at), claimed.day),
+        )
+        pieces = edition.copy()
+        for at, which in places:
+            pieces[at] = own[which]
         # Signed as of the digest's own date, so that a repeat is the same to the last byte.
-        content = mail.signed(b"".join(pieces), delivery.made_at)
-        sender = mail.return_path(delivery.subscriber_id, delivery.id)
+        content = mail.signed(b"".join(pieces), made_at)
+        sender = mail.return_path(claimed.subscriber_id, claimed.id)
         return Message(sender=sender, recipient=claimed.email, content=content, smtputf8=smtputf8)
 
-    @cached_property
-    def _leaving(self) -> str:
-        mail = self._mail
-        try:
-            return leaving(mail.unsubscribe_url(_ANY_TOKEN), mail.unsubscribe_mailto(_ANY_TOKEN) or self._mailto_reply)
-        except UsageError as error:  # concerns every reader
-            raise ConfigurationError(f"no digest can be made: {error}") from error
-
     def _edition_anew(
-        self, stored: Picks, since: date | None, weekly: bool, wanted: str, smtputf8: bool
+        self, stored: Picks, since: date | None, weekly: bool, wanted: str | None, smtputf8: bool
     ) -> tuple[list[bytes], list[tuple[int, int]]]:
         """Return the message that all readers with the same picks get alike, in pieces, most of them shared.
 
-        The first is for the headers of their own; with it come the places of their feet, as HTML (0) and text (1).
+        With it come the places of each one's own pieces, and which of ``_OWN`` goes there.
         """
-        found: dict[int, Pick] = {}  # by today's id: two picks may have become one paper since
-        for paper_id, why, detail in stored:
-            if candidate := self._candidates.get(paper_id):
-                found.setdefault(candidate.paper.id, Pick(candidate, Why(why), detail))
-        edition = self._renderer.edition(Digest(picks=tuple(found.values()), since=since, missed=not weekly))
+        found: dict[int, tuple[Pick, str]] = {}  # by today's id: two picks may have become one paper since
+        for one in filter(None, map(self._pick, stored)):
+            found.setdefault(one[0].candidate.paper.id, one)
+        picks, keys = tuple(pick for pick, _ in found.values()), [key for _, key in found.values()]
+        edition = self._renderer.edition(Digest(picks=picks, since=since, missed=not weekly), self._feet)
         text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
-        head = self._head(edition.subject, tuple(map(self._key, found.values())))
+        headers = headers_between(self._headers(smtputf8), edition.subject, keys)
+        pieces = [_HEADERS, *self._leaving, *headers, *body_pieces(text=text, html=html)]
+        return pieces, [(at, _OWN[piece]) for at, piece in enumerate(pieces) if piece in _OWN]
+
+    @cached_property
+    def _leaving(self) -> list[bytes]:
+        """Return the headers by which to leave, with a mark at each place of the token."""
+        mail = self._mail
+        url, mailto = mail.unsubscribe_url(_ANY_TOKEN), mail.unsubscribe_mailto(_ANY_TOKEN)
         try:
-            pieces = [b"", *shared_pieces(head, text=text, html=html, smtputf8=smtputf8)]
+            first, *rest = leaving(url, mailto or self._mailto_reply).encode().split(_ANY_TOKEN.encode())
         except UsageError as error:  # concerns every reader
             raise ConfigurationError(f"no digest can be made: {error}") from error
-        marks = {id(FOOT_HTML): 0, id(FOOT_TEXT): 1}
-        return pieces, [(at, marks[id(piece)]) for at, piece in enumerate(pieces) if id(piece) in marks]
+        return [first, *(piece for part in rest for piece in (TOKEN_MARK, part))]
 
-    def _head(self, subject: str, keys: tuple[str, ...]) -> SharedHead:
+    @cached_property
+    def _feet(self) -> tuple[list[bytes], list[bytes]]:
+        """Return the foot as HTML and as text, with marks at the places of what is the reader's own."""
+        reader = Reader(
+            why_mail="why",
+            next_due="next",
+            unsubscribe_url=self._mail.unsubscribe_url(TOKEN),
+            unsubscribe_mailto=self._mail.unsubscribe_mailto(TOKEN),
+            reply_to=self._mail.reply_to,
+        )
+        html, text = self._renderer.foot.pieces(reader)
+        return _with_token_ended(html), _with_token_ended(text)
+
+    def _pick_anew(self, stored: tuple[int, str, str]) -> tuple[Pick, str] | None:
+        """Return a pick and the key that X-Papers gives its paper, None for one that is not known any more."""
+        paper_id, why, detail = stored
+        candidate = self._candidates.get(paper_id)
+        return (Pick(candidate, Why(why), detail), candidate.paper.key) if candidate else None
+
+    def _headers_anew(self, smtputf8: bool) -> tuple[bytes, bytes]:
         mail = self._mail
-        return SharedHead(
+        head = SharedHead(
             sender=mail.sender,
-            subject=subject,
             reply_to=self._newsletter.reply_to,
             list_id=mail.list_id,
             archive_url=mail.archive_url,
             help=self._newsletter.base_url or f"{mail.editors}?subject=help",
             owner=mail.editors,
             feedback_id=f"{self._issue.date:%Y%m%d}:digest:{mail.list_label}",
-            papers=keys,
         )
+        try:
+            return shared_headers(head, smtputf8=smtputf8)
+        except UsageError as error:  # concerns every reader
+            raise ConfigurationError(f"no digest can be made: {error}") from error
 
-    def _key(self, pick: Pick) -> str:
-        """Return the key that X-Papers gives a paper: it takes long to find, and stays."""
-        paper = pick.candidate.paper
-        if paper.id not in self._keys:
-            self._keys[paper.id] = paper.key
-        return self._keys[paper.id]
-
-    def _foot_anew(
-        self, since: date, frequency: str | None, hour: time | None, zone: str, after: datetime, last: date
-    ) -> tuple[list[bytes], list[bytes]]:
-        """Return what the foot says to all who subscribed on the same day and have the same rhythm."""
-        url, mailto = self._links
-        reader = Reader(
-            why_mail=self._subscribed_since(since),
-            unsubscribe_url=url,
-            unsubscribe_mailto=mailto,
-            reply_to=self._mail.reply_to,
-            next_due=self._next_digest(frequency, hour, zone, after, last),
-        )
-        return self._renderer.foot(reader)
-
-    @cached_property
-    def _links(self) -> tuple[str, str]:
-        return self._mail.unsubscribe_url(TOKEN), self._mail.unsubscribe_mailto(TOKEN)
-
-    def _subscribed_since(self, day: date) -> str:
+    def _why_mail_anew(self, day: date) -> tuple[bytes, bytes]:
+        """Return what the foot says, as HTML and as text, to all who subscribed on the same day."""
         since = f"{named_day(day)} {day.year}"
-        return f"You get this because you are subscribed to {self._newsletter.name} since {since}."
+        return self._renderer.foot.sentence(
+            f"You get this because you are subscribed to {self._newsletter.name} since {since}."
+        )
 
-    def _next_digest(self, frequency: str | None, hour: time | None, zone: str, after: datetime, last: date) -> str:
+    def _next_digest_anew(
+        self, frequency: str | None, hour: time | None, zone: str, after: datetime, last: date
+    ) -> tuple[bytes, bytes]:
         """Return when the reader's digest after this one is due: not before there is another issue to send.
 
         Not what their subscription holds: where this digest came early, that is the instant it stands for.
         """
         chosen = rhythm_of(Preferences(frequency=frequency, hour=hour, zone=zone), self._newsletter)
         following = next_due(chosen, after, last).at.astimezone(chosen.zone)
-        return f"Next digest: {long_date(following)}, {following:%H:%M} ({zone})."
+        return self._renderer.foot.sentence(f"Next digest: {long_date(following)}, {following:%H:%M} ({zone}).")
 
     def _is_the_rhythm(self, claimed: Claimed) -> bool:
         """Return whether a weekly reader's days without mail are no more than a week's."""
-        weekly, since = (claimed.frequency or "").startswith("weekly"), claimed.delivery.since
-        return weekly and since is not None and self._issue.date - since <= timedelta(days=7)
+        since = claimed.since
+        if since is None or not claimed.frequency or not claimed.frequency.startswith("weekly"):
+            return False
+        return self._issue.date - since <= timedelta(days=7)
 
     @cached_property
     def _next_issue_at(self) -> datetime:
@@ -288,3 +305,7 @@ class Composer:
         if self._newsletter.base_url or not self._newsletter.reply_to:
             return ""
         return f"{self._mail.editors}?subject=stop"
+
+
+def _with_token_ended(pieces: list[bytes]) -> list[bytes]:
+    return [one for piece in pieces for one in ((piece, _TOKEN_END) if piece == TOKEN_MARK else (piece,))]

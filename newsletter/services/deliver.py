@@ -125,7 +125,7 @@ class Sender:
             await self._post.ledger.write(lambda session: self._intake.stay_alive(session, self._post.clock()))
 
     def _offer(self, item: Item) -> "asyncio.Future[bool]":
-        return self._post.ledger.offer(item.claimed.delivery.id)
+        return self._post.ledger.offer(item.claimed.id)
 
     def _settle(self, item: Item, outcome: Outcome) -> None:
         """Record what was said about *item*. It is durable before the next offer on the same connection is."""
@@ -137,19 +137,18 @@ class Sender:
         if outcome.server:
             self._routes.count(item.route, outcome)
         self._intake.said(item, outcome.verdict)
-        recorded: asyncio.Future[Any]
+        told = partial(self._recorded, item)
         if outcome.verdict is Verdict.ACCEPTED:
-            taken = Taken(item.claimed.delivery.id, item.route.name, outcome.server, outcome.reply)
-            recorded = self._post.ledger.accept(taken)
+            taken = Taken(item.claimed.id, item.route.name, outcome.server, outcome.reply)
+            self._post.ledger.accept(taken, told)
         else:
-            recorded = self._post.ledger.settle(partial(self._record, item, outcome, item.route.name))
-        recorded.add_done_callback(partial(self._recorded, item))
+            self._post.ledger.settle(partial(self._record, item, outcome, item.route.name), told)
 
     def _record(self, item: Item, outcome: Outcome, route: str, session: Session) -> Status | None:
-        now, delivery = self._post.clock(), item.claimed.delivery
+        now, claimed = self._post.clock(), item.claimed
         status = claims.settle(
             session,
-            delivery.id,
+            claimed.id,
             self._post.owner,
             outcome,
             now,
@@ -158,18 +157,16 @@ class Sender:
             route=route,
         )
         if outcome.suppresses and status is Status.FAILED:
-            self._post.suppress(session, delivery.subscriber_id, outcome.reply, now)
+            self._post.suppress(session, claimed.subscriber_id, outcome.reply, now)
         return status
 
-    def _recorded(self, item: Item, recorded: "asyncio.Future[Any]") -> None:
-        if recorded.cancelled():
-            return
-        if error := recorded.exception():
+    def _recorded(self, item: Item, recorded: bool | Status | Exception | None) -> None:
+        if isinstance(recorded, Exception):
             if not self._failed.done():
-                self._failed.set_exception(error)
+                self._failed.set_exception(recorded)
             return
-        if status := recorded.result():
-            self._count(item, Status.ACCEPTED if status is True else status)
+        if recorded:
+            self._count(item, Status.ACCEPTED if recorded is True else recorded)
         self._intake.settled(item)
         self._post.told(self.progress)
 

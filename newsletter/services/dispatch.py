@@ -198,10 +198,10 @@ class _Composers:
         self._made: dict[int, Composer] = {}
 
     def __call__(self, session: Session, claimed: list[Claimed]) -> dict[int, Composer]:
-        for issue_id in {one.delivery.issue_id for one in claimed}:
+        for issue_id in {one.issue_id for one in claimed}:
             if issue_id not in self._made:
                 issue = issues.by_id(session, issue_id)
                 assert issue is not None  # issues are never removed
                 self._made[issue_id] = self._dispatch.composer(session, issue.date)
-            self._made[issue_id].prepare(session, [c.delivery for c in claimed if c.delivery.issue_id == issue_id])
+            self._made[issue_id].prepare(session, [c for c in claimed if c.issue_id == issue_id])
         return self._made

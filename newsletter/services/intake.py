@@ -58,7 +58,7 @@ class Intake:
             return None, inf
         now = asyncio.get_running_loop().time()
         soonest = inf
-        if wait := route.rest.total_seconds() or route.pace.wait(now):
+        if wait := route.wait(now):
             return None, wait
         for place, item in enumerate(self._claimed):
             away = item.destination.wait(now)
@@ -111,7 +111,7 @@ class Intake:
         else:
             took = asyncio.get_running_loop().time() - item.begun_at
             item.destination.end(answered=verdict is not Verdict.UNCERTAIN, slow=self._is_slow(took))
-            self._behind.discard(item.claimed.delivery.id)
+            self._behind.discard(item.claimed.id)
 
     def _is_slow(self, took: float) -> bool:
         """Return whether a message took much longer than the others do."""
@@ -126,7 +126,10 @@ class Intake:
             self._leave(item)
         self._at_work -= 1
         item.destination.claimed -= 1
-        self._wake()
+        if self._claimed:
+            self._wake()
+        else:
+            self._notice()
 
     def _leave(self, item: Item) -> None:
         assert item.route
@@ -139,12 +142,12 @@ class Intake:
 
     def put_behind(self, item: Item) -> None:
         """Put the delivery behind all others in this run: the site refused, or so it said."""
-        self._behind.add(item.claimed.delivery.id)
+        self._behind.add(item.claimed.id)
 
     async def claim_anew(self) -> None:
         """Give back what is not begun: a reader left, or the issue was stopped."""
         given, self._claimed = self._claimed, deque()
-        ids, owner, now = [item.claimed.delivery.id for item in given], self._post.owner, self._post.clock()
+        ids, owner, now = [item.claimed.id for item in given], self._post.owner, self._post.clock()
         if ids:
             await self._post.ledger.write(lambda session: claims.give_back(session, owner, now, ids))
         for item in given:
@@ -215,7 +218,7 @@ class Intake:
 
     def _found(self, session: Session, asked: "_Asked") -> "_Found":
         now, post, direct = self._post.clock(), self._post, cursor(session)
-        if not locks.is_known(session, post.owner):
+        if not locks.is_known(direct, post.owner):
             raise IncompleteError(_TAKEN_OVER)
         rooms, more_at = self._rooms(session, now, asked)
         wanted = int(min(asked.wanted, max(0, sum(rooms) - asked.waiting)))
@@ -234,7 +237,7 @@ class Intake:
         composers = post.composers(session, claimed)
         of = self._destinations.of
         return _Found(
-            items=[Item(one, composers[one.delivery.issue_id], of(one.email)) for one in claimed],
+            items=[Item(one, composers[one.issue_id], of(one.email)) for one in claimed],
             rooms=rooms,
             more_at=more_at if sum(rooms) < 1 else None,
             wanted=wanted,

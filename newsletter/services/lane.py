@@ -80,8 +80,11 @@ class Lane:
 
     def _composed(self, item: Item) -> bool:
         """Compose the message of *item*. False where there will be none."""
+        if item.message:
+            return True
         try:
-            item.message = item.message or item.composer.message(item.claimed)
+            item.message = message = item.composer.message(item.claimed)
+            item.envelope = Envelope(message.sender, message.recipient, len(message.content), message.smtputf8)
         except ConfigurationError as error:  # a broken template concerns every reader
             self._routes.stop(str(error))
         except NewsletterError as error:  # such as an address that no header can hold
@@ -127,9 +130,9 @@ class Lane:
         return connection.accepted + messages <= self._route.most and now < self._opened_at + _OLDEST
 
     async def _transact(self, connection: Connection, item: Item) -> None:
-        message = item.message
-        assert message
-        if refused := await connection.envelope(_envelope(item)):
+        assert item.message
+        assert item.envelope
+        if refused := await connection.envelope(item.envelope):
             self._said(connection, item, refused)
             return
         offering = self._offer(item)
@@ -139,8 +142,8 @@ class Lane:
             await self._withdraw(item)
             return
         item.offered = True
-        behind = _envelope(self._behind) if self._behind else None
-        self._said(connection, item, await connection.data(message.content, behind))
+        behind = self._behind.envelope if self._behind else None
+        self._said(connection, item, await connection.data(item.message.content, behind))
 
     def _said(self, connection: Connection, item: Item, outcome: Outcome) -> None:
         if outcome.verdict is Verdict.TROUBLE and not outcome.pauses_route:
@@ -160,7 +163,7 @@ class Lane:
         Nobody knows whether what was offered arrived.
         """
         failed = "delivery %x failed in a way that is this program's fault"
-        log.error(failed, item.claimed.delivery.id, exc_info=error)
+        log.error(failed, item.claimed.id, exc_info=error)
         verdict = Verdict.UNCERTAIN if item.offered else Verdict.TEMPORARY
         why = "no answer was read" if item.offered else "not sent"
         self._settle(item, Outcome(verdict=verdict, reply=f"{why}: {error!r}"))
@@ -169,11 +172,3 @@ class Lane:
         connection, self._connection = self._connection, None
         if connection:
             await connection.close()
-
-
-def _envelope(item: Item) -> Envelope:
-    message = item.message
-    assert message
-    return Envelope(
-        sender=message.sender, recipient=message.recipient, size=len(message.content), smtputf8=message.smtputf8
-    )

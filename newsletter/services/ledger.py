@@ -23,17 +23,21 @@ from newsletter.storage.moves import Taken
 
 Clock = Callable[[], datetime]
 _T = TypeVar("_T")
-_Asked = list[tuple[Any, "asyncio.Future[Any]"]]
+_Work = Callable[[Session], Any]
+_Told = Callable[[Any], None]  # is given the answer, or the exception
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What is committed at once, in this order; then work, in a commit of its own."""
+    """What is committed at once, in this order; then work, in a commit of its own. And what came of it."""
 
-    accepted: _Asked = field(default_factory=list)
-    settled: _Asked = field(default_factory=list)
-    offered: _Asked = field(default_factory=list)
-    works: _Asked = field(default_factory=list)
+    accepted: list[tuple[Taken, _Told]] = field(default_factory=list)
+    settled: list[tuple[_Work, _Told]] = field(default_factory=list)
+    offered: list[tuple[int, "asyncio.Future[bool]"]] = field(default_factory=list)
+    work: "tuple[_Work, asyncio.Future[Any]] | None" = None
+    ours: set[int] = field(default_factory=set)
+    answers: list[Any] = field(default_factory=list)
+    may: set[int] = field(default_factory=set)
 
     @property
     def moves(self) -> bool:
@@ -46,29 +50,34 @@ class Ledger:
 
     def __init__(self, database: Database, owner: str, clock: Clock) -> None:
         """Open a connection of its own. Raises StorageError."""
-        self._database, self._owner, self._clock = database, owner, clock
+        self._owner, self._clock = owner, clock
         self._loop = asyncio.get_running_loop()
         self._next = _Batch()
-        self._works: _Asked = []
+        self._works: list[tuple[_Work, asyncio.Future[Any]]] = []
         self._is_busy = False
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._unserved: list[int] = []  # accepted, and not remembered with their readers yet
         self._closing = ExitStack()
-        self._direct = self._closing.enter_context(database.direct())
+        self._writer = self._closing.enter_context(database.writer())
         self._thread = Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
 
-    def accept(self, taken: Taken) -> "asyncio.Future[bool]":
-        """Record that a server said 250. Answers whether the delivery was still ours."""
-        return self._ask(self._next.accepted, taken)
+    def accept(self, taken: Taken, told: Callable[[bool | Exception], None]) -> None:
+        """Record that a server said 250. *told* is given whether the delivery was still ours."""
+        self._next.accepted.append((taken, told))
+        self._ask()
 
-    def settle(self, work: Callable[[Session], _T]) -> "asyncio.Future[_T]":
+    def settle(self, work: Callable[[Session], _T], told: Callable[[_T | Exception], None]) -> None:
         """Record by *work* what else was said about a message: durable no later than what is offered next."""
-        return self._ask(self._next.settled, work)
+        self._next.settled.append((work, told))
+        self._ask()
 
     def offer(self, delivery_id: int) -> "asyncio.Future[bool]":
         """Record that the final dot may follow. Answers whether it may."""
-        return self._ask(self._next.offered, delivery_id)
+        answer: asyncio.Future[bool] = self._loop.create_future()
+        self._next.offered.append((delivery_id, answer))
+        self._ask()
+        return answer
 
     def write(self, work: Callable[[Session], _T]) -> "asyncio.Future[_T]":
         """Answer what *work* returns, its changes committed; a cancelled caller does not undo them.
@@ -76,31 +85,35 @@ class Ledger:
         What *work* raises undoes its changes. Raises StorageError when the commit fails: then it may have happened
         or not.
         """
-        return self._ask(self._works, work)
+        answer: asyncio.Future[_T] = self._loop.create_future()
+        self._works.append((work, answer))
+        self._ask()
+        return answer
 
-    def _ask(self, asked: _Asked, what: Any) -> "asyncio.Future[Any]":
-        answer = self._loop.create_future()
-        asked.append((what, answer))
+    def _ask(self) -> None:
         if not self._is_busy:
             self._is_busy = True
             self._loop.call_soon(self._begin)  # what is asked in the same turn of the loop shares the commit
-        return answer
 
     def _begin(self) -> None:
         batch, self._next = self._next, _Batch()
         if self._works:
-            batch.works.append(self._works.pop(0))
+            batch.work = self._works.pop(0)
         self._batches.put(batch)
 
-    def _moved(self, batch: _Batch, answers: Any) -> None:
-        if not batch.works:
+    def _moved(self, batch: _Batch, failed: Exception | None) -> None:
+        if not batch.work:
             self._ended()
-        for asked in (batch.accepted, batch.settled, batch.offered):
-            _answer(asked, answers)
+        for taken, told in batch.accepted:
+            told(failed or taken.delivery_id in batch.ours)
+        for place, (_, told) in enumerate(batch.settled):
+            told(failed or batch.answers[place])
+        for delivery_id, waiting in batch.offered:
+            _resolve(waiting, failed or delivery_id in batch.may)
 
-    def _worked(self, batch: _Batch, answers: Any) -> None:
+    def _worked(self, waiting: "asyncio.Future[Any]", answer: Any) -> None:
         self._ended()
-        _answer(batch.works, answers)
+        _resolve(waiting, answer)
 
     def _ended(self) -> None:
         if self._next.moves or self._works:
@@ -109,47 +122,48 @@ class Ledger:
             self._is_busy = False
 
     def _work(self) -> None:
-        failed: Any = None
+        failed: Exception | None = None
         while batch := self._batches.get():
             if batch.moves:
                 # After a commit that may have failed nothing is offered any more: the sender must read what is kept.
-                answers = failed or _attempt(self._move, batch)
-                failed = answers if isinstance(answers, Exception) else None
-                self._loop.call_soon_threadsafe(self._moved, batch, answers)
-            if batch.works:
-                self._loop.call_soon_threadsafe(self._worked, batch, _attempt(self._commit, batch.works[0][0]))
+                failed = failed or _failure(self._move, batch)
+                self._loop.call_soon_threadsafe(self._moved, batch, failed)
+            if batch.work:
+                work, waiting = batch.work
+                self._loop.call_soon_threadsafe(self._worked, waiting, self._answer(work))
 
-    def _move(self, batch: _Batch) -> dict[Any, Any]:
+    def _move(self, batch: _Batch) -> None:
         if batch.settled:  # by way of SQLAlchemy, which takes longer
-            with self._database.write() as session:
-                moved = self._accept(cursor(session), batch)
-                moved.update((work, work(session)) for work, _ in batch.settled)
+            with self._writer.session() as session:
+                self._accept(cursor(session), batch)
+                batch.answers = [work(session) for work, _ in batch.settled]
                 session.flush()
-                moved |= self._offer(cursor(session), batch)
+                self._offer(cursor(session), batch)
         else:
-            with self._direct.write() as direct:
-                moved = self._accept(direct, batch) | self._offer(direct, batch)
-        self._unserved += [taken.delivery_id for taken, _ in batch.accepted if moved[taken]]
-        self._direct.let_others_in()
-        return moved
+            with self._writer.cursor() as direct:
+                self._accept(direct, batch)
+                self._offer(direct, batch)
+        self._unserved += batch.ours
+        self._writer.let_others_in()
 
-    def _accept(self, cursor: Cursor, batch: _Batch) -> dict[Any, Any]:
-        taken = [taken for taken, _ in batch.accepted]
-        ours = moves.accept(cursor, taken, self._owner, self._clock()) if taken else set()
-        return {one: one.delivery_id in ours for one in taken}
+    def _accept(self, cursor: Cursor, batch: _Batch) -> None:
+        if batch.accepted:
+            batch.ours = moves.accept(cursor, [taken for taken, _ in batch.accepted], self._owner, self._clock())
 
-    def _offer(self, cursor: Cursor, batch: _Batch) -> dict[Any, Any]:
-        ids = [delivery_id for delivery_id, _ in batch.offered]
-        may = moves.offer(cursor, ids, self._owner, self._clock()) if ids else set()
-        return {one: one in may for one in ids}
+    def _offer(self, cursor: Cursor, batch: _Batch) -> None:
+        if batch.offered:
+            batch.may = moves.offer(cursor, [one for one, _ in batch.offered], self._owner, self._clock())
 
-    def _commit(self, work: Callable[[Session], Any]) -> dict[Any, Any]:
-        with self._database.write() as session:
-            moves.serve(cursor(session), self._unserved)
-            answer = work(session)
+    def _answer(self, work: _Work) -> Any:
+        try:
+            with self._writer.session() as session:
+                moves.serve(cursor(session), self._unserved)
+                answer = work(session)
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked
+            return error
         self._unserved.clear()
-        self._direct.let_others_in()
-        return {work: answer}
+        self._writer.let_others_in()
+        return answer
 
     def close(self) -> None:
         """Wait for what is being written, and stop the thread."""
@@ -158,18 +172,18 @@ class Ledger:
         self._closing.close()
 
 
-def _attempt(act: Callable[..., Any], *what: Any) -> Any:
+def _failure(move: Callable[[_Batch], None], batch: _Batch) -> Exception | None:
     try:
-        return act(*what)
-    except Exception as error:  # noqa: BLE001 - handed to everybody whose work was in this commit
+        move(batch)
+    except Exception as error:  # noqa: BLE001 - handed to everybody whose move was in this commit
         return error
+    return None
 
 
-def _answer(asked: _Asked, answers: Any) -> None:
-    for what, waiting in asked:
-        if waiting.done():
-            continue  # the caller was cancelled
-        if isinstance(answers, Exception):
-            waiting.set_exception(answers)
-        else:
-            waiting.set_result(answers[what])
+def _resolve(waiting: "asyncio.Future[Any]", answer: Any) -> None:
+    if waiting.done():
+        return  # the caller was cancelled
+    if isinstance(answer, Exception):
+        waiting.set_exception(answer)
+    else:
+        waiting.set_result(answer)

@@ -46,21 +46,16 @@ class Destination:
         self.claimed = self.active = 0
         self._pace = Pace(limits.messages_per_second)
         self._most = limits.connections or 1_000
-        self._window = 1
+        self._window = 1  # how many messages may be said to it at a time
 
     @property
     def full(self) -> bool:
         """Whether as much is claimed for it as it bears: a few messages for each one at a time."""
-        return self.claimed >= self.concurrency * 8
-
-    @property
-    def concurrency(self) -> int:
-        """Return how many messages may be said to it at a time."""
-        return min(self._window, self._most)
+        return self.claimed >= self._window * 8
 
     def wait(self, now: float) -> float:
         """Return how many seconds away its next turn is: 0 when it is there, infinitely many until something ends."""
-        return self._pace.wait(now) if self.active < self.concurrency else inf
+        return self._pace.wait(now) if self.active < self._window else inf
 
     def begin(self, now: float) -> None:
         """Take its turn."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from newsletter.config.sending import DomainSettings
+from newsletter.mail.smtp import Envelope
 from newsletter.services.compose import Composer, Message
 from newsletter.services.ledger import Clock, Ledger
 from newsletter.services.limits import Destination
@@ -43,6 +44,7 @@ class Item:
     route: Route | None = None
     begun_at: float = 0.0  # in the event loop's seconds
     message: Message | None = None
+    envelope: Envelope | None = None  # of the message
     offered: bool = False
 
 

@@ -5,7 +5,7 @@ else it is chosen now, by the same code that makes the rows. Not here: showing i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
 from typing import Any
@@ -53,7 +53,7 @@ class Preview:
         if kind == "eml":
             return self.composer.message(self.claimed).content
         # A part is shown also to whom it would not be sent.
-        whole = self.composer.message(replace(self.claimed, format="both")).content
+        whole = self.composer.message(self.claimed._replace(format="both")).content
         part = message_from_bytes(whole, policy=policy.default).get_body(("plain" if kind == "text" else "html",))
         assert part is not None
         return str(part.get_content()).replace("\r\n", "\n").encode()
@@ -116,7 +116,8 @@ class _Previewer:
         digest, left_out = self._digest(reader, stored)
         delivery = stored or self._delivery(reader, digest)
         composer = self.dispatch.composer(self.session, issue.date)
-        composer.prepare(self.session, [delivery])
+        claimed = self._claimed(reader, delivery)
+        composer.prepare(self.session, [claimed])
         reason = self._reason(delivery)
         shown = {i for i, _, _ in delivery.picks}
         return Preview(
@@ -125,7 +126,7 @@ class _Previewer:
             had=stored is not None,
             papers=papers_of(self.session, delivery),
             left_out=_left_out([out for out in left_out if out.candidate.paper.id not in shown]),
-            claimed=None if reason else self._claimed(reader, delivery),
+            claimed=None if reason else claimed,
             composer=composer,
             reason=reason,
         )
@@ -167,7 +168,14 @@ class _Previewer:
     def _claimed(self, reader: Subscriber | None, delivery: Delivery) -> Claimed:
         chosen = reader.preferences if reader else Preferences()
         return Claimed(
-            delivery=delivery,
+            id=delivery.id,
+            subscriber_id=delivery.subscriber_id,
+            issue_id=delivery.issue_id,
+            day=delivery.day,
+            message_id=delivery.message_id,
+            made_at=delivery.made_at,
+            since=delivery.since,
+            picks=delivery.picks,
             email=reader.email if reader else self.dispatch.settings.newsletter.sender_address,
             format=chosen.format,
             created_at=reader.created_at if reader else self.now,

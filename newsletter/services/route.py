@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from newsletter.config.sending import RouteSettings
 from newsletter.domain.delivery import Outcome, Status, Verdict
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 PATIENCE = timedelta(minutes=1)
 WINDOW = 50  # addresses
 _TOO_MANY = 10  # more than a fifth of the last ones failing for good: it is us that they refuse
+_NONE = timedelta()
 _PAUSES = tuple(timedelta(seconds=s) for s in (2, 4, 8, 16, 30))
 _STANDSTILL = 1.0  # seconds without a message begun
 _MOST = 1000  # messages over one connection, where the server does not end it sooner
@@ -52,7 +53,7 @@ class Route:
         self.blocked = False
         self._clock = clock
         self._last = deque(verdicts, maxlen=WINDOW)
-        self._paused_until = clock()
+        self._paused_until: datetime | None = None
         self._pauses = 0
         self._left_after = 0
 
@@ -64,7 +65,16 @@ class Route:
     @property
     def rest(self) -> timedelta:
         """How long the pause lasts from now; nothing where there is none."""
-        return max(self._paused_until - self._clock(), timedelta())
+        if self._paused_until is None:
+            return _NONE
+        rest = max(self._paused_until - self._clock(), _NONE)
+        if not rest:
+            self._paused_until = None
+        return rest
+
+    def wait(self, now: float) -> float:
+        """Return how many seconds away the next message is at *now*, in the event loop's, by pause and pace."""
+        return self.rest.total_seconds() or self.pace.wait(now)
 
     @property
     def share(self) -> float:
@@ -82,7 +92,7 @@ class Route:
     def pause(self) -> timedelta:
         """Begin nothing for a while. Return how long; nothing where the route is paused already."""
         if self.rest:  # what was under way may say the same once more
-            return timedelta()
+            return _NONE
         self.is_proved = False
         pause = _PAUSES[min(self._pauses, len(_PAUSES) - 1)]
         self._paused_until = self._clock() + pause

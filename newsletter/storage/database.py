@@ -25,6 +25,7 @@ from newsletter.errors import NewsletterError
 
 BUSY_TIMEOUT = 30  # seconds that a writer waits for another
 _ASKS = 0.001  # seconds between two attempts at the write lock
+_LOOKS = 0.01  # seconds between two looks for who waits
 upsert = _insert  # INSERT … ON CONFLICT, which both databases have under their own dialect
 
 
@@ -37,6 +38,9 @@ _PRAGMAS = (
     "foreign_keys = ON",
     "temp_store = MEMORY",
     "cache_size = -65536",  # KiB: the indexes of a long list
+    # Pages of the write-ahead log, 32 MB, before it is folded into the file: whoever commits waits for that, for two
+    # fdatasyncs and each page that was written once or many times since.
+    "wal_autocheckpoint = 8000",
 )
 
 
@@ -68,38 +72,42 @@ class Database:
         with (
             _named(self.path),
             self.engine.connect().execution_options(immediate=True) as connection,
-            connection.begin(),
-            Session(connection, join_transaction_mode="rollback_only") as session,
+            _writing(connection) as session,
         ):
             yield session
-            session.flush()
 
     @contextmanager
-    def direct(self) -> Iterator["Direct"]:
-        """Give the driver's own connection, for the few statements that every single message costs."""
-        pooled = self.engine.raw_connection()
-        try:
-            connection = pooled.driver_connection
-            assert isinstance(connection, sqlite3.Connection)
-            connection.execute("PRAGMA busy_timeout = 0")
-            with _queue(self.path) as queue:
-                yield Direct(self.path, connection, queue)
-        finally:
-            pooled.invalidate()  # the pool's others wait for a busy database
+    def writer(self) -> Iterator["Writer"]:
+        """Give a connection that is kept, for who writes again and again."""
+        with _named(self.path), self.engine.connect().execution_options(immediate=True) as connection:
+            try:
+                with _queue(self.path) as queue:
+                    yield Writer(self.path, connection, queue)
+            finally:
+                connection.invalidate()  # the pool's others wait for a busy database
 
     def close(self) -> None:
         """Close the connections; the last one to close folds the write-ahead log into the file."""
         self.engine.dispose()
 
 
-class Direct:
-    """A connection without SQLAlchemy, which would cost more than the statements do."""
+class Writer:
+    """One connection, so that what it has read stays read: SQLite reads all anew where another one wrote."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, queue: IO[str]) -> None:
+    def __init__(self, path: Path, connection: Connection, queue: IO[str]) -> None:
         self._path, self._connection, self._queue = path, connection, queue
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        self._driver = driver
+        self._looks_at = 0.0
+        driver.execute("PRAGMA busy_timeout = 0")
 
     def let_others_in(self) -> None:
-        """Give whoever waits to write the time to begin, if somebody does."""
+        """Give whoever waits to write the time to begin, if somebody does; to be called after each commit."""
+        now = time.monotonic()
+        if now < self._looks_at:
+            return
+        self._looks_at = now + _LOOKS
         try:
             fcntl.flock(self._queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -108,10 +116,19 @@ class Direct:
             fcntl.flock(self._queue, fcntl.LOCK_UN)
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Cursor]:
-        """Give a cursor that is the only writer, committed at the end and rolled back on any error."""
+    def session(self) -> Iterator[Session]:
+        """Give a session that is the only writer, committed at the end and rolled back on any error."""
+        try:
+            with _named(self._path), _writing(self._connection) as session:
+                yield session
+        finally:
+            self._driver.execute("PRAGMA busy_timeout = 0")
+
+    @contextmanager
+    def cursor(self) -> Iterator[sqlite3.Cursor]:
+        """Give the same without SQLAlchemy, which would cost more than the statements that every message needs."""
         with _named(self._path):
-            cursor = self._connection.cursor()
+            cursor = self._driver.cursor()
             _take_the_lock(self._path, cursor.execute)
             try:
                 yield cursor
@@ -120,6 +137,13 @@ class Direct:
                 with suppress(sqlite3.Error):  # nothing to roll back where the failed COMMIT did
                     cursor.execute("ROLLBACK")
                 raise
+
+
+@contextmanager
+def _writing(connection: Connection) -> Iterator[Session]:
+    with connection.begin(), Session(connection, join_transaction_mode="rollback_only") as session:
+        yield session
+        session.flush()
 
 
 def cursor(session: Session) -> sqlite3.Cursor:

@@ -8,6 +8,7 @@ import fcntl
 import os
 import secrets
 import socket
+import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -59,9 +60,9 @@ def beat(session: Session, owner: str, now: datetime) -> bool:
     return session.exec(update(OwnerRow).where(col(OwnerRow.id) == owner).values(heartbeat_at=now)).rowcount == 1
 
 
-def is_known(session: Session, owner: str) -> bool:
+def is_known(cursor: sqlite3.Cursor, owner: str) -> bool:
     """Return whether nobody has taken *owner* for dead."""
-    return session.get(OwnerRow, owner) is not None
+    return cursor.execute("SELECT 1 FROM owners WHERE id = ?", (owner,)).fetchone() is not None
 
 
 def dead_owners(session: Session, path: Path, now: datetime, silence: timedelta) -> dict[str, datetime]:

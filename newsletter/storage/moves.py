@@ -8,35 +8,51 @@ anything between costs more than the moves; SQLite 3.35 or newer. Not here: all 
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from functools import lru_cache
 from json import dumps, loads
-from typing import Any
+from typing import Any, NamedTuple
 
-from newsletter.domain.delivery import Delivery, Status
 from newsletter.storage import traffic
 from newsletter.storage.tables import stored
 
-_MORE = 1000  # beyond what is wanted are looked at: those that waited longest, however many wait
+_MORE = 1000  # beyond what is wanted are looked at where some of it is not: however many wait for a busy domain
+# Read in the index's own order, and only once. All rows come as one text: the driver gives up the interpreter's lock
+# for each row that it fetches, and would wait for it as often.
 _DUE = """
-  SELECT d.id, d.next_attempt_at FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
-  WHERE d.status = '{status}' AND d.status IN ('ready', 'deferred') AND d.next_attempt_at <= :now
-    AND d.expires_at > :now AND s.status = 'active' {issue} {after} {behind}
-    AND EXISTS (SELECT 1 FROM issues i WHERE i.id = d.issue_id AND i.brake = 'none')
-  ORDER BY d.next_attempt_at, d.id LIMIT :limit + :more
+SELECT d.id, d.subscriber_id, d.issue_id, d.day, d.message_id, d.made_at, d.since, d.picks,
+  s.email, s.format, s.created_at, s.frequency, s.hour, s.zone, d.served_on, d.next_attempt_at, s.email_key
+FROM deliveries d {which} CROSS JOIN subscribers s ON s.id = d.subscriber_id
+WHERE d.{is_due} AND d.next_attempt_at <= :now AND d.expires_at > :now AND s.status = 'active' {only}
+  AND EXISTS (SELECT 1 FROM issues i WHERE i.id = d.issue_id AND i.brake = 'none')
+ORDER BY {turn} LIMIT :window
 """
-_AFTER = "AND (d.next_attempt_at, d.id) > (:after_at, :after_id)"
-_OF_ISSUE = "AND d.issue_id = :issue"
-_BUSY = "substr(s.email_key, instr(s.email_key, '@') + 1) IN (SELECT value FROM json_each(:busy))"
-_BEHIND = "d.id IN (SELECT value FROM json_each(:behind))"
 _CLAIM = """
-SELECT d.id, d.subscriber_id, d.issue_id, d.day, d.message_id, d.made_at, d.next_attempt_at, d.expires_at,
-  d.attempts, d.uncertain, d.since, d.picks, s.email, s.format, s.created_at, s.frequency, s.hour, s.zone
-FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
-WHERE d.id IN (SELECT id FROM ({ready}) UNION ALL SELECT id FROM ({deferred})) {not_busy}
-ORDER BY d.served_on, d.next_attempt_at, d.id LIMIT :limit
+SELECT json_group_array(json_array(id, subscriber_id, issue_id, day, message_id, made_at, since, picks,
+  email, format, created_at, frequency, hour, zone, served_on, next_attempt_at))
+FROM (SELECT * FROM ({due}) {but} LIMIT :limit)
 """
+_PLACES = "SELECT coalesce(served_on, ''), next_attempt_at, id FROM ({due})"
+_NOT_BUSY = "WHERE substr(email_key, instr(email_key, '@') + 1) NOT IN (SELECT value FROM json_each(:busy))"
+_TURN = "coalesce(d.served_on, ''), d.next_attempt_at, d.id"
+_READY = {"is_due": "status = 'ready'", "which": "INDEXED BY ix_deliveries_turn", "turn": _TURN}
+# Behind a place, in two ranges of the index: as one, SQLite would go through all that stands before.
+_BEHIND_IT = (
+    {
+        **_READY,
+        "is_due": "status = 'ready' AND coalesce(d.served_on, '') = :served AND (d.next_attempt_at, d.id) > (:at, :id)",
+        "turn": "d.next_attempt_at, d.id",
+    },
+    {**_READY, "is_due": "status = 'ready' AND coalesce(d.served_on, '') > :served"},
+)
+_DEFERRED = {
+    "is_due": "status = 'deferred' AND d.status IN ('ready', 'deferred')",
+    "which": "INDEXED BY ix_deliveries_waiting",
+    "turn": "d.next_attempt_at, d.id",
+}
+_OF_ISSUE = "AND d.issue_id = :issue"
+_BEHIND = "AND d.id IN (SELECT value FROM json_each(:behind))"
+_NOT_BEHIND = "AND d.id NOT IN (SELECT value FROM json_each(:behind))"
 _LEASE = """
 UPDATE deliveries SET status = 'leased', owner = :owner WHERE id IN (SELECT value FROM json_each(:ids))
 """
@@ -72,24 +88,31 @@ WHERE id = served.subscriber_id AND coalesce(last_accepted_on, '') < served.day
 _SERVE_THESE = _SERVE.format(which="d.id IN (SELECT value FROM json_each(:ids))")
 _SERVE_SINCE = _SERVE.format(which="d.settled_at >= :since AND d.status = 'accepted'")
 
-Place = tuple[str, int]  # in what is ready: the next attempt as it is stored, and the id
+_Range = dict[str, str]
+Picks = tuple[tuple[int, str, str], ...]  # paper id, why, detail
+Place = tuple[str, str, int]  # in what is ready: when the reader was served and the next attempt, as stored; the id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """A delivery that is ours to send, and what composing it needs of its reader."""
+class Claimed(NamedTuple):
+    """A delivery that is ours to send: what composing it needs of it, and of its reader."""
 
-    delivery: Delivery
+    id: int
+    subscriber_id: int
+    issue_id: int
+    day: date
+    message_id: str
+    made_at: datetime
+    since: date | None
+    picks: Picks
     email: str
     format: str | None
-    created_at: datetime
+    created_at: datetime  # the reader's
     frequency: str | None
     hour: time | None
     zone: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A message that a server said 250 to."""
 
     delivery_id: int
@@ -112,86 +135,96 @@ def claim(
     """Lease up to *limit* deliveries that are due to *owner*, the longest unserved readers first, *behind* last.
 
     Not those of stopped issues, nor to the domains *busy*; of one issue only where given. Of what is ready only
-    what stands *after* where an earlier claim ``passed``.
+    what stands *after* where an earlier claim ``passed``. Of what was put off at least as much as a half, that neither
+    waits for the end of the other.
     """
     if not limit:
         return []
-    values = {"now": stored(now), "limit": limit, "more": _MORE, "issue": issue_id, "owner": owner}
+    values = {"now": stored(now), "limit": limit, "window": limit + (_MORE if busy else 0), "issue": issue_id}
     values |= {"busy": dumps(list(busy)), "behind": dumps(list(behind)), **_placed(after)}
-    found = _found(cursor, values, after, f"AND NOT {_BEHIND}" if behind else "")
+    found = _longest_unserved(cursor, values, _ranges(after), _NOT_BEHIND if behind else "")
     if behind and len(found) < limit:
         values["limit"] = limit - len(found)
-        found += _found(cursor, values, None, f"AND {_BEHIND}")
-    cursor.execute(_LEASE, {"owner": owner, "ids": dumps([one.delivery.id for one in found])})
-    return found
+        found += _longest_unserved(cursor, values, _ranges(None), _BEHIND)
+    cursor.execute(_LEASE, {"owner": owner, "ids": dumps([row[0] for row in found])})
+    return [_claimed(row) for row in found]
+
+
+def _longest_unserved(
+    cursor: sqlite3.Cursor, values: dict[str, Any], ranges: Iterable[_Range], behind: str
+) -> list[list[Any]]:
+    limit, ready = values["limit"], list[list[Any]]()
+    for part in ranges:
+        ready += _rows(cursor, part, values, behind) if len(ready) < limit else []
+    deferred = _rows(cursor, _DEFERRED, values, behind)
+    found = deferred[: max(limit // 2, limit - len(ready))] + ready
+    return sorted(found[:limit], key=_waited)
+
+
+def _waited(row: list[Any]) -> tuple[str, str, int]:
+    return row[-2] or "", row[-1], row[0]
+
+
+def _rows(cursor: sqlite3.Cursor, part: _Range, values: dict[str, Any], only: str) -> list[list[Any]]:
+    but = "" if values["busy"] == "[]" else _NOT_BUSY
+    query = _CLAIM.format(due=_due(part, values, only), but=but)
+    rows: list[list[Any]] = loads(cursor.execute(query, values).fetchone()[0])
+    return rows
+
+
+def _due(part: _Range, values: dict[str, Any], only: str) -> str:
+    return _DUE.format(**part, only=only + ("" if values["issue"] is None else _OF_ISSUE))
 
 
 def passed(
     cursor: sqlite3.Cursor, now: datetime, after: Place | None = None, issue_id: int | None = None
 ) -> Place | None:
     """Return how far a claim that found too little has looked, None where that was the end of what is ready."""
-    values = {"now": stored(now), "limit": 0, "more": _MORE, "issue": issue_id, **_placed(after)}
-    window = _due("ready", issue_id, after, "")
-    rows = cursor.execute(window, values).fetchall()
-    return (rows[-1][1], rows[-1][0]) if len(rows) == _MORE else None
+    values = {"now": stored(now), "window": _MORE, "issue": issue_id, **_placed(after)}
+    places: list[Place] = []
+    for part in _ranges(after):
+        places += cursor.execute(_PLACES.format(due=_due(part, values, "")), values)
+    return places[_MORE - 1] if len(places) >= _MORE else None
 
 
-def _due(status: str, issue_id: int | None, after: Place | None, behind: str) -> str:
-    return _DUE.format(
-        status=status,
-        issue="" if issue_id is None else _OF_ISSUE,
-        after=_AFTER if after and status == "ready" else "",
-        behind=behind,
-    )
+def _ranges(after: Place | None) -> tuple[_Range, ...]:
+    return _BEHIND_IT if after else (_READY,)
 
 
 def _placed(after: Place | None) -> dict[str, Any]:
-    return {"after_at": after[0], "after_id": after[1]} if after else {}
-
-
-def _found(cursor: sqlite3.Cursor, values: dict[str, Any], after: Place | None, behind: str) -> list[Claimed]:
-    ready, deferred = (_due(status, values["issue"], after, behind) for status in ("ready", "deferred"))
-    not_busy = "" if values["busy"] == "[]" else f"AND NOT {_BUSY}"
-    query = _CLAIM.format(ready=ready, deferred=deferred, not_busy=not_busy)
-    return [_claimed(row) for row in cursor.execute(query, values)]
+    return dict(zip(("served", "at", "id"), after, strict=True)) if after else {}
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    id_, reader, issue, day, message_id, made, next_attempt, expires, attempts, uncertain, *rest = row
-    since, picks, email, format_, created, frequency, hour, zone = rest
-    delivery = Delivery(
-        id=id_,
-        subscriber_id=reader,
-        issue_id=issue,
-        day=date.fromisoformat(day),
-        status=Status.LEASED,
-        message_id=message_id,
-        made_at=_instant(made),
-        next_attempt_at=_instant(next_attempt),
-        expires_at=_instant(expires),
-        attempts=attempts,
-        uncertain=uncertain,
-        since=date.fromisoformat(since) if since else None,
-        picks=_picks(picks),
-    )
+    id_, reader, issue, day, message_id, made, since, picks, email, format_, created, frequency, hour, zone, *_ = row
     return Claimed(
-        delivery=delivery,
-        email=email,
-        format=format_,
-        created_at=_instant(created),
-        frequency=frequency,
-        hour=time.fromisoformat(hour) if hour else None,
-        zone=zone,
+        id_,
+        reader,
+        issue,
+        _day(day),
+        message_id,
+        _instant(made),
+        _day(since) if since else None,
+        _picks(picks),
+        email,
+        format_,
+        datetime.fromisoformat(created + "+00:00"),
+        frequency,
+        time.fromisoformat(hour) if hour else None,
+        zone,
     )
 
 
-@lru_cache(maxsize=4096)  # those of one chunk are the same or nearly so
+_day = lru_cache(maxsize=64)(date.fromisoformat)
+
+
+@lru_cache(maxsize=64)  # those of one chunk are the same
 def _instant(kept: str) -> datetime:
-    return datetime.fromisoformat(kept).replace(tzinfo=UTC)
+    return datetime.fromisoformat(kept + "+00:00")
 
 
 @lru_cache(maxsize=4096)  # readers who follow the same get the same
-def _picks(kept: str) -> tuple[tuple[int, str, str], ...]:
+def _picks(kept: str) -> Picks:
     return tuple((pick[0], pick[1], pick[2]) for pick in loads(kept))
 
 

@@ -57,13 +57,14 @@ def _json(default: Any) -> Any:
 
 
 # SQLite uses a partial index only for a query that has the index's condition word for word.
+IS_READY = text("status = 'ready'")
 IS_WAITING = text("status IN ('ready', 'deferred')")
 IS_OWNED = text("owner IS NOT NULL")
 IS_KEPT = text("status IN ('deferred', 'held', 'failed', 'expired', 'withdrawn', 'skipped')")
 IS_SETTLED = text("settled_at IS NOT NULL")
 
 
-def _partial(name: str, *columns: str, where: Any) -> Index:
+def _partial(name: str, *columns: Any, where: Any) -> Index:
     return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
@@ -241,6 +242,7 @@ class DeliveryRow(SQLModel, table=True):
         # A message moves through four states in a fraction of a second: an index by state that held all of them would
         # cost more than the rows. What waits, what is at work and what did not end well have indexes of their own.
         Index("ix_deliveries_issue", "issue_id"),
+        _partial("ix_deliveries_turn", text("coalesce(served_on, '')"), "next_attempt_at", where=IS_READY),
         _partial("ix_deliveries_waiting", "status", "next_attempt_at", where=IS_WAITING),
         _partial("ix_deliveries_owned", "owner", where=IS_OWNED),
         _partial("ix_deliveries_kept", "status", "issue_id", where=IS_KEPT),

@@ -23,7 +23,6 @@ from typing import Any
 from jinja2 import Environment
 
 from newsletter.config.settings import Settings
-from newsletter.domain.delivery import Delivery, Status
 from newsletter.domain.issue import Arranged, Hand, Issue
 from newsletter.domain.issue import Status as Editing
 from newsletter.domain.paper import Listing, Paper
@@ -119,20 +118,15 @@ def claimed(number: int, papers: int) -> Claimed:
         (paper, "topic", topic) if (topic := chance.choice((*TOPICS, ""))) else (paper, "front", "")
         for paper in chance.sample(range(1, papers + 1), CARDS)
     )
-    delivery = Delivery(
+    return Claimed(
         id=2**61 + number,
         subscriber_id=number,
         issue_id=1,
         day=DAY,
-        status=Status.LEASED,
         message_id=message_id(2**61 + number, "example.org"),
         made_at=NOW + timedelta(seconds=number // 1000),
-        next_attempt_at=NOW,
-        expires_at=NOW,
+        since=None,
         picks=picks,
-    )
-    return Claimed(
-        delivery=delivery,
         email=f"reader{number}@university-{number % 997}.example.org",
         format=None,
         created_at=NOW - timedelta(hours=chance.randrange(20_000)),
@@ -168,20 +162,20 @@ def plain_way(candidates: Sequence[Candidate]) -> Callable[[Claimed], bytes]:
                 "authors": ", ".join(by_id[paper].paper.authors[:3]) + " and 4 more",
                 "reason": f"matches “{detail}”" if detail else "on the front page",
             }
-            for paper, _, detail in one.delivery.picks
+            for paper, _, detail in one.picks
         ]
         said = {
-            "subject": f"Daily Papers · 15 July: {by_id[one.delivery.picks[0][0]].paper.title[:60]} and 9 more",
+            "subject": f"Daily Papers · 15 July: {by_id[one.picks[0][0]].paper.title[:60]} and 9 more",
             "cards": cards,
             "why_mail": f"You are subscribed since {one.created_at:%d %B %Y}.",
-            "unsubscribe_url": f"https://papers.example.org/unsubscribe/{one.delivery.subscriber_id:048}",
+            "unsubscribe_url": f"https://papers.example.org/unsubscribe/{one.subscriber_id:048}",
         }
         message = EmailMessage(policy=SMTP)
         message["From"] = "Daily Papers <papers@example.org>"
         message["To"] = one.email
         message["Subject"] = said["subject"]
-        message["Message-ID"] = one.delivery.message_id
-        message["Date"] = one.delivery.made_at
+        message["Message-ID"] = one.message_id
+        message["Date"] = one.made_at
         message.set_content(lines.render(said), cte="quoted-printable")
         message.add_alternative(page.render(said), subtype="html", cte="quoted-printable")
         return message.as_bytes()

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from newsletter.config.settings import Settings
 from newsletter.domain.calendar import Rhythm, next_due
-from newsletter.domain.delivery import Delivery, Status
 from newsletter.domain.digest import Digest, Pick, Why
 from newsletter.domain.issue import Arranged, Hand, Issue
 from newsletter.domain.issue import Status as Editing
@@ -70,11 +69,11 @@ class Story:
 
 def plainly(story: Story, one: Claimed) -> EmailMessage:
     """Return one reader's message, built the slow way from whole texts."""
-    newsletter, delivery = story.settings.newsletter, one.delivery
+    newsletter = story.settings.newsletter
     by_id = {c.paper.id: c for c in story.shown.arranged.pool}
-    picks = tuple(Pick(by_id[paper], Why(why), detail) for paper, why, detail in delivery.picks)
-    weekly = str(one.frequency).startswith("weekly") and delivery.since and (DAY - delivery.since).days <= 7
-    digest = Digest(picks=picks, since=delivery.since, missed=not weekly)
+    picks = tuple(Pick(by_id[paper], Why(why), detail) for paper, why, detail in one.picks)
+    weekly = str(one.frequency).startswith("weekly") and one.since and (DAY - one.since).days <= 7
+    digest = Digest(picks=picks, since=one.since, missed=not weekly)
     masthead = Masthead(
         name=newsletter.name,
         postal_address=newsletter.postal_address,
@@ -103,11 +102,11 @@ def plainly(story: Story, one: Claimed) -> EmailMessage:
 
 def foot(story: Story, one: Claimed) -> Reader:
     """Return what the foot says, its links whole."""
-    newsletter, token = story.settings.newsletter, SIGNER.token(Purpose.UNSUBSCRIBE, subscriber=one.delivery.id)
+    newsletter, token = story.settings.newsletter, SIGNER.token(Purpose.UNSUBSCRIBE, subscriber=one.id)
     zone = ZoneInfo(one.zone or "UTC")
     joined = one.created_at.astimezone(zone)
     rhythm = Rhythm(frequency=one.frequency or "daily", hour=one.hour or time(8), zone=zone)
-    due = next_due(rhythm, max(one.delivery.made_at, NEXT_ISSUE), one.delivery.day).at.astimezone(zone)
+    due = next_due(rhythm, max(one.made_at, NEXT_ISSUE), one.day).at.astimezone(zone)
     return Reader(
         why_mail=f"You get this because you are subscribed to Daily Päpers since {joined.day} {joined:%B %Y}.",
         next_due=f"Next digest: {due:%A}, {due.day} {due:%B %Y, %H:%M} ({zone.key}).",
@@ -128,8 +127,8 @@ def headers(story: Story, one: Claimed, reader: Reader, subject: str) -> dict[st
         "To": one.email,
         "Reply-To": "editors@example.org",
         "Subject": " ".join(plain(subject).replace("=?", "= ?").split()),
-        "Date": format_datetime(one.delivery.made_at),
-        "Message-ID": one.delivery.message_id,
+        "Date": format_datetime(one.made_at),
+        "Message-ID": one.message_id,
         "List-Id": "Daily Päpers <daily-p-pers.example.org>",
         "List-Unsubscribe": ", ".join(leave),
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" if base_url else "",
@@ -139,7 +138,7 @@ def headers(story: Story, one: Claimed, reader: Reader, subject: str) -> dict[st
         "Feedback-ID": "20260715:digest:daily-p-pers",
         "Auto-Submitted": "auto-generated",
         "Precedence": "bulk",
-        "X-Papers": " ".join(keys[paper] for paper, _, _ in one.delivery.picks),
+        "X-Papers": " ".join(keys[paper] for paper, _, _ in one.picks),
     }
     return {name: value for name, value in said.items() if value}
 
@@ -214,21 +213,15 @@ def readers(draw: st.DrawFn, number: int, papers: list[int]) -> Claimed:
     chosen = draw(st.lists(st.sampled_from(papers), unique=True))
     why = st.sampled_from([*Why]).map(str)
     detail = texts.map(plain)  # as topics are stored
-    delivery = Delivery(
+    return Claimed(
         id=number,
         subscriber_id=number,
         issue_id=1,
         day=DAY,
-        status=Status.LEASED,
         message_id=message_id(number, "example.org"),
         made_at=NOW + timedelta(seconds=draw(st.integers(0, 100_000))),
-        next_attempt_at=NOW,
-        expires_at=NOW,
         since=draw(st.none() | st.dates(date(2025, 12, 1), DAY)),
         picks=tuple((paper, draw(why), draw(detail)) for paper in chosen),
-    )
-    return Claimed(
-        delivery=delivery,
         email=draw(st.sampled_from(["ann@example.com", f"{'a' * 64}@example.com", "o'brien+x=y@a-b.example"])),
         format=draw(st.sampled_from([None, "both", "html", "text"])),
         created_at=draw(st.timedeltas(timedelta(), timedelta(days=3000)).map(NOW.__sub__)),

@@ -182,6 +182,8 @@ def composed(room: Newsroom, email: str) -> bytes:
     with room.app(datetime.now(UTC)) as app, app.database.read() as session:
         reader = session.exec(select(SubscriberRow).where(SubscriberRow.email == email)).one()
         row = session.exec(select(DeliveryRow).where(DeliveryRow.subscriber_id == reader.id)).one()
-        facts = {name: getattr(reader, name) for name in Claimed.__slots__ if name != "delivery"}
-        made = Claimed(delivery=delivery(row), **facts)
+        stored = delivery(row)
+        # The id and all that the delivery says, and what is the reader's alone.
+        facts = {name: getattr(stored if hasattr(stored, name) else reader, name) for name in Claimed._fields}
+        made = Claimed(**facts)
         return app.dispatch.composer(session, row.day).message(made).content.replace(b"\r\n", b"\n")

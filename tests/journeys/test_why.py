@@ -241,7 +241,7 @@ def test_waiting_while_a_sender_is_at_work(newsroom):
         (claimed,) = moves.claim(cursor(session), "owner", at, 1)
     assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", "a sender is at work on it now")
     with newsroom.app() as app, app.database.write() as session:
-        moves.offer(cursor(session), [claimed.delivery.id], "owner", at)
+        moves.offer(cursor(session), [claimed.id], "owner", at)
     offered = "offered to the server Wed 2026-07-15 08:10 UTC, whose answer is awaited"
     assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", offered)
 

@@ -1,5 +1,7 @@
 """Tokens: whom a link was made for, and that nobody else can make one."""
 
+import base64
+import hmac
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +25,16 @@ def test_a_token_is_read_as_it_was_made(purpose: Purpose, subscriber: int, deliv
     """Ids of 63 bits come back, for ever or while the token lasts."""
     token = SIGNER.token(purpose, subscriber=subscriber, delivery=delivery, expires=life and NOW + life)
     assert SIGNER.read(purpose, token, NOW) == Claims(subscriber, delivery)
+
+
+@given(purposes, ids, st.text(min_size=1, max_size=200, alphabet=st.characters(codec="utf-8")))
+@example(Purpose.BOUNCE, 1, "k" * 64)
+@example(Purpose.BOUNCE, 1, "k" * 65)
+def test_a_token_is_signed_as_rfc_2104_says(purpose: Purpose, subscriber: int, secret: str):
+    """The last ten octets are the library's HMAC of what is before them, also for a secret longer than a block."""
+    content = base64.b32decode(Signer((secret,)).token(purpose, subscriber=subscriber).upper())
+    whole = hmac.digest(secret.encode(), b"token:" + purpose.encode() + content[:20], "sha256")
+    assert whole[:10] == content[20:]
 
 
 @given(purposes, ids, ids)

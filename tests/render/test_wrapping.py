@@ -44,6 +44,12 @@ def test_shortening_cuts_between_words_or_whole_characters(text, limit, expected
     assert shorten(text, limit) == expected
 
 
+@given(st.lists(st.text(st.sampled_from("ab:/-"), min_size=1, max_size=9)).map(" ".join), st.integers(3, 40))
+def test_the_quick_way_for_ascii_breaks_where_the_other_does(text, width):
+    """A letter that is no wider, and not in ASCII, moves no line's end."""
+    assert wrapped(text, width) == [line.replace("à", "a") for line in wrapped(text.replace("a", "à"), width)]
+
+
 def test_wrapping_knows_what_belongs_together():
     """Links stay whole, CJK breaks anywhere but before its full stop, and the indent counts."""
     link = "https://example.org/" + "a" * 20

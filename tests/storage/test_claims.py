@@ -67,17 +67,17 @@ class House:
     def claim(self, limit: int = 10, at: datetime = NOW, **options: Any) -> list[int]:
         """Claim for ourselves, and return the ids in order."""
         with self.database.write() as session:
-            return [one.delivery.id for one in moves.claim(cursor(session), OURS, at, limit, **options)]
+            return [one.id for one in moves.claim(cursor(session), OURS, at, limit, **options)]
 
     def offer(self, delivery: int, at: datetime = NOW, owner: str = OURS) -> bool:
         """Offer what was claimed."""
-        with self.database.direct() as direct, direct.write() as cursor:
+        with self.database.writer() as writer, writer.cursor() as cursor:
             return bool(moves.offer(cursor, [delivery], owner, at))
 
     def accept(self, delivery: int, at: datetime = NOW, owner: str = OURS, route: str = "main") -> Status | None:
         """Record that a server took what was offered."""
         taken = moves.Taken(delivery, route, TAKEN.server, TAKEN.reply)
-        with self.database.direct() as direct, direct.write() as cursor:
+        with self.database.writer() as writer, writer.cursor() as cursor:
             ours = moves.accept(cursor, [taken], owner, at)
             moves.serve(cursor, ours)
             return Status.ACCEPTED if ours else None
@@ -143,8 +143,8 @@ def test_a_claim_leases_what_is_due_to_its_owner(house: House) -> None:
     ann = house.reader("ann@example.org")
     with house.database.write() as session:
         (claimed,) = moves.claim(cursor(session), OURS, NOW, 10)
-    assert (ann, "ann@example.org", "text") == (claimed.delivery.id, claimed.email, claimed.format)
-    assert claimed.delivery.picks == ((7, "front", ""),)
+    assert (ann, "ann@example.org", "text") == (claimed.id, claimed.email, claimed.format)
+    assert claimed.picks == ((7, "front", ""),)
     assert (house.row(ann).status, house.row(ann).owner) == (Status.LEASED, OURS)
     assert house.claim() == []
 
@@ -474,7 +474,7 @@ def test_a_group_is_accepted_in_one_move(house: House) -> None:
     """Each with its own words; readers are served, the route's traffic counted, and what is not ours stays as it is."""
     ours, theirs = [house.offered(), house.offered()], house.reader(status=Status.OFFERED, owner=THEIRS)
     taken = [moves.Taken(one, "main", "mx.example", f"250 {one}") for one in (*ours, theirs)]
-    with house.database.direct() as direct, direct.write() as cursor:
+    with house.database.writer() as writer, writer.cursor() as cursor:
         assert moves.accept(cursor, taken, OURS, NOW) == set(ours)
         moves.serve(cursor, ours)
     with house.database.read() as session:
@@ -487,7 +487,7 @@ def test_a_group_is_accepted_in_one_move(house: House) -> None:
 def test_who_was_served_is_remembered_after_a_crash_too(house: House) -> None:
     """All that was accepted since the last heartbeat; an earlier issue does not take the place of a later one."""
     before, after, other = house.offered(), house.offered(), house.offered(issue=OTHER)
-    with house.database.direct() as direct, direct.write() as cursor:
+    with house.database.writer() as writer, writer.cursor() as cursor:
         for minutes, one in enumerate((before, after, other)):
             moves.accept(cursor, [moves.Taken(one, "main", "mx.example", "250 ok")], OURS, NOW + minutes * MINUTE)
         moves.serve_since(cursor, NOW + MINUTE)
@@ -498,7 +498,7 @@ def test_a_group_is_offered_but_for_those_who_must_not_be(house: House) -> None:
     """One statement, and who left in between is not in the answer."""
     stays, leaves = house.leased(), house.leased()
     house.become(leaves, SubscriberStatus.UNSUBSCRIBED)
-    with house.database.direct() as direct, direct.write() as cursor:
+    with house.database.writer() as writer, writer.cursor() as cursor:
         assert moves.offer(cursor, [stays, leaves], OURS, NOW) == {stays}
     assert (house.row(stays).status, house.row(leaves).status) == (Status.OFFERED, Status.LEASED)
 
