@@ -22,7 +22,7 @@ from newsletter.config.settings import (
 from newsletter.domain.topics import parse_topic
 from newsletter.mail.tokens import Signer
 from newsletter.render.environment import environment
-from newsletter.services.compose import Correspondence
+from newsletter.services.correspondence import Correspondence
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Policy
 from newsletter.services.gather import Gathering, Upstream

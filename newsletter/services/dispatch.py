@@ -19,7 +19,8 @@ from newsletter.domain.delivery import Status
 from newsletter.errors import ConfigurationError
 from newsletter.mail.smtp import Connection
 from newsletter.services import edit
-from newsletter.services.compose import Composer, Correspondence
+from newsletter.services.compose import Composer
+from newsletter.services.correspondence import Correspondence
 from newsletter.services.deliver import Post, Progress, Sender
 from newsletter.services.edit import Policy
 from newsletter.services.ledger import Clock, Ledger

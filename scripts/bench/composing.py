@@ -30,7 +30,8 @@ from newsletter.domain.ranking import Candidate
 from newsletter.mail.message import message_id
 from newsletter.mail.tokens import Signer
 from newsletter.render.environment import environment
-from newsletter.services.compose import Composer, Correspondence
+from newsletter.services.compose import Composer
+from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
 from newsletter.storage.moves import Claimed
 

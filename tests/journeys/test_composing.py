@@ -27,7 +27,8 @@ from newsletter.mail.message import message_id
 from newsletter.mail.tokens import Purpose, Signer
 from newsletter.render.digest import IssueRenderer, Masthead, Reader
 from newsletter.render.environment import environment
-from newsletter.services.compose import Composer, Correspondence
+from newsletter.services.compose import Composer
+from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
 from newsletter.storage.moves import Claimed
 

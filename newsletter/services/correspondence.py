@@ -1,0 +1,98 @@
+"""Correspondence: what every mail of the newsletter says of where it comes from, how to answer, and how to leave.
+
+Not here: a digest's contents and its joining (``compose``), and the confirmation mail (``confirm``).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parseaddr
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from newsletter.config.settings import Settings
+from newsletter.mail.message import wire_address
+from newsletter.mail.tokens import Purpose, Signer
+
+if TYPE_CHECKING:
+    from newsletter.mail.dkim import DkimSigner
+
+
+@dataclass(frozen=True)
+class Correspondence:
+    """What every mail of the newsletter says of where it comes from and how to leave."""
+
+    settings: Settings
+    signer: Signer
+    dkim: "DkimSigner | None" = None  # where the relay signs
+
+    @cached_property
+    def list_id(self) -> str:
+        """Return the List-Id (RFC 2919): the newsletter's name and a label under the sender's domain."""
+        return f"{self.settings.newsletter.name} <{self.list_label}.{self.domain}>"
+
+    @cached_property
+    def list_label(self) -> str:
+        """Return the newsletter's name as a label of the List-Id."""
+        label = re.sub(r"[^a-z0-9]+", "-", self.settings.newsletter.name.lower())[:63]
+        return label.strip("-") or "newsletter"
+
+    @cached_property
+    def domain(self) -> str:
+        """Return the domain of the sender."""
+        return self.settings.newsletter.sender_address.rpartition("@")[2]
+
+    @cached_property
+    def sender(self) -> str:
+        """Return the From: the sender as configured, under the newsletter's name where it has none."""
+        name, address = parseaddr(self.settings.newsletter.sender)
+        return self.settings.newsletter.sender if name else f"{self.settings.newsletter.name} <{address}>"
+
+    @cached_property
+    def reply_to(self) -> str:
+        """Return the bare address that reads replies."""
+        return parseaddr(self.settings.newsletter.reply_to or self.settings.newsletter.sender)[1]
+
+    @cached_property
+    def editors(self) -> str:
+        """Return the mailto URI of who reads replies."""
+        return f"mailto:{quote(wire_address(self.reply_to), safe='@+')}"
+
+    @cached_property
+    def archive_url(self) -> str:
+        """Return where past issues are, '' without pages."""
+        base_url = self.settings.newsletter.base_url
+        return f"{base_url}/archive" if base_url else ""
+
+    def unsubscribe_url(self, token: str) -> str:
+        """Return the link that unsubscribes, '' without pages."""
+        base_url = self.settings.newsletter.base_url
+        return f"{base_url}/unsubscribe/{token}" if base_url else ""
+
+    def unsubscribe_mailto(self, token: str) -> str:
+        """Return the mailto URI that unsubscribes, '' without an address for what comes back."""
+        before, after = self._mailto
+        return f"{before}{token}{after}" if before else ""
+
+    @cached_property
+    def _mailto(self) -> tuple[str, str]:
+        local, domain = self._bounces
+        return (f"mailto:{quote(local, safe='+')}+", f"@{quote(domain)}?subject=unsubscribe") if local else ("", "")
+
+    def signed(self, content: bytes, at: datetime) -> bytes:
+        """Return the message as it leaves: signed as of *at*, or as it is where the relay signs."""
+        return self.dkim.signed(content, at) if self.dkim else content
+
+    def return_path(self, subscriber: int, delivery: int) -> str:
+        """Return the envelope sender: signed per delivery where bounces are read, else the sender's own address."""
+        local, domain = self._bounces
+        if not local:
+            return self.settings.newsletter.sender_address
+        return f"{local}+{self.signer.token(Purpose.BOUNCE, subscriber=subscriber, delivery=delivery)}@{domain}"
+
+    @cached_property
+    def _bounces(self) -> tuple[str, str]:
+        """Return local part and domain of the address for what comes back, both '' without one."""
+        local, _, domain = parseaddr(self.settings.bounces.address)[1].rpartition("@")
+        return local, domain
