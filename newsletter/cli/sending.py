@@ -26,9 +26,17 @@ def sending(terminal: Terminal, app: App, *, wait: bool) -> Iterator[tuple[Servi
 
 
 def _stop_on_signals(sender: Sender) -> None:
-    loop = asyncio.get_running_loop()
+    """Let a signal stop the sender, and once that is done what follows, such as telling the operator."""
+    task = asyncio.current_task()
+    assert task is not None
+
+    def stop() -> None:
+        if sender.is_done:
+            task.cancel()
+        sender.interrupt()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, sender.interrupt)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 def _run(work: Coroutine[Any, Any, Outcome]) -> Outcome:

@@ -37,6 +37,7 @@ class Sender:
         self.progress = Progress(waiting=post.waiting)
         self._routes = Routes(post.routes, post.patience)
         self._intake = Intake(post, self._routes)
+        self.is_done = False
         self._hurry = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -71,6 +72,7 @@ class Sender:
             self._stop("the run is over")
             await _end(feeding, beating, *lanes)
             await self._leave()
+            self.is_done = True
             failed = self._failed.exception() if self._failed.done() else None
         if failed:  # of what was recorded while the run ended
             raise failed

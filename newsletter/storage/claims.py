@@ -118,7 +118,8 @@ def recover(
 ) -> None:
     """Take over what *owner* leaves, or without one what belongs to owners that are no more.
 
-    Leased is ready again; offered is uncertain, and repeated at once or held.
+    Leased is ready again; offered is uncertain, and repeated at once or held. It counts against the limits of every
+    route: nobody knows over which one it went, nor whether a server took it.
     """
     left = col(_D.owner) == owner if owner else ~exists().where(col(OwnerRow.id) == col(_D.owner))
     left_leased = (_OWNED, col(_D.status) == Status.LEASED, left)
@@ -132,7 +133,9 @@ def recover(
         "next_attempt_at": now,
         "reply": why,
     }
-    session.exec(update(_D).where(_OWNED, col(_D.status) == Status.OFFERED, left).values(**values))
+    uncertain = session.exec(update(_D).where(_OWNED, col(_D.status) == Status.OFFERED, left).values(**values)).rowcount
+    if uncertain:
+        traffic.count(cursor(session), "", now, uncertain)
 
 
 def expire(session: Session, now: datetime) -> int:

@@ -34,6 +34,14 @@ class Owner:
         except OSError as error:
             raise StorageError(f"{self._path.parent}: {error.strerror}; check who owns it and its folder") from error
         fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            self._enter()
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    def _enter(self) -> None:
         with self._database.write() as session:
             session.add(
                 OwnerRow(
@@ -44,15 +52,17 @@ class Owner:
                     heartbeat_at=self._started_at,
                 )
             )
-        return self
 
     def __exit__(self, *_: object) -> None:
         try:
             with self._database.write() as session:
                 _forget(session, self.id)
         finally:
-            self._path.unlink(missing_ok=True)
-            self._file.close()
+            self._leave()
+
+    def _leave(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._file.close()
 
 
 def beat(session: Session, owner: str, now: datetime) -> bool:

@@ -173,6 +173,22 @@ def test_sigterm_does_not_wait_for_a_server_that_does_not_answer(room: Newsroom)
     assert extra(room) <= CONNECTIONS
 
 
+def test_sigterm_does_not_wait_for_the_operators_mail(newsroom: Newsroom) -> None:
+    """The server takes the digests, and then nothing: who is to hear of a failed source hears of it by the next run."""
+    newsroom.configure(operator={"email": "me@example.org"})
+    newsroom.sink.delay = 60
+    (newsroom.folder / "papers.jsonl").write_text("no paper")
+    running = newsroom.start(*RUN)
+    newsroom.sink.wait(1, heard=True)
+    told_at = time.monotonic()
+    running.send_signal(signal.SIGTERM)
+    assert "stopped by a signal; the next run continues" in ended(running, expect=3)
+    assert time.monotonic() - told_at < 10
+    newsroom.sink.delay = 0
+    newsroom.run(*RUN, expect=3)
+    assert newsroom.sink.to("me@example.org")
+
+
 def test_kills_lose_nobody_and_repeat_one_per_connection_at_most(room: Newsroom) -> None:
     """Ten kills at random moments: each next run takes over at once, and every reader gets the issue."""
     chance = random.Random(7)
