@@ -51,9 +51,8 @@ class Dispatch:
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context()
 
-    def connect(self, way: RouteSettings | None = None) -> Connection:
-        """Return a connection to *way*, or to the first of all ways out; not open yet."""
-        way = way or self.settings.smtp.ways[0]
+    def connect(self, way: RouteSettings) -> Connection:
+        """Return a connection to *way*, not open yet."""
         return Connection(
             way.host,
             way.port,

@@ -15,7 +15,7 @@ from newsletter.domain.calendar import instant, local_date
 from newsletter.domain.delivery import Verdict
 from newsletter.errors import NewsletterError
 from newsletter.mail.message import Head, message_bytes, message_id, needs_smtputf8
-from newsletter.mail.smtp import Envelope, SmtpTrouble
+from newsletter.mail.smtp import Connection, Envelope, SmtpTrouble
 from newsletter.render.notices import operator_notice
 from newsletter.render.typesetting import Imprint, Rendered
 from newsletter.services.dispatch import Dispatch
@@ -71,14 +71,27 @@ async def send_one(dispatch: Dispatch, to: str, rendered: Rendered, now: datetim
     content = dispatch.mail.signed(unsigned, now)
     sender = dispatch.settings.newsletter.sender_address
     envelope = Envelope(sender=sender, recipient=address, size=len(content), smtputf8=smtputf8)
-    connection = dispatch.connect()
-    await connection.open()
+    connection = await _opened(dispatch)
     try:
         outcome = await connection.envelope(envelope) or await connection.data(content)
     finally:
         await connection.close()
     if outcome.verdict is not Verdict.ACCEPTED:
         raise SmtpTrouble(f"{address}: not taken: {outcome.reply}", outcome)
+
+
+async def _opened(dispatch: Dispatch) -> Connection:
+    """Return a connection to the first of all ways out that can be opened. Raises SmtpTrouble, the first one's."""
+    troubles: list[SmtpTrouble] = []
+    for way in dispatch.settings.smtp.ways:
+        connection = dispatch.connect(way)
+        try:
+            await connection.open()
+        except SmtpTrouble as trouble:
+            troubles.append(trouble)
+        else:
+            return connection
+    raise troubles[0]
 
 
 async def ping(url: str, user_agent: str) -> None:

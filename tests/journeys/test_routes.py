@@ -120,3 +120,13 @@ def test_a_blocklisted_route_rests_and_the_other_goes_on(room: Newsroom, other: 
     room.tick(f"{DAY}T08:05", day=date.fromisoformat(DAY), at_once=True)
     assert "late@example.org" in [mail.recipient for mail in other.mails]
     assert len(room.sink.heard) == heard
+
+
+def test_the_operators_mail_goes_the_way_that_is_open(room: Newsroom, other: Sink) -> None:
+    """The first route is down, which is told by the second."""
+    routes(room, other, {}, {})
+    room.configure(operator={"email": "me@example.org"})
+    (room.folder / "papers.jsonl").write_text("no paper")
+    room.sink.shut()
+    room.tick(AT)
+    assert [mail.recipient for mail in other.mails] == ["me@example.org"]
