@@ -27,7 +27,7 @@ from newsletter.services.subscribe import rhythm_of
 from newsletter.storage import due, issues, papers
 from newsletter.storage.due import Contents, DueReader, Had, History, NewDelivery
 
-CHUNK = 128  # readers whose rows are made in one transaction: for some thousandths of a second others wait for it
+CHUNK = 256  # readers whose rows are made in one transaction: for some thousandths of a second others wait for it
 WINDOW = timedelta(days=14)  # how far back a digest reaches at most
 _DAY = timedelta(days=1)
 _KEPT = 4096  # digests and wishes that are remembered

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache, cached_property, lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnDefault, Connection, Dialect, String, cast, func, union
@@ -289,20 +290,23 @@ def _insert(connection: Connection, issue: Issue, rows: Sequence[NewDelivery], n
     names = [name for name in alike if name not in _OF_CONTENTS]
     same = tuple(stored[name](alike[name]) for name in names)
     columns = (*_OF_READER, *_OF_CONTENTS, *names)
+    made = [
+        (
+            row.id,
+            row.reader.id,
+            row.message_id,
+            day(row.day),
+            instant(row.expires_at),
+            served_on(row.reader.last_accepted_on),
+            *carries(row.contents),
+        )
+        for row in rows
+    ]
+    # As one statement: for each of many the driver would give up the interpreter's lock, and wait for it.
+    places = f"({', '.join('?' * len(columns))})"
     connection.exec_driver_sql(
-        f"INSERT INTO {_LEDGER.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
-        [
-            (
-                row.id,
-                row.reader.id,
-                row.message_id,
-                day(row.day),
-                instant(row.expires_at),
-                served_on(row.reader.last_accepted_on),
-                *carries(row.contents),
-            )
-            for row in rows
-        ],
+        f"INSERT INTO {_LEDGER.name} ({', '.join(columns)}) VALUES {', '.join([places] * len(made))}",  # noqa: S608
+        tuple(chain.from_iterable(made)),
     )
 
 
