@@ -28,9 +28,11 @@ from newsletter.services.edit import Policy
 from newsletter.services.gather import Gathering, Upstream
 from newsletter.services.ledger import Clock
 from newsletter.services.run import Service
+from newsletter.services.summarise import Summaries
 from newsletter.sources.arxiv import ArXiv
 from newsletter.sources.base import Source
 from newsletter.sources.biorxiv import BioRxiv
+from newsletter.sources.chat import ChatServer
 from newsletter.sources.feeds import Feed
 from newsletter.sources.file import PaperFile
 from newsletter.sources.huggingface import HuggingFace
@@ -64,7 +66,8 @@ class App:
     @cached_property
     def dispatch(self) -> Dispatch:
         """Return the way out."""
-        return Dispatch(self.settings, self.policy, self.correspondence, environment(None), self.database)
+        templates = environment(self.settings.look.templates)
+        return Dispatch(self.settings, self.policy, self.correspondence, templates, self.database)
 
     def service(self, clock: Clock) -> Service:
         """Return what a run works with."""
@@ -74,6 +77,25 @@ class App:
             gathering=self.gathering,
             dispatch=self.dispatch,
             clock=clock,
+            summaries=self.summaries,
+        )
+
+    @property
+    def summaries(self) -> Summaries | None:
+        """Return the language model that writes summaries, None where none does."""
+        chosen, newsletter = self.settings.summaries, self.settings.newsletter
+        if not chosen.url:
+            return None
+        server = ChatServer(
+            url=chosen.url,
+            model=chosen.model,
+            key=self.settings.summaries_key,
+            timeout=chosen.timeout.total_seconds(),
+            user_agent=self.gathering.user_agent,
+            allow_private_address=chosen.allow_private_address,
+        )
+        return Summaries(
+            server=server, max_papers=chosen.max_papers, language=newsletter.language, zone=newsletter.zone
         )
 
     @cached_property

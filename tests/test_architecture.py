@@ -32,7 +32,8 @@ ROOMS = {
 }
 ROOMS["services"] = set(ROOMS)
 ROOMS["app"] = set(ROOMS)
-ROOMS["scheduler"] = ROOMS["demo"] = ROOMS["web"] = set(ROOMS)
+ROOMS["scheduler"] = ROOMS["web"] = set(ROOMS)
+ROOMS["demo"] = set(ROOMS)  # shows its inbox by the web's means
 ROOMS["cli"] = set(ROOMS)
 ROOMS["__main__"] = {"cli"}
 EVERYONES = {"errors", "packaged", ""}

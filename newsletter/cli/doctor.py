@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command, epilog=examples("newsletter doctor", "newsletter doctor --json"))
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Look at configuration, secret, database, sources and the way out; exit status 1 if mail would not go out.
+    """Look at configuration, templates, database, sources and the way out; exit status 1 if mail would not go out.
 
     Nothing is changed, and no mail is sent: the mail server is only greeted.
     """
@@ -49,6 +49,8 @@ def _findings(terminal: Terminal) -> "Iterator[Finding]":
     database = Database(settings.database.path)  # neither created nor upgraded here
     try:
         yield from examine(settings, App(settings, database).dispatch, terminal.now())
+    except ConfigurationError as error:  # such as a folder of templates that is not there
+        yield Finding("configuration", Level.FAIL, str(error))
     finally:
         database.close()
 

@@ -183,10 +183,17 @@ def subject(terminal: Terminal, /, day: date, text: str) -> None:
 @click.argument("day", type=PAST_DAY, metavar="DATE")
 @click.pass_obj
 def seal(terminal: Terminal, /, day: date) -> None:
-    """Seal an issue: it is final, and 'run' sends it. A date without anything new is recorded as empty instead."""
+    """Seal an issue: it is final, and 'run' sends it. A date without anything new is recorded as empty instead.
+
+    Not while a template does not work.
+    """
+    from newsletter.errors import ConfigurationError
     from newsletter.services import edit
+    from newsletter.services.seal import refusal
 
     with terminal.app() as app:
+        if broken := refusal(app.dispatch, day, terminal.now(), sealing=True):
+            raise ConfigurationError(broken)
         with app.database.write() as session:
             issue = edit.seal(session, app.policy, day, terminal.now())
         said = f"The issue of {day} is {issue.status}" + (f": {issue.reason}." if issue.reason else ".")
@@ -228,6 +235,23 @@ def cancel(terminal: Terminal, /, day: date) -> None:
     with terminal.app() as app:
         edit.cancel(app.database, day, terminal.now())
         _answer(terminal, app, day, f"The issue of {day} is cancelled for everyone not reached yet.")
+
+
+@group.command(epilog=examples("newsletter issues correct 2026-07-10 'The code of Read It Back is not public yet.'"))
+@_date
+@click.argument("text")
+@click.pass_obj
+def correct(terminal: Terminal, /, day: date, text: str) -> None:
+    """Say what was wrong in an issue that was sent. This is final.
+
+    The archive shows it with the issue, and the next digest of everyone who had the issue begins with it, once.
+    """
+    from newsletter.services import edit
+
+    with terminal.app() as app:
+        edit.correct(app.database, day, text, terminal.now())
+        said = "the archive shows it, and so does the next digest of everyone who had the issue"
+        _answer(terminal, app, day, f"The issue of {day} has its correction: {said}.")
 
 
 group.add_command(of_issue)

@@ -56,6 +56,7 @@ def _document(shown: Shown, dropped: Sequence[str]) -> dict[str, Any]:
         "papers": [_paper(shown, candidate) for candidate in shown.arranged.front],
         "pool": len(shown.arranged.pool),
         "dropped": dropped,
+        "corrections": [{"text": c.text, "made_at": c.made_at} for c in shown.corrections],
     }
 
 
@@ -76,6 +77,7 @@ def _lines(terminal: Terminal, shown: Shown, dropped: Sequence[str]) -> str:
     head = [f"{issue.date}: {_standing(issue)}" + (f" ({issue.reason})" if issue.reason else "")]
     head += [f"Subject: {issue.subject}"] if issue.subject else []
     head += [f"Note: {issue.note}"] if issue.note else []
+    head += [f"Correction: {correction.text}" for correction in shown.corrections]
     rows = [(n, p["key"], p["upvotes"], p["comments"], _marks(p), _titled(p)) for n, p in enumerate(front, 1)]
     table = [terminal.table(("", "paper", "upvotes", "comments", "", "title"), rows)] if rows else []
     foot = [f"{len(front)} of {len(shown.arranged.pool)} papers in the pool"]

@@ -17,6 +17,6 @@ def serving(app: "App", host: str, port: int) -> AbstractContextManager[str]:
         if (error.name or "").partition(".")[0] not in {"starlette", "uvicorn"}:
             raise
         raise NewsletterError(
-            "the pages need more packages: pip install 'papers-newsletter[web]', or 'newsletter serve --no-web'"
+            "the pages need more packages: pip install '.[web]', or 'newsletter serve --no-web'"
         ) from error
     return server.serving(app, host, port)

@@ -34,5 +34,8 @@ def command(terminal: Terminal, /, day: date | None, at_once: bool, dry_run: boo
 
     with terminal.app() as app, sending(terminal, app, wait=wait) as (service, owner, watch, loop):
         outcome = loop(run(service, owner, day=day, at_once=at_once, dry_run=dry_run, watch=watch))
-    terminal.report(outcome.document, lambda: lines(outcome), outcome.problems)
+    if dry_run:  # asked for to be read
+        terminal.answer(outcome.document, lambda: lines(outcome))
+    else:
+        terminal.report(outcome.document, lambda: lines(outcome), outcome.problems)
     raise SystemExit(exit_status(outcome))

@@ -71,7 +71,7 @@ def load(named: Path | None = None) -> Settings:
         # A source that is wrong is reported by itself, and once more as a source too few.
         found = [e for e in error.errors() if e["type"] != "too_short" or not e["input"]]
         raise ConfigurationError(f"{file}: " + "; ".join(map(_explain, found[:3]))) from error
-    _ = settings.secrets, settings.passwords, settings.dkim_keys
+    _ = settings.secrets, settings.passwords, settings.dkim_keys, settings.summaries_key
     return settings
 
 
@@ -124,7 +124,7 @@ def _explain(error: ErrorDetails) -> str:
             return f"{key}.kind = {given['kind']!r}: use {', '.join(_KINDS)}"
         case "value_error" if not isinstance(given, str | int | float | time | Path):
             return ".".join(filter(None, (key, message)))
-    value = "" if place[-1] in {"secret", "password"} else f" = {_LOGIN.sub('//…@', repr(given))}"
+    value = "" if place[-1] in {"secret", "password", "api_key"} else f" = {_LOGIN.sub('//…@', repr(given))}"
     origin = " (from the environment)" if isinstance(given, Variable) else ""
     return f"{key}{value}{origin}: {message[:1].lower()}{message[1:]}"
 

@@ -23,14 +23,18 @@ from pydantic_settings import (
 )
 
 from newsletter.config.sending import DkimSettings, RouteSettings, Section, SmtpSettings
+from newsletter.config.summaries import SummariesSettings
 from newsletter.config.values import (
     Address,
     Category,
+    Colour,
     Day,
     Duration,
     FeedLink,
     File,
     Flag,
+    Folder,
+    Fonts,
     Hour,
     Language,
     Link,
@@ -65,6 +69,7 @@ class NewsletterSettings(Section):
     topics: tuple[Topic, ...] = ()
     language: Language = "en"
     on_empty: Literal["skip", "send"] = "skip"
+    goodbye: Flag = False
     secret: SecretStr = SecretStr("")
     secret_file: File
 
@@ -85,6 +90,20 @@ class EditingSettings(Section):
     mode: Literal["auto", "approve"] = "auto"
     deadline: Hour = time(10)
     on_deadline: Literal["seal", "skip"] = "seal"
+
+
+class LookSettings(Section):
+    """``[look]``: how mails and pages look. '' and None: as packaged.
+
+    ``accent`` is #rrggbb, darkened or lightened where it could not be read; ``logo`` an image's link; ``font`` a CSS
+    list of names; ``templates`` the folder with the operator's own.
+    """
+
+    accent: Colour = "#1b4fa8"
+    logo: Link = ""
+    font: Fonts = ""
+    images: Flag = False
+    templates: Folder = None
 
 
 class DatabaseSettings(Section):
@@ -197,11 +216,13 @@ class Settings(BaseSettings):
     file: Path
     newsletter: NewsletterSettings
     editing: EditingSettings = EditingSettings()
+    look: LookSettings = LookSettings()
     database: DatabaseSettings
     smtp: SmtpSettings = SmtpSettings()
     dkim: DkimSettings = DkimSettings()
     bounces: BouncesSettings = BouncesSettings()
     operator: OperatorSettings = OperatorSettings()
+    summaries: SummariesSettings = SummariesSettings()
     sources: Annotated[tuple[SourceSettings, ...], Field(min_length=1)]
 
     @classmethod
@@ -267,7 +288,7 @@ class Settings(BaseSettings):
         except ImportError as error:
             raise ConfigurationError(
                 f"dkim.key_file = {str(self.dkim.key_file)!r}: signing needs one more package: "
-                "pip install 'papers-newsletter[dkim]', or leave [dkim] out and let the relay sign"
+                "pip install '.[dkim]', or leave [dkim] out and let the relay sign"
             ) from error
         return read_keys(self.dkim)
 
@@ -287,6 +308,19 @@ class Settings(BaseSettings):
     def passwords(self) -> Mapping[str, str]:
         """Return the password of each of ``smtp.ways``, by its name, '' without one. Raises ConfigurationError."""
         return {way.name: self._password(way, number) for number, way in enumerate(self.smtp.ways)}
+
+    @cached_property
+    def summaries_key(self) -> str:
+        """Return the key for the server of ``summaries.url``, '' without one. Raises ConfigurationError."""
+        given, file = self.summaries.api_key.get_secret_value(), self.summaries.api_key_file
+        if given or not file:
+            key, found = "summaries.api_key", given.strip()
+        else:
+            key = f"summaries.api_key_file = {str(file)!r}"
+            found = _read_secret("summaries.api_key_file", file).strip()
+        if (file and not found) or not re.fullmatch("[!-~]*", found):
+            raise ConfigurationError(f"{key}: must be the key alone, in ASCII and without blanks")
+        return found
 
     def _password(self, way: RouteSettings, number: int) -> str:
         given = way.password.get_secret_value()
@@ -309,7 +343,7 @@ def _resolved(value: Any, folder: Path) -> Any:
         return value
     table = {key: _resolved(item, folder) for key, item in value.items()}
     for key, item in table.items():
-        if isinstance(item, str) and item and (key.endswith("_file") or key == "path"):
+        if isinstance(item, str) and item and (key.endswith("_file") or key in {"path", "templates"}):
             table[key] = str(folder / os.path.expanduser(item))  # noqa: PTH111 - Path's raises where there is no home
         if isinstance(item, str) and key == "url" and re.match(r"sqlite:///[^/]", item):
             table[key] = f"sqlite:///{folder / item.removeprefix('sqlite:///')}"

@@ -20,6 +20,7 @@ from newsletter.errors import NewsletterError
 
 # What a header and a page can hold as it is (RFC 3986 section 2), and nobody's password before the host.
 _LINK = re.compile(r"https?://(?!/)(?![^/]*@)[!$-;=@-\[\]_a-z~]+")
+_FONT = r" *(?:'[A-Za-z0-9 -]+'|[A-Za-z0-9-]+) *"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -121,6 +122,19 @@ def _flag(value: object) -> object:
     return value
 
 
+def _colour(value: str) -> str:
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
+        raise ValueError('use a colour like "#1b4fa8"')
+    return value
+
+
+def _fonts(value: str) -> str:
+    # They go into style attributes: no double quotes, and nothing that ends a declaration.
+    if value and not re.fullmatch(rf"{_FONT}(?:,{_FONT})*", value):
+        raise ValueError("use names of fonts with commas between, those of several words in single quotes")
+    return ",".join(name.strip() for name in value.split(","))
+
+
 def _file(value: Path) -> Path:
     if not value.name:
         raise ValueError("name a file")
@@ -140,6 +154,9 @@ Rate = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=Fals
 Flag = Annotated[bool, BeforeValidator(_flag)]
 File = Annotated[Path, AfterValidator(_file)]
 OptionalFile = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+Folder = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+Colour = Annotated[str, AfterValidator(_colour)]
+Fonts = Annotated[str, AfterValidator(_fonts)]
 DkimName = Annotated[str, AfterValidator(_dkim_name)]
 Sender = Annotated[str, AfterValidator(_sender)]
 PingLink = Annotated[str, AfterValidator(lambda value: _web_link(value) and value)]

@@ -84,7 +84,7 @@ def smtp_protocol() -> Any:
         from aiosmtpd.smtp import SMTP  # noqa: PLC0415 - it comes with an extra, and only the demo needs it
     except ModuleNotFoundError as error:
         raise NewsletterError(
-            "the demo's inbox needs aiosmtpd, which is not installed: pip install 'papers-newsletter[demo]'"
+            "the demo's inbox needs aiosmtpd, which is not installed: pip install '.[demo]'"
         ) from error
     logging.getLogger("mail.log").setLevel(logging.CRITICAL + 1)
     return SMTP

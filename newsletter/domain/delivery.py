@@ -85,6 +85,8 @@ class Delivery:
     reply: str = ""
     since: date | None = None  # set where the digest makes up for days without mail
     picks: tuple[tuple[int, str, str], ...] = ()  # paper id, why, detail
+    unlisted: str = ""  # places in the issue's pool (``digest.Pool.places``) of what is not even to be named
+    corrections: tuple[int, ...] = ()  # of earlier issues, told at its head
 
 
 _PACE = tuple(timedelta(minutes=m) for m in (5, 15, 30, 60, 120, 240))

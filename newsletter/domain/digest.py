@@ -8,9 +8,10 @@ Choosing is done for every reader, so it costs what the digest holds, not what t
 looked for once per issue, and the pool is walked only until the digest is full.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -18,6 +19,7 @@ from itertools import islice
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.topics import Matcher, Topic, parse_topic
 
+WEEK = timedelta(days=7)  # what a weekly reader's own rhythm leaves out at most
 _TOPICS = 1024  # whose finds are kept: readers share the popular ones
 _VOTES = 64  # numbers of upvotes asked for
 
@@ -26,6 +28,7 @@ class Why(StrEnum):
     """Why a paper is in a digest."""
 
     TOPIC = "topic"  # the reader follows it; detail is the topic
+    TOP = "top"  # the front's paper with the most upvotes
     FRONT = "front"  # on the issue's front
     EDITOR = "editor"  # the editor pinned or added it
     POOL = "pool"  # the next best of the pool
@@ -63,13 +66,17 @@ class Digest:
     """What one reader sees of an issue.
 
     ``since`` is set where it makes up for days without mail: the first of them. ``missed`` tells whether mail should
-    have come in between, or the reader's own rhythm left them out.
+    have come in between, or the reader's own rhythm left them out. ``also`` are papers named without a card, and
+    ``more`` how many others there are; ``barred`` are the papers that the reader is not to be shown at all.
     """
 
     picks: tuple[Pick, ...]
     left_out: tuple[LeftOut, ...] = ()
     since: date | None = None
     missed: bool = True
+    also: tuple[Candidate, ...] = ()
+    more: int = 0
+    barred: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,12 @@ class Found:
 
     picks: Mapping[int, Pick]
     excluded: frozenset[int]
+
+
+def outside(order: Sequence[Candidate], places: str) -> list[Candidate]:
+    """Return those of a pool in its *order* that are not at *places*, as ``Pool.places`` gives them."""
+    bits = int(places or "0", 16)
+    return [candidate for place, candidate in enumerate(order) if not bits >> place & 1]
 
 
 class Walk:
@@ -100,6 +113,11 @@ class Pool:
         self.by_id = {c.paper.id: c for c in self.order}
         self.found = lru_cache(maxsize=_TOPICS)(self._look_for)
         self.unpopular = lru_cache(maxsize=_VOTES)(self._below)
+
+    def places(self, paper_ids: Iterable[int]) -> str:
+        """Return where in the pool these papers stand, '' where none does: bits from the first on, in hexadecimal."""
+        bits = sum(1 << self._in_order.rank[i] for i in paper_ids if i in self.by_id)
+        return f"{bits:x}" if bits else ""
 
     def prepare(self) -> None:
         """Fold the papers' texts now, rather than for the first topic."""
@@ -127,7 +145,17 @@ class Pool:
     def _why(self, paper_id: int) -> Why:
         if paper_id in self.editors:
             return Why.EDITOR
+        if paper_id == self._top:
+            return Why.TOP
         return Why.FRONT if paper_id in self.front else Why.POOL
+
+    @cached_property
+    def _top(self) -> int | None:
+        """Return the front's one paper that has more upvotes than any other, None if two have as many."""
+        votes = sorted(((self.by_id[i].upvotes or 0, i) for i in self.front if i in self.by_id), reverse=True)
+        if not votes or not votes[0][0] or (len(votes) > 1 and votes[0][0] == votes[1][0]):
+            return None
+        return votes[0][1]
 
     @cached_property
     def _matchers(self) -> list[tuple[int, Matcher]]:
@@ -153,15 +181,36 @@ def choose(
     min_upvotes: int,
     sent: Collection[int],
     since: date | None = None,
+    by_day: bool = False,
 ) -> Digest:
     """Return the digest of a reader who was already sent the papers ``sent``.
 
-    Papers of the reader's topics come first, then the front, then the rest of the pool, each in order. With
-    ``since`` the reader missed issues: the whole pool counts alike, as the fronts missed are in it. Papers that a
+    Papers of the reader's topics come first, those of one topic together, then the front, then the rest of the pool,
+    each in order; ``by_day``, behind the best paper they stand by the days of their listing. With ``since`` the reader
+    missed issues: the whole pool counts alike, as the fronts missed are in it. Papers that a
     topic excludes, or with fewer upvotes than ``min_upvotes`` where a source counts any, are left out; the
     editor's choices are never held back for want of votes.
     """
-    walk, barred = pool.walk(alike=since is not None), pool.unpopular(min_upvotes).union(sent)
+    picks, barred = _best(
+        pool, topics=topics, max_papers=max_papers, min_upvotes=min_upvotes, sent=sent, alike=since is not None
+    )
+    picks = _together(picks)
+    if by_day:
+        picks[1:] = sorted(picks[1:], key=lambda pick: listed_on(pick.candidate))
+    return Digest(picks=tuple(picks), since=since, barred=barred)
+
+
+def _best(
+    pool: Pool,
+    *,
+    topics: Sequence[Topic],
+    max_papers: int,
+    min_upvotes: int,
+    sent: Collection[int],
+    alike: bool,
+) -> tuple[list[Pick], frozenset[int]]:
+    """Return the picks in their order, those of topics first, and the papers that are barred."""
+    walk, barred = pool.walk(alike=alike), pool.unpopular(min_upvotes).union(sent)
     followed: dict[int, Pick] = {}
     for topic in reversed(topics):  # of several that match, the first is the reason
         found = pool.found(topic.text)
@@ -171,7 +220,24 @@ def choose(
     picks = [followed[i] for i in of_topics[:max_papers]]
     others = (i for i in walk.ids if i not in barred and i not in followed)
     picks += [pool.plain[i] for i in islice(others, max_papers - len(picks))]
-    return Digest(picks=tuple(picks), since=since)
+    return picks, barred
+
+
+def listed_on(candidate: Candidate) -> date:
+    """Return the newest day on which *candidate* was listed."""
+    return max((listing.day for listing in candidate.listings), default=candidate.first_listed)
+
+
+def _together(picks: list[Pick]) -> list[Pick]:
+    """Return *picks* with those of one topic behind its best, those of topics that bring one paper too, others last."""
+    sizes = Counter(pick.detail for pick in picks if pick.why is Why.TOPIC)
+    if not sizes:
+        return picks
+    groups: dict[str | None, list[Pick]] = {}
+    for pick in picks:
+        own = None if pick.why is not Why.TOPIC else pick.detail if sizes[pick.detail] > 1 else ""
+        groups.setdefault(own, []).append(pick)
+    return [pick for group in groups.values() for pick in group]
 
 
 def left_out(
@@ -188,9 +254,14 @@ def left_out(
     For whoever looks at one reader's digest: it costs what the pool holds. Those without room come last, as they
     would have been picked.
     """
-    fitting = choose(
-        pool, topics=topics, max_papers=len(pool.order), min_upvotes=min_upvotes, sent=sent, since=since
-    ).picks
+    fitting, _ = _best(
+        pool,
+        topics=topics,
+        max_papers=len(pool.order),
+        min_upvotes=min_upvotes,
+        sent=sent,
+        alike=since is not None,
+    )
     fits = {pick.candidate.paper.id for pick in fitting}
     barred = [i for i in pool.walk(alike=since is not None).ids if i not in fits]
     out = [_barred(pool, paper_id, topics, sent) for paper_id in barred]

@@ -117,6 +117,16 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What was wrong in a sealed issue. It is final: who has read it must find the same words everywhere."""
+
+    id: int
+    issue_date: date
+    text: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arranged:
     """A pool in the newsletter's order, and the front picked from it."""
 

@@ -29,7 +29,7 @@ class Paper:
 
     Texts are on one line and plain (``text.plain``), links are http(s), instants are UTC. Authors stand in
     order, hidden ones left out. ``id`` is 0 until the paper is stored. ``summary`` is the upstream's own
-    short one.
+    short one; ``machine_summary`` is no source's word: a language model of ours made it.
     """
 
     title: str
@@ -55,6 +55,7 @@ class Paper:
     comment: str = ""
     journal_reference: str = ""
     withdrawn: bool = False
+    machine_summary: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -66,6 +67,9 @@ class Paper:
     def key(self) -> str:
         """Return the paper's first key. Raises IndexError for a paper without any: sources never make one."""
         return self.keys[0]
+
+
+OURS = frozenset({"id", "machine_summary"})  # the fields of a paper that no source says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +162,7 @@ def merge(sightings: Iterable[Sighting]) -> Paper:
 
 # What a field says when the source does not. A paper without stars has 0, which is something that is known.
 _MERGED: dict[str, Any] = {
-    f.name: "" if f.default is MISSING else f.default for f in fields(Paper) if f.name not in {"id", "withdrawn"}
+    f.name: "" if f.default is MISSING else f.default for f in fields(Paper) if f.name not in OURS | {"withdrawn"}
 }
 
 

@@ -47,14 +47,3 @@ def singular(word: str) -> str:
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "as")):
         return word[:-1]
     return word
-
-
-def first_sentences(text: str, limit: int) -> str:
-    """Return the beginning of *text*, at most *limit* characters, ending at a sentence or else at a word."""
-    if len(text) <= limit:
-        return text
-    head = text[: limit + 1]
-    end = max(head.rfind(mark) for mark in (". ", "! ", "? "))
-    if end >= limit // 3:
-        return head[: end + 1]
-    return head[:limit].rsplit(" ", 1)[0].rstrip(",;:") + " …"

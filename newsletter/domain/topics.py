@@ -73,6 +73,11 @@ def _term_words(value: str, *, prefix: bool) -> list[str]:
     return whole_words(value) if prefix else words(value)
 
 
+def names_author(term: Term, name: str) -> bool:
+    """Return whether an ``author:`` *term* matches the author *name*: each of its words is one of the name's."""
+    return set(term.words) <= set(words(name))
+
+
 class Matcher:
     """A paper prepared for many topics: its texts folded once."""
 

@@ -1,7 +1,7 @@
 """A paper as its card shows it: what a template calls ``card``.
 
 Here is decided what is said of a paper and how much of it; how it looks is the template's business. Everything
-foreign passes through here, and leaves on one line, of bounded length, with web links only.
+foreign passes through here, and leaves on one line, of bounded length, readable where it was TeX, with web links only.
 """
 
 import re
@@ -12,22 +12,30 @@ from urllib.parse import urlsplit
 
 from newsletter.domain.paper import Paper
 from newsletter.domain.ranking import Candidate
-from newsletter.domain.text import first_sentences, plain
+from newsletter.domain.text import plain
 from newsletter.render import wording
 from newsletter.render.formats import counted, day
+from newsletter.render.mathematics import readable
+from newsletter.render.sentences import whole_words
+from newsletter.render.summary import summary
 from newsletter.render.wrapping import shorten
 
 _TITLE = 300  # characters; the longest real ones have about 250
 _SHORT_TITLE = 40
+_LINE = 160  # a title without a card
+_READ = 6000  # of a text, at most: what follows in the longest of feeds is no abstract any more
 _NAME = 80
-_ABSTRACT = 320
-_SUMMARY = 480
 _LINK = 1000
 _CATEGORIES = 3
 
 # In a label's quotes they are harmless, but the inliner writes them bare, and not all who filter mail know quotes.
 _ANGLES = str.maketrans("<>", "‹›")
-_WEB = re.compile(r"https?://[^\s<>\"\\`^{|}]+", re.IGNORECASE)
+# What comes before the first letter of a title says nothing of its direction; then letters of Hebrew, Arabic and kin.
+_RIGHT_TO_LEFT = re.compile(
+    r"[\W\d_]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+_PART = r"[^\s<>\"\\`^{|}#\[\]]"  # RFC 3986: brackets stand around addresses of hosts only
+_WEB = re.compile(rf"https?://{_PART}+(#{_PART}*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +54,7 @@ class Card:
     title: str
     short_title: str  # names the paper in the labels of its links
     url: str
+    names: tuple[str, ...]  # of all authors, for ``wording.authors``
     authors: str  # the first three, and how many more
     organisation: str
     published: str
@@ -53,8 +62,11 @@ class Card:
     comments: int
     categories: tuple[str, ...]
     summary: str
+    machine_made: bool  # the summary, by a language model
     note: str  # the editor's
     links: tuple[Link, ...]
+    image: str  # a link
+    direction: str  # of its title: "rtl" or "ltr"
 
     @property
     def byline(self) -> list[str]:
@@ -72,22 +84,32 @@ class Card:
 def card(candidate: Candidate, note: str, today: date) -> Card:
     """Return what an issue of *today* shows of *candidate*, with the editor's *note* on it."""
     paper = candidate.paper
-    title = shorten(plain(paper.title), _TITLE) or "Untitled"
-    links = _links(paper)
+    title, links, names = _title(paper), _links(paper), _texts(paper.authors)
+    own = plain(paper.summary)
     return Card(
         title=title,
         short_title=_short(title).translate(_ANGLES),
         url=links[0].url if links else "",
-        authors=wording.authors(_texts(paper.authors)),
+        names=names,
+        authors=wording.marked(wording.authors(names)),
         organisation=shorten(plain(paper.organisation), _NAME),
         published=day(paper.published.date(), today) if paper.published else "",
         upvotes=candidate.upvotes or 0,
         comments=candidate.comments or 0,
         categories=_texts(paper.categories)[:_CATEGORIES],
-        summary=first_sentences(plain(paper.summary), _SUMMARY) or first_sentences(plain(paper.abstract), _ABSTRACT),
+        summary=summary(_read(own or plain(paper.machine_summary)), _read(plain(paper.abstract))),
+        machine_made=bool(paper.machine_summary) and not own,
         note=plain(note),
         links=links,
+        image=web_link(paper.thumbnail),
+        direction="rtl" if _RIGHT_TO_LEFT.match(title) else "ltr",
     )
+
+
+def line(candidate: Candidate) -> Link:
+    """Return *candidate* as one linked line: its title, and its page or ''."""
+    links = _links(candidate.paper)
+    return Link(label=_title(candidate.paper, _LINE), url=links[0].url if links else "")
 
 
 def web_link(text: str) -> str:
@@ -100,6 +122,14 @@ def web_link(text: str) -> str:
         return ""
     # A name before the host makes a link look like one to somewhere else.
     return text if url.hostname and "@" not in url.netloc else ""
+
+
+def _read(text: str) -> str:
+    return readable(shorten(text, _READ))
+
+
+def _title(paper: Paper, limit: int = _TITLE) -> str:
+    return whole_words(_read(plain(paper.title)), limit) or "Untitled"
 
 
 def _links(paper: Paper) -> tuple[Link, ...]:

@@ -1,7 +1,7 @@
 """An issue as digests: every paper and every frame rendered and encoded once, each reader's mail joined from them.
 
-Not here: who gets what (``domain.digest``), and headers, MIME and the encoding itself (``mail``). Papers must have
-been stored: they are known by their id.
+Not here: who gets what (``domain.digest``), cards and lines themselves (``cards``, ``lines``), and headers, MIME and
+the encoding itself (``mail``). Papers must have been stored: they are known by their id.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,25 +14,27 @@ from operator import attrgetter
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import escape
 
-from newsletter.domain.digest import Digest, Pick, Why
-from newsletter.domain.ranking import Candidate
-from newsletter.domain.text import first_sentences, plain
+from newsletter.domain.digest import Digest, Why
+from newsletter.domain.issue import Correction
+from newsletter.domain.text import plain
 from newsletter.errors import ConfigurationError
 from newsletter.render import wording
-from newsletter.render.card import card
+from newsletter.render.cards import Cards
 from newsletter.render.foot import TOKEN, Foot, Reader
+from newsletter.render.groups import groups
+from newsletter.render.lines import Lines, Pieces
 from newsletter.render.slots import Slotted, slots
 from newsletter.render.typesetting import Imprint, Typesetter
-from newsletter.render.wrapping import WIDTH, shorten, wrap, wrapped
+from newsletter.render.wrapping import shorten
 
 __all__ = ["TOKEN", "Encoded", "IssueRenderer", "Masthead", "Reader"]
 
 _SUBJECT = 110  # characters: what wide inboxes show
-_BRIEF = 90  # a title in the preheader
-_OPENING = 140  # a summary in the preheader
-_INDENT = 4  # of a card's text, and so the room for its rank
+_ALSO, _REST = "Also today", "The rest of this digest"
+_REST_HEAD = 700  # octets that the heading over the rest takes at most
+LARGEST = 90_000  # octets of HTML as sent: past 99 KB the largest mail service clips a message
 _paper_id, _why, _detail = map(attrgetter, ("candidate.paper.id", "why", "detail"))
-_FRAME = ("title", "preheader", "since", "counts", "cards", "foot")
+_FRAME = ("title", "preheader", "corrections", "since", "counts", "cards", "also", "foot")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +59,6 @@ class Encoded:
     text: list[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Set:
-    """A paper set in type, but for the reader's slots. ``brief`` and ``opening`` are HTML."""
-
-    title: str
-    heading: str  # the first line of the title in the text part, where the rank goes
-    brief: bytes
-    opening: bytes
-    html: Slotted
-    text: Slotted
-
-
 class IssueRenderer:
     """Renders the digests of one issue. ``notes`` are the editor's, by paper id.
 
@@ -86,7 +76,6 @@ class IssueRenderer:
         encode: Callable[[str], bytes],
     ) -> None:
         self._masthead = replace(masthead, name=plain(masthead.name), subject=plain(masthead.subject))
-        self._notes = notes
         self._encode = encode
         self._type = Typesetter(environment, self._masthead)
         self.foot = Foot(self._type, encode)
@@ -94,28 +83,34 @@ class IssueRenderer:
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
         self._dot = encode(" · ")
-        self._cards: dict[int, _Set] = {}
+        self._cards = Cards(self._type, notes, masthead.date, encode)
+        self._lines = Lines(self._type, encode)
         self._frames: dict[tuple[str, str], tuple[Slotted, Slotted]] = {}
-        self._placed = lru_cache(maxsize=8192)(self._place)
-        self._reason = lru_cache(maxsize=16384)(self._reason_anew)
         self._titled = lru_cache(maxsize=4096)(self._title)
         self._counts = lru_cache(maxsize=1024)(self._counts_anew)
         self._since = lru_cache(maxsize=64)(self._since_anew)
+        self._corrections = lru_cache(maxsize=256)(self._corrections_anew)
 
-    def digest(self, digest: Digest, reader: Reader) -> Encoded:
-        """Return *reader*'s mail with the picks of *digest*, in order; without any it says that there is nothing."""
-        edition, own = self.edition(digest, self.foot.pieces(reader)), self.foot.own(reader)
+    def digest(self, digest: Digest, reader: Reader, corrections: tuple[Correction, ...] = ()) -> Encoded:
+        """Return *reader*'s mail with the picks of *digest*, in order; without any it says that there is nothing.
+
+        At its head it has the *corrections* of earlier issues.
+        """
+        edition, own = self.edition(digest, self.foot.pieces(reader), corrections), self.foot.own(reader)
         return Encoded(
             subject=edition.subject,
             html=[own.get(piece, piece) for piece in edition.html],
             text=[own.get(piece, piece) for piece in edition.text],
         )
 
-    def edition(self, digest: Digest, foot: tuple[list[bytes], list[bytes]]) -> Encoded:
+    def edition(
+        self, digest: Digest, foot: tuple[list[bytes], list[bytes]], corrections: tuple[Correction, ...] = ()
+    ) -> Encoded:
         """Return what all readers of *digest* get alike, with this *foot* of theirs as HTML and as text."""
+        corrected = self._corrections(corrections)
         if not digest.picks:
-            return self._spread(self._nothing, self._frame("nothing"), {}, ([], []), foot)
-        self._set_in_type(digest.picks)
+            return self._spread(self._nothing, self._frame("nothing"), {}, {"corrections": corrected, "foot": foot})
+        self._cards.set_in_type(digest.picks)
         papers, whys = list(map(_paper_id, digest.picks)), list(map(_why, digest.picks))
         subject, title = self._titled(papers[0], len(papers))
         said = {
@@ -124,46 +119,50 @@ class IssueRenderer:
             "counts": self._counts(len(papers), whys.count(Why.TOPIC)),
             "since": self._since(digest.since),
         }
-        cards = list(map(self._placed, papers, count(1), whys, map(_detail, digest.picks)))
-        html_cards, text_cards = [html for html, _ in cards], [text for _, text in cards]
+        placed = map(self._cards.placed, papers, count(1), whys, map(_detail, digest.picks), groups(digest))
+        html_cards, text_cards = zip(*placed, strict=True)
+        also = self._lines.pieces(_ALSO, digest.also, digest.more)
+        parts = {"corrections": corrected, "cards": (html_cards, text_cards), "also": also, "foot": foot}
         frame = self._frame("digest", since=_between(digest))
-        return self._spread(subject, frame, said, (html_cards, text_cards), foot)
+        edition = self._spread(subject, frame, said, parts)
+        if (size := sum(map(len, edition.html))) > LARGEST:
+            short = self._spread(subject, frame, said, {**parts, **self._shortened(digest, size, html_cards)})
+            return replace(edition, html=short.html)
+        return edition
 
     def _spread(
-        self,
-        subject: str,
-        frame: tuple[Slotted, Slotted],
-        said: dict[str, bytes],
-        cards: tuple[list[bytes], list[bytes]],
-        foot: tuple[list[bytes], list[bytes]],
+        self, subject: str, frame: tuple[Slotted, Slotted], said: dict[str, bytes], parts: Mapping[str, Pieces]
     ) -> Encoded:
         """Return both parts in pieces, of which most are shared with other editions."""
-        alike = {name: [piece] for name, piece in said.items()}
+        alike = {name: (piece,) for name, piece in said.items()}
         return Encoded(
             subject=subject,
-            html=frame[0].spread({**alike, "cards": cards[0], "foot": foot[0]}),
-            text=frame[1].spread({**alike, "cards": cards[1], "foot": foot[1]}),
+            html=frame[0].spread({**alike, **{name: html for name, (html, _) in parts.items()}}),
+            text=frame[1].spread({**alike, **{name: text for name, (_, text) in parts.items()}}),
         )
 
-    def _place(self, paper_id: int, rank: int, why: Why, detail: str) -> tuple[bytes, bytes]:
-        """Return a card that was set, as it stands at *rank* after the others, with its reason."""
-        card = self._cards[paper_id]
-        html_reason, text_reason = self._reason(why, detail)
-        html = card.html.fill({"rank": self._encode(str(rank)), "reason": html_reason})
-        text = card.text.fill({"heading": self._encode(f"{rank:>2}. {card.heading}"), "reason": text_reason})
-        if rank == 1:
-            return html, text
-        return self._encode("\n") + html, self._encode("\n\n\n") + text
+    def _shortened(self, digest: Digest, size: int, cards: Sequence[bytes]) -> dict[str, Pieces]:
+        """Return the parts of a digest whose HTML has too large a *size*, with fewer lines, and then fewer cards.
 
-    def _reason_anew(self, why: Why, detail: str) -> tuple[bytes, bytes]:
-        reason = wording.reason(why, detail)
-        return self._encode(_html(reason)), self._encode(wrap(reason, _INDENT))
+        What loses its line is counted, what loses its card has a line. Its text has every card and line.
+        """
+        named, kept = len(digest.also), len(cards)
+        size += _REST_HEAD
+        while size > LARGEST and named:
+            named -= 1
+            size -= self._lines.size(digest.also[named])
+        while size > LARGEST and kept > 1:
+            kept -= 1
+            size += self._lines.size(digest.picks[kept].candidate) - len(cards[kept])
+        also = self._lines.pieces(_ALSO, digest.also[:named], digest.more + len(digest.also) - named)
+        rest = self._lines.pieces(_REST, [pick.candidate for pick in digest.picks[kept:]])
+        return {"cards": ([*cards[:kept], *rest[0]], ()), "also": also}
 
     def _title(self, first: int, papers: int) -> tuple[str, bytes]:
         """Return the subject of a digest of so many *papers*, and the same as HTML."""
         others = wording.others(papers - 1)
         room = _SUBJECT - len(self._subject_with("", others))
-        subject = self._subject_with(shorten(self._cards[first].title, max(room, _SUBJECT // 3)), others)
+        subject = self._subject_with(shorten(self._cards.title(first), max(room, _SUBJECT // 3)), others)
         return subject, self._encode(_html(subject))
 
     def _subject_with(self, title: str, others: str) -> str:
@@ -175,37 +174,26 @@ class IssueRenderer:
     def _since_anew(self, first: date | None) -> bytes:
         return self._encode(wording.since(first, self._masthead.date) if first else "")
 
+    def _corrections_anew(self, corrections: tuple[Correction, ...]) -> Pieces:
+        """Return what the head of a digest says of earlier issues, as HTML and as text."""
+        if not corrections:
+            return (), ()
+        html = self._type.fragment("corrections.html", corrections=corrections)
+        text = self._type.text("corrections.txt", corrections=corrections)
+        return [self._encode(html)], [self._encode(f"{text}\n\n\n")]
+
     def _preheader(self, papers: list[int]) -> bytes:
         """Return what continues the subject: the titles that it does not name."""
         first = 0 if self._masthead.subject else 1
-        briefs = [self._cards[paper].brief for paper in papers[first:3]]
-        return self._dot.join(briefs) or self._cards[papers[0]].opening
-
-    def _set_in_type(self, picks: Sequence[Pick]) -> None:
-        for pick in picks:
-            if pick.candidate.paper.id not in self._cards:
-                self._cards[pick.candidate.paper.id] = self._set(pick.candidate)
-
-    def _set(self, candidate: Candidate) -> _Set:
-        said = card(candidate, self._notes.get(candidate.paper.id, ""), self._masthead.date)
-        heading, *continued = wrapped(said.title, WIDTH - _INDENT - 1)  # a rank of three figures takes one more
-        html = self._type.fragment("card.html", card=said, slots=slots("rank", "reason"))
-        text = self._type.text("card.txt", card=said, continued=continued, slots=slots("heading", "reason"))
-        return _Set(
-            title=said.title,
-            heading=heading,
-            brief=self._encode(_html(shorten(said.title, _BRIEF))),
-            opening=self._encode(_html(first_sentences(said.summary, _OPENING))),
-            html=Slotted(html, self._encode),
-            text=Slotted(text, self._encode),
-        )
+        briefs = list(map(self._cards.brief, papers[first:4]))
+        return self._dot.join(briefs) or self._cards.opening(papers[0])
 
     def _frame(self, name: str, *, since: str = "") -> tuple[Slotted, Slotted]:
         """Return the mail *name* without what is the reader's own, in both parts."""
         if (name, since) not in self._frames:
             said = {"slots": slots(*_FRAME), "since": since, "subject": self._nothing, "note": self._note}
             html, text = self._type.document(f"{name}.html", **said), self._type.text(f"{name}.txt", **said)
-            needed = {"foot", "cards"} if name == "digest" else {"foot"}
+            needed = {"corrections", "foot", *(["cards"] if name == "digest" else [])}
             self._frames[name, since] = (
                 self._holding(html, needed, f"{name}.html"),
                 self._holding(text, needed, f"{name}.txt"),

@@ -8,7 +8,15 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2 import (
+    ChoiceLoader,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
@@ -31,15 +39,17 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 def environment(overrides: Path | None) -> ImmutableSandboxedEnvironment:
-    """Return the environment whose templates come from *overrides* (``email/card.html``), else from the package.
+    """Return the environment whose templates come from *overrides*, else from the package.
+
+    There they stand as in the package (``email/card.html``), those of mails also without their folder (``card.html``).
 
     Raises ConfigurationError where *overrides* is no folder.
     """
     if overrides and not overrides.is_dir():
-        raise ConfigurationError(f"templates = {str(overrides)!r}: no such folder")
-    folders = [*([overrides] if overrides else []), packaged("templates")]
+        raise ConfigurationError(f"look.templates = {str(overrides)!r}: no such folder; make it, or take the key away")
+    theirs = [FileSystemLoader(overrides), PrefixLoader({"email": FileSystemLoader(overrides)})] if overrides else []
     made = _Sandbox(
-        loader=FileSystemLoader(folders),
+        loader=ChoiceLoader([*theirs, FileSystemLoader(packaged("templates"))]),
         autoescape=lambda name: bool(name) and str(name).endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,15 +1,34 @@
-"""Mails that are no digest: the confirmation of a subscription, and what the operator is told.
+"""Mails that are no digest: those of a subscription's beginning and end, and what the operator is told.
 
 Not here: when one is sent, and to whom (``services``).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 from jinja2.sandbox import SandboxedEnvironment
+from markupsafe import Markup
 
 from newsletter.domain.text import plain
+from newsletter.render.foot import Foot, Reader
 from newsletter.render.typesetting import Imprint, Rendered, Typesetter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What a subscription that begins is told of itself, the newsletter's defaults filled in.
+
+    ``frequency`` as in Preferences; ``first`` is when the first digest is due, in the reader's zone; ``newest`` is
+    the link of the newest issue, '' before there is one.
+    """
+
+    frequency: str
+    first: datetime
+    max_papers: int
+    topics: tuple[str, ...] = ()
+    newest: str = ""
 
 
 def confirmation(environment: SandboxedEnvironment, imprint: Imprint, *, link: str, valid_for: str = "") -> Rendered:
@@ -18,21 +37,45 @@ def confirmation(environment: SandboxedEnvironment, imprint: Imprint, *, link: s
     ``link`` is the one that confirms, ``valid_for`` how long it works ("7 days"; '' for ever). The mail holds
     nothing that came from whoever asked: else anyone could have us send their words to anyone.
     """
-    typesetter = Typesetter(environment, replace(imprint, name=plain(imprint.name)))
-    subject = typesetter.line("confirmation.subject.txt")
-    said = {"subject": subject, "link": link, "valid_for": valid_for}
-    return Rendered(
-        subject=subject,
-        html=typesetter.document("confirmation.html", **said),
-        text=typesetter.text("confirmation.txt", **said),
-    )
+    return _made(_typesetter(environment, imprint), "confirmation", link=link, valid_for=valid_for)
+
+
+def welcome(
+    environment: SandboxedEnvironment, imprint: Imprint, subscription: Subscription, reader: Reader
+) -> Rendered:
+    """Return the mail that greets who confirmed: what comes when, how to choose and how to leave."""
+    typesetter = _typesetter(environment, imprint)
+    foot = Foot(typesetter, str.encode)
+    own = foot.own(reader)
+    html, text = (b"".join(own.get(piece, piece) for piece in pieces).decode() for pieces in foot.pieces(reader))
+    said = {
+        "subscription": replace(subscription, topics=tuple(map(plain, subscription.topics))),
+        "rhythm": subscription.frequency.partition(":")[0],
+        "reader": reader,
+    }
+    return _made(typesetter, "welcome", **said, foot_html=Markup(html), foot_text=text)  # noqa: S704 - is rendered HTML
+
+
+def goodbye(environment: SandboxedEnvironment, imprint: Imprint, *, link: str, valid_for: str) -> Rendered:
+    """Return the mail that says to who left that it is done. ``link`` leads back, for as long as ``valid_for``."""
+    return _made(_typesetter(environment, imprint), "goodbye", link=link, valid_for=valid_for)
+
+
+def _typesetter(environment: SandboxedEnvironment, imprint: Imprint) -> Typesetter:
+    return Typesetter(environment, replace(imprint, name=plain(imprint.name)))
+
+
+def _made(typesetter: Typesetter, name: str, **said: Any) -> Rendered:
+    subject = typesetter.line(f"{name}.subject.txt", **said)
+    html = typesetter.document(f"{name}.html", subject=subject, **said)
+    return Rendered(subject=subject, html=html, text=typesetter.text(f"{name}.txt", subject=subject, **said))
 
 
 def operator_notice(
     environment: SandboxedEnvironment, imprint: Imprint, *, title: str, details: Sequence[str] = (), remedy: str = ""
 ) -> Rendered:
     """Return a mail to the operator, as text only: what happened, the details one a paragraph, what to do next."""
-    typesetter = Typesetter(environment, replace(imprint, name=plain(imprint.name)))
+    typesetter = _typesetter(environment, imprint)
     said = {"title": plain(title), "details": [plain(text) for text in details], "remedy": plain(remedy)}
     return Rendered(
         subject=typesetter.line("operator.subject.txt", **said), html="", text=typesetter.text("operator.txt", **said)

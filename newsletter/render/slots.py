@@ -7,7 +7,7 @@ encoding the caller has: one that lets the encodings of two texts be joined to o
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 _SLOT = re.compile("\ue000([a-z_]+)\ue001")
 
@@ -35,7 +35,7 @@ class Slotted:
             parts[at] = values[name]
         return b"".join(parts)
 
-    def spread(self, values: Mapping[str, list[bytes]]) -> list[bytes]:
+    def spread(self, values: Mapping[str, Sequence[bytes]]) -> list[bytes]:
         """Return the pieces of the text, with those of *values* in their places."""
         pieces = self._parts[:1]
         for at, name in self._places:

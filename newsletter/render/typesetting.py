@@ -13,12 +13,17 @@ from jinja2.sandbox import SandboxedEnvironment
 from newsletter.render.colour import ACCENT, palette
 from newsletter.render.environment import render
 
+_TAG = re.compile(r"<[a-z][^<>]*>")  # the inliner leaves no bare angle bracket in a text
+_CLASSES = re.compile(r' class="([^"]*)"')
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imprint:
     """What every mail of a newsletter says of it: what templates call ``newsletter``. '' where there is none.
 
-    ``base_url`` and ``archive_url`` are web links; ``postal_address`` may have several lines; ``accent`` is #rrggbb.
+    ``base_url``, ``archive_url`` and ``logo`` (an image) are web links, ``view_url`` is where this very mail can be
+    read in a browser; ``postal_address`` may have several lines; ``accent`` is #rrggbb, ``font`` a CSS list of names.
+    ``images`` tells whether papers are shown with theirs.
     """
 
     name: str
@@ -26,7 +31,11 @@ class Imprint:
     postal_address: str = ""
     base_url: str = ""
     archive_url: str = ""
+    view_url: str = ""
     accent: str = ACCENT
+    logo: str = ""
+    font: str = ""
+    images: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +54,7 @@ class Typesetter:
         self._environment = environment
         self._shared = {"newsletter": imprint, "colours": palette(imprint.accent)}
         self._css = self.text("style.css")
+        self._kept = set(re.findall(r"\.([a-z][a-z-]*)", self.text("screen.css")))
         self._document = CSSInliner(
             load_remote_stylesheets=False,
             # What cannot be inlined (dark mode, narrow screens) stays in the document's own style element.
@@ -57,11 +67,20 @@ class Typesetter:
 
     def document(self, name: str, **variables: Any) -> str:
         """Return a whole HTML document."""
-        return self._document.inline(self._rendered(name, variables))
+        return self._lean(self._document.inline(self._rendered(name, variables)))
 
     def fragment(self, name: str, **variables: Any) -> str:
         """Return HTML that goes into a document."""
-        return self._fragment.inline_fragment(self._rendered(name, variables), self._css)
+        return self._lean(self._fragment.inline_fragment(self._rendered(name, variables), self._css)).strip()
+
+    def _lean(self, html: str) -> str:
+        """Return *html* without what says nothing once its style is inlined: it adds up to kilobytes."""
+        html = html.replace("<tbody>", "").replace("</tbody>", "")
+        return _TAG.sub(lambda tag: _CLASSES.sub(self._wanted, tag[0]), html)
+
+    def _wanted(self, classes: re.Match[str]) -> str:
+        kept = " ".join(name for name in classes[1].split() if name in self._kept)
+        return f' class="{kept}"' if kept else ""
 
     def text(self, name: str, **variables: Any) -> str:
         """Return plain text without white space around it, and with at most two empty lines in a row."""

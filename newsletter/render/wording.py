@@ -1,22 +1,68 @@
 """What a digest says in words that depend on figures, dates or reasons. The words around them are the templates'."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from typing import NamedTuple
 
 from newsletter.domain.digest import Why
 from newsletter.domain.text import plain
-from newsletter.domain.topics import parse_topic
+from newsletter.domain.topics import Term, names_author, parse_topic
 from newsletter.errors import UsageError
 from newsletter.render.formats import counted, day, number
 
 _NAMED = 3
+_MARKED = 5  # followed authors named beyond the first three: a common family name may match hundreds
 _FOLLOWED = {"author", "org", "cat"}
 
 
-def authors(names: Sequence[str]) -> str:
-    """Return the first three of *names*, and how many more there are."""
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {number(more)} more" if more > 0 else "")
+class Part(NamedTuple):
+    """A piece of a line; ``followed`` where it is the name of an author whom the reader follows."""
+
+    text: str
+    followed: bool
+
+
+def authors(names: Sequence[str], followed: Iterable[str] = ()) -> list[Part]:
+    """Return the line of authors: the first three of *names*, whoever the reader follows, and how many more there are.
+
+    ``followed`` are topics as the reader wrote them, of which those with an ``author:`` count; a name is followed if
+    the topic would match it. The parts joined are the line; there are none without names.
+    """
+    terms = [term for topic in followed for term in _author_terms(topic)]
+    marked = {i for i, name in enumerate(names) if any(names_author(term, name) for term in terms)} if terms else set()
+    beyond = sorted(i for i in marked if i >= _NAMED)[:_MARKED]
+    shown = [*range(min(_NAMED, len(names))), *beyond]
+    pieces = [piece for i in shown for piece in (Part(", ", False), Part(names[i], i in marked))]
+    if more := len(names) - len(shown):
+        pieces.append(Part(f" and {number(more)} more", False))
+    return list(_joined(pieces[1:]))
+
+
+def marked(parts: Iterable[Part]) -> str:
+    """Return *parts* in one line of text, the names of followed authors between asterisks."""
+    return "".join(f"*{part.text}*" if part.followed else part.text for part in parts)
+
+
+def _author_terms(topic: str) -> list[Term]:
+    try:
+        return [term for term in parse_topic(topic).terms if term.field == "author" and not term.excludes]
+    except UsageError:  # stored by an older version
+        return []
+
+
+def _joined(pieces: Iterable[Part]) -> Iterator[Part]:
+    """Yield *pieces*, those between two names that are followed as one."""
+    plainly = ""
+    for piece in pieces:
+        if not piece.followed:
+            plainly += piece.text
+            continue
+        if plainly:
+            yield Part(plainly, False)
+        yield piece
+        plainly = ""
+    if plainly:
+        yield Part(plainly, False)
 
 
 def others(count: int) -> str:
@@ -45,6 +91,8 @@ def reason(why: Why, detail: str) -> str:
             return _topic(detail)
         case Why.EDITOR:
             return "the editor’s choice"
+        case Why.TOP:
+            return "most upvoted today"
         case Why.FRONT:
             return "on the front page"
         case Why.POOL:

@@ -5,16 +5,20 @@ and the few pieces that are its reader's own. What is kept does not grow with th
 reader gets (``due``) and sending it (``deliver``).
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property, lru_cache
+from itertools import islice
+from operator import attrgetter
+from types import MappingProxyType
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sqlmodel import Session
 
 from newsletter.domain.calendar import instant, local_date, next_due
-from newsletter.domain.digest import Digest, Pick, Why
+from newsletter.domain.digest import WEEK, Digest, Pick, Why, outside
+from newsletter.domain.issue import Correction
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.subscriber import WEEKDAYS, Preferences, zone_info
 from newsletter.errors import ConfigurationError, UsageError
@@ -33,10 +37,11 @@ from newsletter.render.digest import IssueRenderer, Masthead
 from newsletter.render.foot import NEXT_HTML, NEXT_TEXT, TOKEN, TOKEN_MARK, WHY_HTML, WHY_TEXT, Reader
 from newsletter.render.formats import day as named_day
 from newsletter.render.formats import long_date
+from newsletter.render.lines import MOST
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
 from newsletter.services.subscribe import rhythm_of
-from newsletter.storage import papers
+from newsletter.storage import corrections, papers
 from newsletter.storage.moves import Claimed, Picks
 
 _ANY_TOKEN = 48 * "a"
@@ -56,27 +61,36 @@ class Message:
 
 
 class Composer:
-    """Composes the messages of one issue, sealed or, for a preview, as it would be now."""
+    """Composes the messages of one issue, sealed or, for a preview, as it would be now.
+
+    ``known`` are corrections, by id, that are not to be loaded.
+    """
 
     def __init__(
-        self, correspondence: Correspondence, environment: ImmutableSandboxedEnvironment, shown: Shown
+        self,
+        correspondence: Correspondence,
+        environment: ImmutableSandboxedEnvironment,
+        shown: Shown,
+        known: Mapping[int, Correction] = MappingProxyType({}),
     ) -> None:
         self._mail = correspondence
         self._newsletter = correspondence.settings.newsletter
         self._issue = shown.issue
         self._candidates = {c.paper.id: c for c in (*shown.arranged.pool, *shown.arranged.front)}
+        imprint = asdict(self._mail.imprint)
+        if imprint["archive_url"]:
+            imprint["view_url"] = f"{imprint['archive_url']}/{shown.issue.date}"
         masthead = Masthead(
-            name=self._newsletter.name,
-            language=self._newsletter.language,
-            postal_address=self._newsletter.postal_address,
-            base_url=self._newsletter.base_url,
-            archive_url=self._mail.archive_url,
+            **imprint,
             date=shown.issue.date,
             pool_size=len(shown.arranged.pool),
             note=shown.issue.note,
             subject=shown.issue.subject,
         )
         self._renderer = IssueRenderer(environment, masthead, shown.hand.notes, quoted_printable)
+        self._pool = shown.arranged.pool
+        self._named = lru_cache(maxsize=256)(self._named_anew)
+        self._corrections = dict(known)
         self._pick = lru_cache(maxsize=8192)(self._pick_anew)
         self._headers = lru_cache(maxsize=2)(self._headers_anew)
         self._edition = lru_cache(maxsize=8192)(self._edition_anew)  # a list of shared pieces each
@@ -84,7 +98,7 @@ class Composer:
         self._next_digest = lru_cache(maxsize=1024)(self._next_digest_anew)
 
     def prepare(self, session: Session, deliveries: Collection[Claimed]) -> None:
-        """Load the picks that are not in the issue's own pool: of longer windows, and of papers joined since."""
+        """Load the picks that are not in the issue's own pool, of longer windows and joined since, and corrections."""
         picked = {pick[0] for picks in {one.picks for one in deliveries} for pick in picks}
         if loaded := papers.load(session, picked - self._candidates.keys()):
             self._edition.cache_clear()
@@ -93,13 +107,21 @@ class Composer:
             known = self._candidates.get(paper.id)
             fresh = Candidate(paper=paper, listings=papers.latest_listings(session, paper.id), first_listed=date.max)
             self._candidates[paper_id] = known or fresh
+        told = {correction for one in deliveries for correction in one.corrections}
+        self._corrections |= corrections.load(session, told - self._corrections.keys())
 
     def message(self, claimed: Claimed) -> Message:
         """Return the message of a delivery: the same one for every repeat."""
         mail, made_at = self._mail, claimed.made_at
         smtputf8 = needs_smtputf8(claimed.email)
         edition, places = self._edition(
-            claimed.picks, claimed.since, self._is_the_rhythm(claimed), claimed.format, smtputf8
+            claimed.picks,
+            claimed.unlisted,
+            claimed.corrections,
+            claimed.since,
+            self._is_the_rhythm(claimed),
+            claimed.format,
+            smtputf8,
         )
         zone = claimed.zone or self._newsletter.time_zone
         own = (
@@ -117,7 +139,14 @@ class Composer:
         return Message(sender=sender, recipient=claimed.email, content=content, smtputf8=smtputf8)
 
     def _edition_anew(
-        self, stored: Picks, since: date | None, weekly: bool, wanted: str | None, smtputf8: bool
+        self,
+        stored: Picks,
+        unlisted: str,
+        corrections: tuple[int, ...],
+        since: date | None,
+        weekly: bool,
+        wanted: str | None,
+        smtputf8: bool,
     ) -> tuple[list[bytes], list[tuple[int, int]]]:
         """Return the message that all readers with the same picks get alike, in pieces, most of them shared.
 
@@ -127,11 +156,21 @@ class Composer:
         for one in filter(None, map(self._pick, stored)):
             found.setdefault(one[0].candidate.paper.id, one)
         picks, keys = tuple(pick for pick, _ in found.values()), [key for _, key in found.values()]
-        edition = self._renderer.edition(Digest(picks=picks, since=since, missed=not weekly), self._feet)
+        told = tuple(self._corrections[one] for one in corrections)
+        named = self._named(unlisted)
+        also = tuple(islice((one for paper_id, one in named.items() if paper_id not in found), MOST))
+        more = len(named) - len(named.keys() & found.keys()) - len(also)
+        digest = Digest(picks=picks, since=since, missed=not weekly, also=also, more=more)
+        edition = self._renderer.edition(digest, self._feet, told)
         text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
         headers = headers_between(self._headers(smtputf8), edition.subject, keys)
         pieces = [_HEADERS, *self._leaving, *headers, *body_pieces(text=text, html=html)]
         return pieces, [(at, _OWN[piece]) for at, piece in enumerate(pieces) if piece in _OWN]
+
+    def _named_anew(self, unlisted: str) -> dict[int, Candidate]:
+        """Return what is named where it has no card: of today, then of the days before, in the newsletter's order."""
+        newest_first = sorted(outside(self._pool, unlisted), key=attrgetter("first_listed"), reverse=True)
+        return {candidate.paper.id: candidate for candidate in newest_first}
 
     @cached_property
     def _leaving(self) -> list[bytes]:
@@ -202,7 +241,7 @@ class Composer:
         since = claimed.since
         if since is None or not claimed.frequency or not claimed.frequency.startswith("weekly"):
             return False
-        return self._issue.date - since <= timedelta(days=7)
+        return self._issue.date - since <= WEEK
 
     @cached_property
     def _next_issue_at(self) -> datetime:

@@ -12,14 +12,14 @@ from newsletter.domain.subscriber import Subscriber
 from newsletter.errors import ConfigurationError, NewsletterError
 from newsletter.mail.tokens import Purpose
 from newsletter.render.notices import confirmation
-from newsletter.render.typesetting import Imprint
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.notify import send_one
 from newsletter.services.subscribe import Added, Outcome, add
 from newsletter.storage import subscribers
+from newsletter.storage.subscribers import Single
 
 VALID_FOR = timedelta(days=7)
-_PACE = timedelta(days=1)
+PACE = timedelta(days=1)  # of each mail that is no digest, to one address
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +68,16 @@ async def request_confirmation(dispatch: Dispatch, subscriber: Subscriber, now: 
     Raises SmtpTrouble when the mail is not taken; then it does not count.
     """
     with dispatch.database.write() as session:
-        if not subscribers.ask(session, subscriber.id, now, now - _PACE):
+        if not subscribers.claim(session, Single.CONFIRMATION, subscriber.id, now, now - PACE):
             return False
     newsletter = dispatch.settings.newsletter
     token = dispatch.mail.signer.token(Purpose.CONFIRM, subscriber=subscriber.id, expires=now + VALID_FOR)
-    imprint = Imprint(
-        name=newsletter.name,
-        language=newsletter.language,
-        postal_address=newsletter.postal_address,
-        base_url=newsletter.base_url,
-        archive_url=dispatch.mail.archive_url,
-    )
     link = f"{newsletter.base_url}/confirm/{token}"
-    rendered = confirmation(dispatch.environment, imprint, link=link, valid_for=f"{VALID_FOR.days} days")
+    rendered = confirmation(dispatch.environment, dispatch.mail.imprint, link=link, valid_for=f"{VALID_FOR.days} days")
     try:
         await send_one(dispatch, subscriber.email, rendered, now)
     except NewsletterError:
         with dispatch.database.write() as session:
-            subscribers.not_asked(session, subscriber.id, now)
+            subscribers.not_sent(session, Single.CONFIRMATION, subscriber.id, now)
         raise
     return True

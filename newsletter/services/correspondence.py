@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from newsletter.config.settings import Settings
+from newsletter.domain.text import plain
 from newsletter.mail.message import wire_address
 from newsletter.mail.tokens import Purpose, Signer
+from newsletter.render.typesetting import Imprint
 
 if TYPE_CHECKING:
     from newsletter.mail.dkim import DkimSigner
@@ -64,6 +66,22 @@ class Correspondence:
         """Return where past issues are, '' without pages."""
         base_url = self.settings.newsletter.base_url
         return f"{base_url}/archive" if base_url else ""
+
+    @cached_property
+    def imprint(self) -> Imprint:
+        """Return what every mail says of the newsletter, and in which look."""
+        newsletter, look = self.settings.newsletter, self.settings.look
+        return Imprint(
+            name=plain(newsletter.name),
+            language=newsletter.language,
+            postal_address=newsletter.postal_address,
+            base_url=newsletter.base_url,
+            archive_url=self.archive_url,
+            accent=look.accent,
+            logo=look.logo,
+            font=look.font,
+            images=look.images,
+        )
 
     def unsubscribe_url(self, token: str) -> str:
         """Return the link that unsubscribes, '' without pages."""

@@ -8,6 +8,7 @@ message says (``compose``), what a reply means (``mail/replies.py``), and what i
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -67,7 +68,7 @@ class Sender:
             await self._until_done(feeding, beating, lanes)
             self.progress.stopped = self._routes.stopped
             self.progress.blocked = [route.name for route in self._post.routes if route.blocked]
-            self.progress.ended = {route.name: route.stopped for route in self._post.routes if route.stopped}
+            self.progress.ended = {route.name: route.trouble for route in self._post.routes if route.trouble}
         finally:
             self._stop("the run is over")
             await _end(feeding, beating, *lanes)
@@ -144,9 +145,10 @@ class Sender:
             taken = Taken(item.claimed.id, item.route.name, outcome.server, outcome.reply)
             self._post.ledger.accept(taken, told)
         else:
-            self._post.ledger.settle(partial(self._record, item, outcome, item.route.name), told)
+            pause = self._routes.rest  # looked at here: the ledger has a thread of its own
+            self._post.ledger.settle(partial(self._record, item, outcome, item.route.name, pause), told)
 
-    def _record(self, item: Item, outcome: Outcome, route: str, session: Session) -> Status | None:
+    def _record(self, item: Item, outcome: Outcome, route: str, pause: timedelta, session: Session) -> Status | None:
         now, claimed = self._post.clock(), item.claimed
         status = claims.settle(
             session,
@@ -155,7 +157,7 @@ class Sender:
             outcome,
             now,
             resend=self._post.resend,
-            pause=self._routes.rest,
+            pause=pause,
             route=route,
         )
         if outcome.suppresses and status is Status.FAILED:
@@ -164,13 +166,19 @@ class Sender:
 
     def _recorded(self, item: Item, recorded: bool | Status | Exception | None) -> None:
         if isinstance(recorded, Exception):
-            if not self._failed.done():
-                self._failed.set_exception(recorded)
+            self._fail(recorded)
             return
-        if recorded:
-            self._count(item, Status.ACCEPTED if recorded is True else recorded)
-        self._intake.settled(item)
-        self._post.told(self.progress)
+        try:
+            if recorded:
+                self._count(item, Status.ACCEPTED if recorded is True else recorded)
+            self._intake.settled(item)
+            self._post.told(self.progress)
+        except Exception as error:  # noqa: BLE001 - raised by ``run``: the ledger has others to tell
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)
 
     def _count(self, item: Item, status: Status) -> None:
         progress = self.progress

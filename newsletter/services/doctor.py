@@ -18,7 +18,9 @@ from newsletter.config.sending import RouteSettings
 from newsletter.config.settings import Settings
 from newsletter.errors import ConfigurationError, NewsletterError
 from newsletter.mail.smtp import Connection, SmtpTrouble
+from newsletter.packaged import packaged
 from newsletter.services.dispatch import Dispatch
+from newsletter.services.proofs import broken
 from newsletter.storage import database, fetches
 from newsletter.storage.upgrade import HEAD, version
 
@@ -54,6 +56,7 @@ def examine(settings: Settings, dispatch: Dispatch, now: datetime) -> Iterator[F
     yield from _mandatory(settings)
     yield from _modes(settings)
     yield from _signatures(dispatch)
+    yield from _templates(settings.look.templates, dispatch, now)
     found = _database(settings.database.path)
     yield found
     if found.level is Level.OK:
@@ -126,6 +129,25 @@ def _signatures(dispatch: Dispatch) -> Iterator[Finding]:
     if not any(key.bits for key in signer.keys):
         text = "signs with Ed25519 alone, which many receivers do not know"
         yield Finding("dkim", Level.WARN, text, "add an RSA key as second_selector and second_key_file")
+
+
+def _templates(own: Path | None, dispatch: Dispatch, now: datetime) -> Iterator[Finding]:
+    """Look whether every kind of mail can be made, and say where to find the templates of it."""
+    folder = packaged("templates")
+    known = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+    mine = sorted(str(file.relative_to(own)) for file in own.rglob("*") if file.is_file()) if own else []
+    mine = [f"email/{name}" if f"email/{name}" in known else name for name in mine]  # they may lie without their folder
+    for name in mine:
+        meant = [other for other in sorted(known) if Path(other).name == Path(name).name]
+        if name not in known and meant:
+            yield Finding("look.templates", Level.WARN, f"{name} replaces nothing", f"call it {' or '.join(meant)}")
+    faults = broken(dispatch, now)
+    for fault in faults:
+        yield Finding("templates", Level.FAIL, fault)
+    if not faults:
+        replaced = ", ".join(name for name in mine if name in known)
+        text = f"every mail can be made; packaged: {folder}" + (f"; your own: {replaced}" if replaced else "")
+        yield Finding("templates", Level.OK, text)
 
 
 def _database(path: Path) -> Finding:

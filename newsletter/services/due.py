@@ -8,7 +8,7 @@ whose turn it is (``plan``), sealing (``edit``) and sending (``deliver``).
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -17,14 +17,14 @@ from sqlmodel import Session
 from newsletter.config.settings import NewsletterSettings, Settings
 from newsletter.domain.calendar import Rhythm, current, local_date, next_due
 from newsletter.domain.delivery import expires_at
-from newsletter.domain.digest import Digest, LeftOut, Pool, choose, left_out
+from newsletter.domain.digest import WEEK, Digest, LeftOut, Pool, choose, left_out
 from newsletter.domain.ranking import newsletter_order
 from newsletter.domain.subscriber import WEEKDAYS, Preferences
 from newsletter.domain.topics import Topic, parse_topic
 from newsletter.mail.message import message_id
 from newsletter.services.edit import Policy, Shown
 from newsletter.services.subscribe import rhythm_of
-from newsletter.storage import due, issues, papers
+from newsletter.storage import corrections, due, issues, papers
 from newsletter.storage.due import Contents, DueReader, Had, History, NewDelivery
 
 CHUNK = 256  # readers whose rows are made in one transaction: for some thousandths of a second others wait for it
@@ -132,6 +132,7 @@ class Maker:
         history = self._history_of(session)
         had = history.of(session, [reader.id for reader, _, _ in rows if reader.last_digest_on])
         history.expire(session, [reader for reader, found in had.items() if found.waits], now)
+        owed = self._owed(session, [reader for reader, _, _ in rows if reader.last_digest_on])
         ids = due.new_ids(session, now, len(rows))
         made = [
             NewDelivery(
@@ -141,7 +142,7 @@ class Maker:
                 message_id(new, self._domain),
                 found.expires_at,
                 None if stays else found.next_due_at,
-                self._contents(wish, had.get(reader.id, _NOTHING).sent, since),
+                self._contents(wish, had.get(reader.id, _NOTHING).sent, since, owed.get(reader.id, ())),
             )
             for new, (reader, found, stays), wish, since in zip(ids, rows, wishes, sinces, strict=True)
         ]
@@ -154,10 +155,21 @@ class Maker:
             self._history = History(session, known, earlier - {self.issue.id})
         return self._history
 
-    def _carried(self, wish: _Wish, sent: frozenset[int], since: date | None) -> Contents:
-        picks = tuple((p.candidate.paper.id, p.why.value, p.detail) for p in self._digest(wish, sent, since).picks)
-        skipped = "" if picks or self._is_empty else "nothing new for this reader"
-        return Contents(picks, since, skipped)
+    def _carried(self, wish: _Wish, sent: frozenset[int], since: date | None, owed: tuple[int, ...]) -> Contents:
+        digest = self._digest(wish, sent, since)
+        picks = tuple((p.candidate.paper.id, p.why.value, p.detail) for p in digest.picks)
+        if picks or self._is_empty:
+            return Contents(picks, since, unlisted=self._sealed.places(digest.barred), corrections=owed)
+        return Contents((), since, "nothing new for this reader")
+
+    def _owed(self, session: Session, readers: Sequence[DueReader]) -> dict[int, tuple[int, ...]]:
+        """Return what the next mail of these readers corrects: of issues that they had, and what none told them yet.
+
+        Made since some time before the first of them was served last: what is older they were told.
+        """
+        served = [reader.last_accepted_on or self.issue.date for reader in readers]
+        since = min([self.issue.date, *served]) - WINDOW
+        return corrections.owed(session, [reader.id for reader in readers], datetime.combine(since, time(), UTC))
 
     def _digest(self, wish: _Wish, sent: frozenset[int], since: date | None) -> Digest:
         return choose(
@@ -167,6 +179,7 @@ class Maker:
             min_upvotes=wish.min_upvotes,
             sent=sent,
             since=since,
+            by_day=wish.weekly and since is not None and self.issue.date - since <= WEEK,
         )
 
     def for_reader(

@@ -10,12 +10,12 @@ from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
 
-from newsletter.domain.issue import Arranged, Brake, Hand, Issue, Status, arrange
+from newsletter.domain.issue import Arranged, Brake, Correction, Hand, Issue, Status, arrange
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.text import plain
 from newsletter.domain.topics import Topic
-from newsletter.errors import IllegalMoveError, NotFoundError
-from newsletter.storage import issues, papers
+from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
+from newsletter.storage import corrections, issues, papers
 from newsletter.storage.claims import withdraw
 from newsletter.storage.database import Database
 
@@ -39,6 +39,7 @@ class Shown:
     hand: Hand
     arranged: Arranged
     arrived: frozenset[int]
+    corrections: tuple[Correction, ...] = ()
 
 
 def show(session: Session, policy: Policy, day: date) -> Shown:
@@ -50,8 +51,13 @@ def show(session: Session, policy: Policy, day: date) -> Shown:
     if issue and issue.status is Status.SEALED:
         sealed = issues.pool(session, issue)
         by_id = {c.paper.id: c for c in sealed.order}
-        arranged = Arranged(pool=sealed.order, front=tuple(by_id[i] for i in sealed.front))
-        return Shown(issue=issue, hand=issues.hand(session, issue.id), arranged=arranged, arrived=frozenset())
+        return Shown(
+            issue=issue,
+            hand=issues.hand(session, issue.id),
+            arranged=Arranged(pool=sealed.order, front=tuple(by_id[i] for i in sealed.front)),
+            arrived=frozenset(),
+            corrections=tuple(corrections.of_issue(session, issue.id)),
+        )
     if issue and issue.status is not Status.DRAFT:
         return Shown(issue=issue, hand=Hand(), arranged=Arranged(pool=(), front=()), arrived=frozenset())
     hand = issues.hand(session, issue.id) if issue else Hand()
@@ -87,9 +93,15 @@ def _arrived(session: Session, issue: Issue, arranged: Arranged) -> frozenset[in
 
 
 def begin(database: Database, day: date, now: datetime) -> None:
-    """Begin the draft of *day*: from now on what arrives is marked. Raises IllegalMoveError for one that is closed."""
+    """Begin the draft of *day*: from now on what arrives is marked. Raises IllegalMoveError for one that is closed.
+
+    A date that was recorded as empty is opened again: what it lists may have come late.
+    """
     with database.write() as session:
-        issue = _draft(session, day)
+        issue = issues.get(session, day)
+        if issue and issue.status is Status.EMPTY:
+            issue = replace(issue, status=Status.DRAFT, reason="")
+        issue = issue if issue and issue.status is Status.DRAFT else _draft(session, day)
         issues.keep(session, replace(issue, edited_at=issue.edited_at or now))
 
 
@@ -113,7 +125,8 @@ def retitle(
 def _draft(session: Session, day: date) -> Issue:
     issue = issues.draft(session, day)
     if issue.status is not Status.DRAFT:
-        raise IllegalMoveError(f"the issue of {day} is {issue.status}; only a draft can be edited")
+        again = f"; 'newsletter issues draft {day}' opens it again" if issue.status is Status.EMPTY else ""
+        raise IllegalMoveError(f"the issue of {day} is {issue.status}; only a draft can be edited{again}")
     return issue
 
 
@@ -177,6 +190,25 @@ def cancel(database: Database, day: date, now: datetime) -> Issue:
     with database.write() as session:
         withdraw(session, now)
     return issue
+
+
+def correct(database: Database, day: date, text: str, now: datetime) -> None:
+    """Say what was wrong in the sealed issue of *day*, for good; the same words twice are one correction.
+
+    Raises NotFoundError, UsageError without words, IllegalMoveError for what was not sent.
+    """
+    said = plain(text)
+    if not said:
+        raise UsageError("correction: say what was wrong, and what is right")
+    with database.write() as session:
+        issue = issues.get(session, day)
+        if issue is None:
+            raise NotFoundError(f"no issue of {day}; 'newsletter issues list' shows which there are")
+        if issue.status is not Status.SEALED:
+            draft = "; edit it instead" if issue.status is Status.DRAFT else ""
+            raise IllegalMoveError(f"the issue of {day} is {issue.status}, and nobody had it{draft}")
+        if said not in {known.text for known in corrections.of_issue(session, issue.id)}:
+            corrections.add(session, issue, said, now)
 
 
 def _brake(database: Database, day: date, brake: Brake, reason: str) -> Issue:

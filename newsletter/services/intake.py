@@ -26,6 +26,7 @@ from newsletter.storage.moves import Place
 _MOST = 256  # deliveries in one claim: for some thousandths of a second offers wait for it
 _A_MINUTE = timedelta(seconds=62)  # of which limits count, by whole seconds
 _SLOW = 5.0  # seconds for one message
+_ANEW = 30.0  # seconds after which a claim begins with whoever waited longest, whatever was passed
 _SHORTLY = 0.1  # seconds
 _TAKEN_OVER = "silent for longer than smtp.lease, so that another run took over; that one goes on"
 _SOON, _LATE = 0.5, 4.0  # seconds that a claim's work should take
@@ -49,6 +50,7 @@ class Intake:
         self._tidy_at = post.clock()
         self._after: Place | None = None  # what stands before it waits for destinations that have enough at work
         self._hiding: set[str] = set()
+        self._looks_anew_at = 0.0  # in the event loop's seconds
 
     def take(self, route: Route) -> tuple[Item | None, float]:
         """Return what *route* may begin at once, or else for how many seconds there is nothing unless it changes."""
@@ -146,7 +148,7 @@ class Intake:
 
     async def claim_anew(self) -> None:
         """Give back what is not begun: a reader left, or the issue was stopped."""
-        given, self._claimed = self._claimed, deque()
+        given, self._claimed, self._after = self._claimed, deque(), None
         ids, owner, now = [item.claimed.id for item in given], self._post.owner, self._post.clock()
         if ids:
             await self._post.ledger.write(lambda session: claims.give_back(session, owner, now, ids))
@@ -172,7 +174,7 @@ class Intake:
             found = await self._claim()
             if found.items:
                 await self._drained()
-            elif found.passed or (found.wanted and await self._post.ledger.write(self._more)):
+            elif found.passed or (found.wanted and await self._made_due()):
                 continue
             elif self._at_work > len(self._claimed):
                 await self._until(lambda: True)
@@ -186,11 +188,19 @@ class Intake:
             elif not await self._wait_for_trouble():
                 return
 
+    async def _made_due(self) -> bool:
+        """Make more due. They may have waited longer than those that a claim has passed."""
+        made = await self._post.ledger.write(self._more)
+        if made:
+            self._after = None
+        return made
+
     async def _claim(self) -> "_Found":
         """Claim some of what is due, which the routes may take from now on."""
-        busy = self._destinations.full()
-        if not self._hiding <= set(busy):  # who had too much at work bears more again
-            self._after = None
+        busy, now = self._destinations.full(), asyncio.get_running_loop().time()
+        # Who had too much at work bears more again, or what was put back or released stands before the place.
+        if not self._hiding <= set(busy) or now > self._looks_anew_at:
+            self._after, self._looks_anew_at = None, now + _ANEW
         asked = _Asked(
             wanted=max(0, self._batch - len(self._claimed)),
             waiting=len(self._claimed),

@@ -104,12 +104,12 @@ class Ledger:
     def _moved(self, batch: _Batch, failed: Exception | None) -> None:
         if not batch.work:
             self._ended()
+        for delivery_id, waiting in batch.offered:
+            _resolve(waiting, failed or delivery_id in batch.may)
         for taken, told in batch.accepted:
             told(failed or taken.delivery_id in batch.ours)
         for place, (_, told) in enumerate(batch.settled):
             told(failed or batch.answers[place])
-        for delivery_id, waiting in batch.offered:
-            _resolve(waiting, failed or delivery_id in batch.may)
 
     def _worked(self, waiting: "asyncio.Future[Any]", answer: Any) -> None:
         self._ended()

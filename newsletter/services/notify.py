@@ -12,12 +12,13 @@ from email.utils import parseaddr
 import httpx2
 
 from newsletter.domain.calendar import instant, local_date
-from newsletter.domain.delivery import Verdict
-from newsletter.errors import NewsletterError
+from newsletter.domain.delivery import Outcome, Verdict
+from newsletter.errors import ConfigurationError, NewsletterError
 from newsletter.mail.message import Head, message_bytes, message_id, needs_smtputf8
 from newsletter.mail.smtp import Connection, Envelope, SmtpTrouble
+from newsletter.render.environment import environment
 from newsletter.render.notices import operator_notice
-from newsletter.render.typesetting import Imprint, Rendered
+from newsletter.render.typesetting import Rendered
 from newsletter.services.dispatch import Dispatch
 from newsletter.storage import problems
 from newsletter.storage.problems import Problem
@@ -43,21 +44,47 @@ async def tell(dispatch: Dispatch, found: Mapping[str, str], now: datetime) -> l
 
 async def _mail(dispatch: Dispatch, problem: Problem, now: datetime) -> None:
     state = "Solved" if problem.solved else "Needs you"
-    rendered = operator_notice(
-        dispatch.environment,
-        Imprint(name=dispatch.settings.newsletter.name),
-        title=f"{state}: {problem.name}",
-        details=[problem.text, f"Since {problem.since:%Y-%m-%d %H:%M} UTC."],
-    )
+    title = f"{state}: {problem.name}"
+    details = [problem.text, f"Since {problem.since:%Y-%m-%d %H:%M} UTC."]
+    try:
+        rendered = operator_notice(dispatch.environment, dispatch.mail.imprint, title=title, details=details)
+    except ConfigurationError:  # what is to be told may be that this very template is broken
+        rendered = operator_notice(environment(None), dispatch.mail.imprint, title=title, details=details)
     try:
         await send_one(dispatch, dispatch.settings.operator.email, rendered, now)
     except NewsletterError as error:
         log.warning("the operator could not be told by mail: %s", error)
 
 
-async def send_one(dispatch: Dispatch, to: str, rendered: Rendered, now: datetime) -> None:
+async def send_one(
+    dispatch: Dispatch, to: str, rendered: Rendered, now: datetime, *, unsubscribe_url: str = ""
+) -> None:
     """Send one mail that belongs to no issue, over a connection of its own. Raises SmtpTrouble when it is not taken."""
     address = parseaddr(to)[1]
+    smtputf8 = needs_smtputf8(address)
+    content = single_message(dispatch, address, rendered, now, unsubscribe_url=unsubscribe_url)
+    sender = dispatch.settings.newsletter.sender_address
+    envelope = Envelope(sender=sender, recipient=address, size=len(content), smtputf8=smtputf8)
+    troubles: list[SmtpTrouble] = []
+    for way in dispatch.settings.smtp.ways:
+        try:
+            outcome = await _said(dispatch.connect(way), envelope, content)
+        except SmtpTrouble as trouble:
+            outcome = trouble.outcome
+            troubles.append(trouble)
+        else:
+            troubles.append(SmtpTrouble(f"{address}: not taken: {outcome.reply}", outcome))
+        if outcome.verdict is Verdict.ACCEPTED:
+            return
+        if outcome.verdict is not Verdict.TROUBLE:  # it is the address that is refused, or the mail may have gone
+            break
+    raise troubles[0]
+
+
+def single_message(
+    dispatch: Dispatch, address: str, rendered: Rendered, now: datetime, *, unsubscribe_url: str = ""
+) -> bytes:
+    """Return a mail that belongs to no issue, as it leaves. Raises UsageError for an address that none can go to."""
     head = Head(
         sender=dispatch.mail.sender,
         to=address,
@@ -65,33 +92,19 @@ async def send_one(dispatch: Dispatch, to: str, rendered: Rendered, now: datetim
         message_id=message_id(secrets.randbits(62), dispatch.mail.domain),
         date=now,
         reply_to=dispatch.settings.newsletter.reply_to,
+        unsubscribe_url=unsubscribe_url,
     )
-    smtputf8 = needs_smtputf8(address)
-    unsigned = message_bytes(head, text=rendered.text, html=rendered.html or None, smtputf8=smtputf8)
-    content = dispatch.mail.signed(unsigned, now)
-    sender = dispatch.settings.newsletter.sender_address
-    envelope = Envelope(sender=sender, recipient=address, size=len(content), smtputf8=smtputf8)
-    connection = await _opened(dispatch)
+    html, smtputf8 = rendered.html or None, needs_smtputf8(address)
+    return dispatch.mail.signed(message_bytes(head, text=rendered.text, html=html, smtputf8=smtputf8), now)
+
+
+async def _said(connection: Connection, envelope: Envelope, content: bytes) -> Outcome:
+    """Return what became of one message over a connection of its own. Raises SmtpTrouble where none can be opened."""
+    await connection.open()
     try:
-        outcome = await connection.envelope(envelope) or await connection.data(content)
+        return await connection.envelope(envelope) or await connection.data(content)
     finally:
         await connection.close()
-    if outcome.verdict is not Verdict.ACCEPTED:
-        raise SmtpTrouble(f"{address}: not taken: {outcome.reply}", outcome)
-
-
-async def _opened(dispatch: Dispatch) -> Connection:
-    """Return a connection to the first of all ways out that can be opened. Raises SmtpTrouble, the first one's."""
-    troubles: list[SmtpTrouble] = []
-    for way in dispatch.settings.smtp.ways:
-        connection = dispatch.connect(way)
-        try:
-            await connection.open()
-        except SmtpTrouble as trouble:
-            troubles.append(trouble)
-        else:
-            return connection
-    raise troubles[0]
 
 
 async def ping(url: str, user_agent: str) -> None:

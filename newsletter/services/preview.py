@@ -5,7 +5,7 @@ else it is chosen now, by the same code that makes the rows. Not here: showing i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
 from typing import Any
@@ -14,19 +14,23 @@ from sqlmodel import Session
 
 from newsletter.domain.calendar import local_date
 from newsletter.domain.delivery import Delivery, Status
-from newsletter.domain.digest import Digest, LeftOut, WhyNot
+from newsletter.domain.digest import Digest, LeftOut, Pool, WhyNot
 from newsletter.domain.issue import Issue
 from newsletter.domain.issue import Status as Editing
 from newsletter.domain.subscriber import Preferences, Subscriber
 from newsletter.errors import NotFoundError
 from newsletter.mail.message import message_id
+from newsletter.render.formats import day as named_day
+from newsletter.render.typesetting import Rendered
 from newsletter.services import edit, subscribe
 from newsletter.services.compose import Composer
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.due import Maker
 from newsletter.services.edit import Shown
+from newsletter.services.notify import send_one
+from newsletter.services.proofs import Proof, proof
 from newsletter.services.records import PickedPaper, papers_of
-from newsletter.storage import deliveries, issues, subscribers
+from newsletter.storage import corrections, deliveries, issues, subscribers
 from newsletter.storage.moves import Claimed
 
 
@@ -83,6 +87,31 @@ def preview(dispatch: Dispatch, day: date, email: str | None, now: datetime) -> 
         if shown.issue.status not in {Editing.DRAFT, Editing.SEALED}:
             raise NotFoundError(f"no issue of {day}: {shown.issue.reason}")
         return _Previewer(session, dispatch, shown, now).of(subscriber)
+
+
+def proof_of(dispatch: Dispatch, day: date, email: str | None, now: datetime) -> Proof:
+    """Return the mail of ``preview``, or why there is none. Raises NotFoundError for no such subscriber."""
+    if email:
+        subscribe.find(dispatch.database, email)
+    title = f"The issue of {named_day(day)}"
+    try:
+        return proof("issue", title, lambda: preview(dispatch, day, email, now).content("eml"))
+    except NotFoundError as error:
+        return Proof(name="issue", title=title, error=str(error))
+
+
+async def send_test(dispatch: Dispatch, found: Preview, to: str, now: datetime) -> str:
+    """Mail *found* to the address *to*, marked as a test, and return its subject. Its links act for nobody.
+
+    Raises NotFoundError where there is no mail, SmtpTrouble when it is not taken.
+    """
+    nobodys = replace(found, claimed=found.claimed and found.claimed._replace(id=0, subscriber_id=0))
+    text, html = nobodys.content("text").decode(), nobodys.content("html").decode()
+    whole = message_from_bytes(nobodys.content("eml"), policy=policy.default)
+    subject = f"[Test] {whole['Subject']}"
+    only_text = whole.get_content_type() == "text/plain"
+    await send_one(dispatch, to, Rendered(subject=subject, html="" if only_text else html, text=text), now)
+    return subject
 
 
 def newest_day(dispatch: Dispatch, now: datetime) -> date:
@@ -155,6 +184,8 @@ class _Previewer:
             expires_at=self.now,
             since=digest.since,
             picks=tuple((p.candidate.paper.id, p.why.value, p.detail) for p in digest.picks),
+            unlisted=Pool(self.shown.arranged.pool, (), ()).places(digest.barred),
+            corrections=corrections.owed(self.session, [reader.id]).get(reader.id, ()) if reader else (),
         )
 
     def _reason(self, delivery: Delivery) -> str:
@@ -182,6 +213,8 @@ class _Previewer:
             frequency=chosen.frequency,
             hour=chosen.hour,
             zone=chosen.zone,
+            unlisted=delivery.unlisted,
+            corrections=delivery.corrections,
         )
 
 

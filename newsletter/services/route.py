@@ -58,6 +58,11 @@ class Route:
         self._left_after = 0
 
     @property
+    def trouble(self) -> str:
+        """Return why nothing more is begun, or since when it was paused nothing was taken; '' while all is well."""
+        return self.stopped or (self.refusal if self._pauses else "")
+
+    @property
     def is_open(self) -> bool:
         """Whether messages may be begun."""
         return not self.stopped and not self.rest
@@ -65,12 +70,7 @@ class Route:
     @property
     def rest(self) -> timedelta:
         """How long the pause lasts from now; nothing where there is none."""
-        if self._paused_until is None:
-            return _NONE
-        rest = max(self._paused_until - self._clock(), _NONE)
-        if not rest:
-            self._paused_until = None
-        return rest
+        return max(self._paused_until - self._clock(), _NONE) if self._paused_until else _NONE
 
     def wait(self, now: float) -> float:
         """Return how many seconds away the next message is at *now*, in the event loop's, by pause and pace."""
@@ -103,6 +103,8 @@ class Route:
         """Learn what the server said. Return why nothing more is to be begun, '' while all is well."""
         if outcome.verdict is Verdict.ACCEPTED:
             self._pauses = 0
+            if not self.rest:  # what was under way when it was paused does not end that
+                self._paused_until = None
             self._last.append(Status.ACCEPTED)
         elif outcome.verdict is Verdict.TEMPORARY:
             self._last.append(Status.DEFERRED)

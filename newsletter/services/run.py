@@ -6,10 +6,10 @@ continues what this one left.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -25,14 +25,16 @@ from newsletter.services.gather import Gathering, Report, gather
 from newsletter.services.ledger import Clock
 from newsletter.services.notify import ping, tell
 from newsletter.services.plan import Plan
-from newsletter.services.seal import Verdict, current_day, seal_when_due, verdict
+from newsletter.services.seal import TEMPLATES, Verdict, current_day, next_decision, refusal, seal_when_due, verdict
 from newsletter.services.subscribe import wake
-from newsletter.storage import claims, deliveries, issues, locks, moves
+from newsletter.services.summarise import ROUND, Summaries, summarise
+from newsletter.storage import claims, deliveries, due, issues, locks, moves
 from newsletter.storage.database import Database, cursor
 from newsletter.storage.locks import Owner
 from newsletter.storage.upgrade import require_current
 
 LEASE = "run"
+_MARGIN = timedelta(seconds=10)  # to be out of the way of the run that comes on the hour
 _POLL = 0.2  # seconds between looks at a lease that another holds
 
 
@@ -45,6 +47,7 @@ class Service:
     gathering: Gathering
     dispatch: Dispatch
     clock: Clock
+    summaries: Summaries | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +133,8 @@ async def run(
 
     With ``at_once`` every active reader whose rhythm includes the date is due, whatever the hour. A dry run gathers,
     then reports what would be sealed and made due, and changes nothing else. Raises UsageError for a future date.
+
+    Nothing is sealed while a template does not work. What was sealed before is sent where its own templates do.
     """
     now = service.clock()
     today = local_date(now, service.settings.newsletter.zone)
@@ -141,14 +146,44 @@ async def run(
     wanted = day or (today if at_once else current_day(service.settings.newsletter, now))
     at_any_hour = at_once or (day is not None and day < today)
     decided = verdict(service.settings, service.gathering, reports, wanted, now, at_any_hour=at_any_hour)
+    broken = refusal(service.dispatch, wanted, now, sealing=decided.seal)
+    if broken and decided.seal:
+        decided = Verdict(seal=False, reason=broken)
     if dry_run:
-        return _rehearse(service, reports, wanted, decided, at_once=at_once)
+        outcome = _rehearse(service, reports, wanted, decided, at_once=at_once)
+        return replace(outcome, status="incomplete") if broken else outcome
+    missing = await _summarise(service, wanted, decided, at_any_hour=at_any_hour)
     with service.database.write() as session:
         issue, reason = seal_when_due(session, service.dispatch.policy, wanted, now, decided, reports)
     progress = await _send(service, owner, wanted if at_once else None, watch)
     with service.database.read() as session:
         outcome, held = _outcome(session, wanted, reports, issue, reason, progress), deliveries.held(session)
-    return await _tell(service, outcome, progress, held)
+    if broken:
+        outcome = replace(outcome, status="incomplete")
+    return await _tell(service, outcome, progress, held, {"summaries": missing, TEMPLATES: broken})
+
+
+async def _summarise(service: Service, day: date, decided: Verdict, *, at_any_hour: bool) -> str:
+    """Ask for summaries where there is time. Return what the operator should be told of it, or ''.
+
+    For the issue of *day*, or once that is closed for the next one.
+    """
+    if service.summaries is None:
+        return ""
+    now = service.clock()
+    with service.database.read() as session:
+        issue = issues.get(session, day)
+        is_open = issue is None or issue.status is Status.DRAFT
+        if at_any_hour:
+            is_free = is_open  # what is made at once is made once
+        else:
+            is_awaited = (is_open and (decided.seal or decided.skip)) or due.any_reader(session, now)
+            is_free = not (is_awaited or claims.any_due(session, now))
+    until = now + ROUND if is_free else now
+    if not at_any_hour:
+        until = min(until, next_decision(service.settings, service.gathering, day, now) - _MARGIN)
+    wanted = day if is_open else day + timedelta(days=1)
+    return await summarise(service.database, service.summaries, service.dispatch.policy, wanted, service.clock, until)
 
 
 async def _send(service: Service, owner: str, on_date: date | None, watch: Watch) -> Progress:
@@ -191,7 +226,7 @@ def _outcome(
     )
 
 
-async def _tell(service: Service, outcome: Outcome, progress: Progress, held: int) -> Outcome:
+async def _tell(service: Service, outcome: Outcome, progress: Progress, held: int, also: Mapping[str, str]) -> Outcome:
     if progress.by_hand:  # who ended it knows, does not wait, and leaves open what is solved
         return outcome
     found = {f"source {r.name}": f"source {r.name}: {r.error}" for r in outcome.sources if r.error}
@@ -201,6 +236,7 @@ async def _tell(service: Service, outcome: Outcome, progress: Progress, held: in
         found |= {f"route {name}": f"route {name}: {why}" for name, why in progress.ended.items()}
     if held:
         found["held"] = f"{held} deliveries are uncertain and held: 'newsletter deliveries list --status held'"
+    found |= {name: text for name, text in also.items() if text}
     lines = await tell(service.dispatch, found, service.clock())
     if outcome.status == "done" and service.settings.operator.ping_url:
         await ping(service.settings.operator.ping_url, service.gathering.user_agent)

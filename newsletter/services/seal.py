@@ -1,6 +1,7 @@
 """When an issue is sealed: the newsletter's days and hour, the editor, required sources, and days without papers.
 
-The decision is ``verdict``; ``seal_when_due`` carries it out. Not here: the order of the pool (``edit``).
+The decision is ``verdict``, unless ``broken_templates`` forbid it; ``seal_when_due`` carries it out. Not here: the
+order of the pool (``edit``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,15 @@ from newsletter.config.settings import NewsletterSettings, Settings
 from newsletter.domain.calendar import instant, local_date
 from newsletter.domain.issue import Issue, Status
 from newsletter.domain.subscriber import WEEKDAYS
-from newsletter.services import edit
+from newsletter.errors import ConfigurationError, NotFoundError
+from newsletter.services import edit, proofs
+from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Policy
 from newsletter.services.gather import Gathering, Report
-from newsletter.storage import issues
+from newsletter.services.preview import preview
+from newsletter.storage import issues, problems
 
+TEMPLATES = "templates"  # the problem that the operator is told of
 _LATE = timedelta(hours=1)  # a tick that comes so much after the hour
 
 
@@ -71,6 +76,41 @@ def _waits(
             yield f"waits for source {upstream.source.name} until {upstream.wait_until:%H:%M}"
     if editing.mode == "approve" and now < instant(day, editing.deadline, zone):
         yield f"waits for the editor until {editing.deadline:%H:%M}"
+
+
+def next_decision(settings: Settings, gathering: Gathering, day: date, now: datetime) -> datetime:
+    """Return the next instant after *now*, today or tomorrow, at which an issue may stop waiting; *day* is today's."""
+    editing = settings.editing
+    hours = [settings.newsletter.send_at, *(u.wait_until for u in gathering.upstreams if u.required)]
+    hours += [editing.deadline] if editing.mode == "approve" else []
+    days = (day, day + timedelta(days=1))
+    return min(at for at in (instant(d, hour, settings.newsletter.zone) for d in days for hour in hours) if at > now)
+
+
+def broken_templates(dispatch: Dispatch, day: date, now: datetime) -> list[str]:
+    """Return a line for each template that does not work, for invented data or for the issue of *day* as it is."""
+    found = proofs.broken(dispatch, now)
+    try:
+        preview(dispatch, day, None, now).content("eml")
+    except NotFoundError:
+        pass  # no papers, no mail
+    except ConfigurationError as error:
+        found.append(str(error))
+    return list(dict.fromkeys(found))
+
+
+def refusal(dispatch: Dispatch, day: date, now: datetime, *, sealing: bool) -> str:
+    """Return why no issue is sealed: a template that does not work, with file and line; '' where all do.
+
+    Looked at before *sealing*, and until the operator has mended what was found then.
+    """
+    with dispatch.database.read() as session:
+        issue = issues.get(session, day)
+        closes = sealing and (issue is None or issue.status is Status.DRAFT)
+        if not closes and not problems.is_open(session, TEMPLATES):
+            return ""
+    found = broken_templates(dispatch, day, now)
+    return f"no issue is sealed: {found[0]}" if found else ""
 
 
 def seal_when_due(

@@ -71,9 +71,10 @@ def _asked(
     """Return the date asked about, and the delivery that answers, if one does."""
     if day:
         return day, deliveries.of_reader(session, subscriber.id, day)
-    if subscriber.status is not Status.ACTIVE:
-        return local_date(now, zone), None
     newest = deliveries.of_reader(session, subscriber.id)
+    if subscriber.status is not Status.ACTIVE:  # who leaves asks about the mail of today
+        today = local_date(now, zone)
+        return today, newest if newest and newest.day == today else None
     due = subscriber.next_due_at or now
     if newest and (due > now or newest.day >= local_date(due, zone)):
         return newest.day, newest

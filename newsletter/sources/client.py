@@ -1,4 +1,4 @@
-"""GET over HTTP for sources: polite, bounded in time and size, to public addresses only.
+"""HTTP for sources: polite, bounded in time and size, to public addresses only.
 
 Decides what is asked again, how long to wait, and when to give up. Not here: which addresses are public
 (``network.py``), reading an answer (``response.py``), and what it means (each source).
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpcore2
 import httpx2
@@ -20,7 +20,7 @@ from newsletter.domain.text import plain
 from newsletter.errors import SourceError
 from newsletter.sources import pace
 from newsletter.sources.network import PublicNetwork, Transport
-from newsletter.sources.response import Response, Trouble, Validator, place_of, read
+from newsletter.sources.response import MAX_BODY, Response, Trouble, Validator, place_of, read
 
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells whole URLs, which may hold what is secret
 
@@ -91,6 +91,24 @@ class Client:
                 f"{place_of(request.url)}: no complete answer within {self._budget:g} s; the next run asks again"
             ) from None
 
+    async def post(
+        self, url: str, document: Mapping[str, Any], *, headers: Mapping[str, str], seconds: float, most: int
+    ) -> Response:
+        """Return the answer to a POST of *document* as JSON, of at most *most* bytes and within *seconds*.
+
+        It is sent once, for an answer may cost money, and a redirect is not followed. Raises StatusError for a status
+        that stays, SourceError for the rest.
+        """
+        sent = {"Accept": "application/json", **headers}
+        request = self._built("POST", url, json=document, headers=sent, timeout=seconds)
+        try:
+            answer = await self._exchange(request, paced=False, seconds=seconds, most=most)
+        except Trouble as trouble:
+            raise _given_up(request.url, trouble, 1) from None
+        if not isinstance(answer, Response):
+            raise SourceError(f"{place_of(request.url)}: redirects to {place_of(answer)}; give the URL that answers")
+        return answer
+
     def _request(
         self, url: str, params: Mapping[str, str | int] | None, validator: Validator, accept: str
     ) -> httpx2.Request:
@@ -99,10 +117,11 @@ class Client:
             "If-None-Match": validator.etag,
             "If-Modified-Since": validator.last_modified,
         }
+        return self._built("GET", url, params=params, headers={name: value for name, value in headers.items() if value})
+
+    def _built(self, method: str, url: str, **options: Any) -> httpx2.Request:
         try:
-            request = self._http.build_request(
-                "GET", url, params=params, headers={name: value for name, value in headers.items() if value}
-            )
+            request = self._http.build_request(method, url, **options)
         except httpx2.InvalidURL as error:
             raise SourceError(f"{plain(url)[:200]}: is not a URL ({error}); correct it in the configuration") from None
         if self._allow_private_address:
@@ -139,21 +158,23 @@ class Client:
             headers = {name: value for name, value in request.headers.items() if name in _CARRIED}
             request = self._http.build_request("GET", answer, headers=headers)
 
-    async def _exchange(self, request: httpx2.Request, paced: bool) -> Response | httpx2.URL:
+    async def _exchange(
+        self, request: httpx2.Request, paced: bool, *, seconds: float = _REQUEST_TIME, most: int = MAX_BODY
+    ) -> Response | httpx2.URL:
         """Send one request; return the answer, or where it redirects to."""
         turn: AbstractAsyncContextManager[None] = nullcontext()
         if name := _paced_name(request.url, paced):
             turn = pace.turn(name, self._deadline, self._pace_dir)
             request.headers["Connection"] = "close"  # one at a time means that none is left open either
         try:
-            async with turn, asyncio.timeout(_REQUEST_TIME):
+            async with turn, asyncio.timeout(seconds):
                 response = await self._http.send(request, stream=True)
                 try:
-                    return await read(response)
+                    return await read(response, most)
                 finally:
                     await response.aclose()
         except TimeoutError:
-            raise Trouble(f"no complete answer within {_REQUEST_TIME:g} s") from None
+            raise Trouble(f"no complete answer within {seconds:g} s") from None
         except httpcore2.TimeoutException as error:
             raise Trouble(f"no answer in time ({type(error).__name__})") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:

@@ -65,8 +65,11 @@ class Trouble(Exception):  # noqa: N818 - no error yet: asking again may help
         self.wait = wait
 
 
-async def read(response: httpx2.Response) -> Response | httpx2.URL:
-    """Return the answer or where it redirects to. Raises Trouble, StatusError or SourceError for any other."""
+async def read(response: httpx2.Response, most: int = MAX_BODY) -> Response | httpx2.URL:
+    """Return the answer or where it redirects to, a body of at most *most* bytes.
+
+    Raises Trouble, StatusError or SourceError for any other.
+    """
     url, status = response.request.url, response.status_code
     if status in _REDIRECTS and "location" in response.headers:
         return _redirected(url, response.headers["location"])
@@ -75,7 +78,7 @@ async def read(response: httpx2.Response) -> Response | httpx2.URL:
     not_modified = status == 304 and {"if-none-match", "if-modified-since"} & set(response.request.headers)
     if status != 200 and not not_modified:
         raise StatusError(f"{place_of(url)}: answered {_named(status)}; check this source's configuration", status)
-    body = b"" if not_modified else await _body(response)
+    body = b"" if not_modified else await _body(response, most)
     return Response(url=str(url), status=status, headers=dict(response.headers), body=body)
 
 
@@ -89,8 +92,8 @@ def _redirected(url: httpx2.URL, location: str) -> httpx2.URL:
     return target
 
 
-async def _body(response: httpx2.Response) -> bytes:
-    """Return the decoded body; never holds more than ``MAX_BODY`` of it, however well it was compressed."""
+async def _body(response: httpx2.Response, most: int) -> bytes:
+    """Return the decoded body; never holds more than *most* of it, however well it was compressed."""
     place, encoding = place_of(response.request.url), response.headers.get("content-encoding", "identity").lower()
     if encoding not in {"identity", "gzip", "x-gzip", ""}:
         raise SourceError(f"{place}: answered in the encoding {plain(encoding)[:40]}, which was not asked for")
@@ -98,11 +101,11 @@ async def _body(response: httpx2.Response) -> bytes:
     body = bytearray()
     async for chunk in response.aiter_raw():
         try:
-            body += gzip.decompress(chunk, MAX_BODY + 1 - len(body)) if gzip else chunk
+            body += gzip.decompress(chunk, most + 1 - len(body)) if gzip else chunk
         except zlib.error:
             raise Trouble("answered with a body that cannot be decompressed") from None
-        if len(body) > MAX_BODY:
-            raise SourceError(f"{place}: answered with more than {MAX_BODY // 2**20} MB; ask this source for less")
+        if len(body) > most:
+            raise SourceError(f"{place}: answered with more than {most // 2**20} MB; ask this source for less")
         if gzip and gzip.eof:
             break
     if gzip and not gzip.eof:

@@ -168,6 +168,11 @@ def expected(session: Session, now: datetime, *, at_any_hour: bool) -> int:
     return rows + session.exec(select(func.count()).select_from(_S).where(*due)).one()
 
 
+def any_due(session: Session, now: datetime) -> bool:
+    """Return whether any delivery waits for nothing but a sender."""
+    return session.exec(select(_D.id).where(_WAITS, col(_D.next_attempt_at) <= now).limit(1)).first() is not None
+
+
 def any_open(session: Session) -> bool:
     """Return whether any delivery is still ready, leased, offered or deferred."""
     waits = session.exec(select(_D.id).where(_WAITS).limit(1)).first()

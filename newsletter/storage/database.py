@@ -7,6 +7,7 @@ Not here: the schema's upgrades (``upgrade``) and who may write what (``services
 
 import fcntl
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from newsletter.errors import NewsletterError
 
 BUSY_TIMEOUT = 30  # seconds that a writer waits for another
 _ASKS = 0.001  # seconds between two attempts at the write lock
+_ROOM = 1 << 20  # octets
 _LOOKS = 0.01  # seconds between two looks for who waits
 upsert = _insert  # INSERT … ON CONFLICT, which both databases have under their own dialect
 
@@ -37,7 +39,7 @@ _PRAGMAS = (
     "journal_mode = WAL",
     "foreign_keys = ON",
     "temp_store = MEMORY",
-    "cache_size = -65536",  # KiB: the indexes of a long list
+    "cache_size = -16384",  # KiB, of each connection: what a chunk of a long list touches
     # Pages of the write-ahead log, 32 MB, before it is folded into the file: whoever commits waits for that, for two
     # fdatasyncs and each page that was written once or many times since.
     "wal_autocheckpoint = 8000",
@@ -122,6 +124,8 @@ class Writer:
             with _named(self._path), _writing(self._connection) as session:
                 yield session
         finally:
+            if self._driver.in_transaction:  # a COMMIT failed in a way that leaves it open
+                self._driver.rollback()
             self._driver.execute("PRAGMA busy_timeout = 0")
 
     @contextmanager
@@ -240,11 +244,20 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except (DatabaseError, sqlite3.DatabaseError) as error:
         said = str(getattr(error, "orig", error))
+        if "disk I/O error" in said and _is_full(path):
+            said = "the disk is full"
         remedy = next((r for sign, r in _REMEDIES.items() if sign in said), None)
         if remedy is None and not isinstance(error, OperationalError):
             raise  # a constraint: a fault of the program
         remedy = remedy or "the next run reads what was kept and continues"
         raise StorageError(f"database {path}: {said}; {remedy}") from error
+
+
+def _is_full(path: Path) -> bool:
+    """Return whether the disk of *path* has no room to speak of: SQLite does not always know why a write failed."""
+    with suppress(OSError):
+        return shutil.disk_usage(path.parent).free < _ROOM
+    return False
 
 
 def backup(path: Path, target: Path) -> None:

@@ -62,11 +62,18 @@ class Contents:
     picks: tuple[tuple[int, str, str], ...]
     since: date | None = None
     skipped: str = ""
+    unlisted: str = ""
+    corrections: tuple[int, ...] = ()
 
     @cached_property
     def stored(self) -> str:
         """Return the picks as the database keeps them."""
         return f"[{', '.join(map(_stored_pick, self.picks))}]"
+
+    @cached_property
+    def stored_corrections(self) -> str | None:
+        """Return the corrections as the database keeps them."""
+        return json.dumps(self.corrections) if self.corrections else None
 
 
 @lru_cache(maxsize=_KEPT)
@@ -135,6 +142,11 @@ def readers(
         DueReader(i, _wishes(topics, *rest), at, digest_on, issue_on, served_on)
         for i, at, digest_on, issue_on, topics, *rest in found
     ]
+
+
+def any_reader(session: Session, now: datetime) -> bool:
+    """Return whether anybody is due."""
+    return any(readers(session, day, None, 1, now) for day in groups(session, now))
 
 
 def _of_group(served_on: date | None) -> Any:
@@ -267,7 +279,7 @@ def _remember(session: Session, reader_ids: list[int], **facts: Any) -> None:
     session.connection().execute(those, {"readers": reader_ids})
 
 
-_OF_CONTENTS = ("since", "picks", "status", "settled_at", "reply")
+_OF_CONTENTS = ("since", "picks", "unlisted", "corrections", "status", "settled_at", "reply")
 _OF_READER = ("id", "subscriber_id", "message_id", "day", "expires_at", "served_on")
 
 
@@ -283,7 +295,8 @@ def _insert(connection: Connection, issue: Issue, rows: Sequence[NewDelivery], n
     def carries(contents: Contents) -> tuple[Any, ...]:
         status, settled_at = (Status.SKIPPED, now) if contents.skipped else (Status.READY, None)
         settled = (status.value, stored["settled_at"](settled_at), contents.skipped)
-        return (stored["since"](contents.since), contents.stored, *settled, *same)
+        carried = (contents.stored, contents.unlisted, contents.stored_corrections)
+        return (stored["since"](contents.since), *carried, *settled, *same)
 
     scalars = {c.name: c.default.arg for c in _LEDGER.columns if isinstance(c.default, ColumnDefault)}
     alike = {**scalars, "issue_id": issue.id, "made_at": now, "next_attempt_at": now}

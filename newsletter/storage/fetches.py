@@ -8,6 +8,8 @@ from sqlmodel import Session, col, select
 
 from newsletter.storage.tables import FetchRow, ValidatorRow
 
+SUMMARIES = "[summaries]"  # is asked like a source, and is none
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
@@ -47,5 +49,5 @@ def keep_validators(session: Session, source: str, given: Mapping[str, tuple[str
 
 def newest_fetches(session: Session) -> dict[str, Fetch]:
     """Return what came of the last time that each source was asked, whatever for."""
-    rows = session.exec(select(FetchRow).order_by(col(FetchRow.attempted_at)))
+    rows = session.exec(select(FetchRow).where(FetchRow.source != SUMMARIES).order_by(col(FetchRow.attempted_at)))
     return {row.source: Fetch(**row.model_dump(exclude={"source", "asked"})) for row in rows}

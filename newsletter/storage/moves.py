@@ -21,6 +21,7 @@ _MORE = 1000  # beyond what is wanted are looked at where some of it is not: how
 # for each row that it fetches, and would wait for it as often.
 _DUE = """
 SELECT d.id, d.subscriber_id, d.issue_id, d.day, d.message_id, d.made_at, d.since, d.picks,
+  d.unlisted, d.corrections,
   s.email, s.format, s.created_at, s.frequency, s.hour, s.zone, d.served_on, d.next_attempt_at, s.email_key
 FROM deliveries d {which} CROSS JOIN subscribers s ON s.id = d.subscriber_id
 WHERE d.{is_due} AND d.next_attempt_at <= :now AND d.expires_at > :now AND s.status = 'active' {only}
@@ -29,13 +30,14 @@ ORDER BY {turn} LIMIT :window
 """
 _CLAIM = """
 SELECT json_group_array(json_array(id, subscriber_id, issue_id, day, message_id, made_at, since, picks,
-  email, format, created_at, frequency, hour, zone, served_on, next_attempt_at))
+  unlisted, corrections, email, format, created_at, frequency, hour, zone, served_on, next_attempt_at))
 FROM (SELECT * FROM ({due}) {but} LIMIT :limit)
 """
 _PLACES = "SELECT coalesce(served_on, ''), next_attempt_at, id FROM ({due})"
 _NOT_BUSY = "WHERE substr(email_key, instr(email_key, '@') + 1) NOT IN (SELECT value FROM json_each(:busy))"
 _TURN = "coalesce(d.served_on, ''), d.next_attempt_at, d.id"
 _READY = {"is_due": "status = 'ready'", "which": "INDEXED BY ix_deliveries_turn", "turn": _TURN}
+_ANYWHERE = _READY | {"which": ""}  # of those that are named, which an index of turns would not find
 # Behind a place, in two ranges of the index: as one, SQLite would go through all that stands before.
 _BEHIND_IT = (
     {
@@ -110,6 +112,8 @@ class Claimed(NamedTuple):
     frequency: str | None
     hour: time | None
     zone: str | None
+    unlisted: str = ""  # as in ``domain.delivery``
+    corrections: tuple[int, ...] = ()
 
 
 class Taken(NamedTuple):
@@ -135,8 +139,7 @@ def claim(
     """Lease up to *limit* deliveries that are due to *owner*, the longest unserved readers first, *behind* last.
 
     Not those of stopped issues, nor to the domains *busy*; of one issue only where given. Of what is ready only
-    what stands *after* where an earlier claim ``passed``. Of what was put off at least as much as a half, that neither
-    waits for the end of the other.
+    what stands *after* where an earlier claim ``passed``.
     """
     if not limit:
         return []
@@ -145,7 +148,7 @@ def claim(
     found = _longest_unserved(cursor, values, _ranges(after), _NOT_BEHIND if behind else "")
     if behind and len(found) < limit:
         values["limit"] = limit - len(found)
-        found += _longest_unserved(cursor, values, _ranges(None), _BEHIND)
+        found += _longest_unserved(cursor, values, (_ANYWHERE,), _BEHIND)
     cursor.execute(_LEASE, {"owner": owner, "ids": dumps([row[0] for row in found])})
     return [_claimed(row) for row in found]
 
@@ -153,15 +156,24 @@ def claim(
 def _longest_unserved(
     cursor: sqlite3.Cursor, values: dict[str, Any], ranges: Iterable[_Range], behind: str
 ) -> list[list[Any]]:
-    limit, ready = values["limit"], list[list[Any]]()
+    ready: list[list[Any]] = []
     for part in ranges:
-        ready += _rows(cursor, part, values, behind) if len(ready) < limit else []
-    deferred = _rows(cursor, _DEFERRED, values, behind)
-    found = deferred[: max(limit // 2, limit - len(ready))] + ready
-    return sorted(found[:limit], key=_waited)
+        ready += _rows(cursor, part, values, behind)
+        if len(ready) >= values["limit"] or _is_cut(cursor, part, values):
+            break  # what stands behind it has waited less
+    return sorted(ready + _rows(cursor, _DEFERRED, values, behind), key=_waited)[: values["limit"]]
+
+
+def _is_cut(cursor: sqlite3.Cursor, part: _Range, values: dict[str, Any]) -> bool:
+    """Return whether a range has more than is looked at: among it are those that are busy."""
+    if values["busy"] == "[]":
+        return False
+    query = _PLACES.format(due=_due(part, values, "")) + " LIMIT 1 OFFSET :window - 1"
+    return cursor.execute(query, values).fetchone() is not None
 
 
 def _waited(row: list[Any]) -> tuple[str, str, int]:
+    """Return the turn of a row of ``_CLAIM``, which ends with what that depends on."""
     return row[-2] or "", row[-1], row[0]
 
 
@@ -196,7 +208,8 @@ def _placed(after: Place | None) -> dict[str, Any]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    id_, reader, issue, day, message_id, made, since, picks, email, format_, created, frequency, hour, zone, *_ = row
+    (id_, reader, issue, day, message_id, made, since, picks, unlisted, corrections, email, format_, *says) = row
+    created, frequency, hour, zone, *_ = says
     return Claimed(
         id_,
         reader,
@@ -212,6 +225,8 @@ def _claimed(row: Sequence[Any]) -> Claimed:
         frequency,
         time.fromisoformat(hour) if hour else None,
         zone,
+        unlisted,
+        _corrections(corrections) if corrections else (),
     )
 
 
@@ -221,6 +236,11 @@ _day = lru_cache(maxsize=64)(date.fromisoformat)
 @lru_cache(maxsize=64)  # those of one chunk are the same
 def _instant(kept: str) -> datetime:
     return datetime.fromisoformat(kept + "+00:00")
+
+
+@lru_cache(maxsize=64)
+def _corrections(kept: str) -> tuple[int, ...]:
+    return tuple(loads(kept))
 
 
 @lru_cache(maxsize=4096)  # readers who follow the same get the same

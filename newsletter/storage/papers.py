@@ -13,28 +13,28 @@ from typing import Any, TypeVar
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from newsletter.domain.paper import Listing, Paper, key_of
+from newsletter.domain.paper import OURS, Listing, Paper, key_of
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.text import whole_words
-from newsletter.storage.tables import ListingRow, PaperKeyRow, PaperRedirectRow, PaperRow
+from newsletter.storage.tables import ListingRow, PaperKeyRow, PaperRedirectRow, PaperRow, SummaryRow
 
 _T = TypeVar("_T")
 _CHUNK = 500  # keys or ids in one statement: SQLite takes at most 32,766 parameters
-_KEPT = tuple(f.name for f in fields(Paper) if f.name != "id")
+_KEPT = tuple(f.name for f in fields(Paper) if f.name not in OURS)
 _LISTED = tuple(f.name for f in fields(Listing))
 
 
 def facts_of(paper: Paper) -> dict[str, Any]:
-    """Return what JSON keeps of *paper*: the fields that are not empty, but for the id."""
+    """Return what JSON keeps of *paper*: what sources say, where it is not empty."""
     facts = {name: getattr(paper, name) for name in _KEPT}
     return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in facts.items() if v not in ("", (), None)}
 
 
-def paper_of(paper_id: int, facts: Mapping[str, Any]) -> Paper:
-    """Return the paper of which JSON kept *facts*."""
+def paper_of(paper_id: int, facts: Mapping[str, Any], machine_summary: str | None = None) -> Paper:
+    """Return the paper of which JSON kept *facts*, with what a language model said of it."""
     values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in facts.items()}
     values |= {n: datetime.fromisoformat(values[n]) for n in ("published", "updated") if n in values}
-    return Paper(**values, id=paper_id)
+    return Paper(**values, id=paper_id, machine_summary=machine_summary or "")
 
 
 def chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
@@ -67,8 +67,9 @@ def load(session: Session, paper_ids: Iterable[int]) -> dict[int, Paper]:
     today = resolve(session, paper_ids)
     found: dict[int, Paper] = {}
     for part in chunks(sorted(set(today.values()))):
-        query = select(col(PaperRow.id), col(PaperRow.facts)).where(col(PaperRow.id).in_(part))
-        found |= {paper_id: paper_of(paper_id, facts) for paper_id, facts in session.execute(query)}
+        query = select(col(PaperRow.id), col(PaperRow.facts), col(SummaryRow.text)).where(col(PaperRow.id).in_(part))
+        rows = session.execute(query.join(SummaryRow, col(SummaryRow.paper_id) == col(PaperRow.id), isouter=True))
+        found |= {paper_id: paper_of(paper_id, facts, said) for paper_id, facts, said in rows}
     return found | {old: found[new] for old, new in today.items() if new in found}
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
 from newsletter.storage.tables import MetaRow, ProblemRow
+
+_AGAIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,8 @@ class Problem:
 def compare(session: Session, found: Mapping[str, str], day_began: datetime, now: datetime) -> list[Problem]:
     """Keep the problems *found*, by name, and return what is to be told on the day that began at *day_began*.
 
-    That is each problem once a day, and each that the operator was told of once more when it is solved.
+    That is each problem once a day, and each that the operator was told of once more when it is solved. One that comes
+    back is told again, but not sooner than an hour after the last word about it: the last word was that it is solved.
     """
     known = {row.name: row for row in session.exec(select(ProblemRow))}
     for name, text in found.items():
@@ -38,9 +41,15 @@ def compare(session: Session, found: Mapping[str, str], day_began: datetime, now
             row.solved_at = now
             if row.told_at and row.told_at >= row.since:
                 told.append(_problem(row, solved=True))
-        elif not solved and (row.told_at is None or row.told_at < day_began):
+        elif not solved and (row.told_at is None or row.told_at < max(day_began, min(row.since, now - _AGAIN))):
             told.append(_problem(row, solved=False))
     return told
+
+
+def is_open(session: Session, name: str) -> bool:
+    """Return whether a problem was found and not seen solved."""
+    row = session.exec(select(ProblemRow).where(col(ProblemRow.name) == name)).first()
+    return row is not None and row.solved_at is None
 
 
 def mark_told(session: Session, name: str, now: datetime) -> None:

@@ -24,6 +24,7 @@ from newsletter.storage.tables import (
     PaperRedirectRow,
     PaperRow,
     SightingRow,
+    SummaryRow,
 )
 
 _Said = dict[int, dict[str, Sighting]]  # by paper, by source
@@ -79,10 +80,11 @@ def _join(session: Session, kept: int, other: int) -> None:
     """Make *other* the paper *kept*. What was said, listed and sealed of it moves; hands and picks follow redirects."""
     _drop_staler(session, kept, other)
     _join_in_issues(session, kept, other)
+    _keep_a_summary(session, kept, other)
     mine = select(col(ListingRow.source), col(ListingRow.day)).where(ListingRow.paper_id == kept)
     twice = tuple_(col(ListingRow.source), col(ListingRow.day)).in_(mine)
     session.exec(delete(ListingRow).where(col(ListingRow.paper_id) == other, twice))
-    for moved in (SightingRow, ListingRow, IssuePaperRow, PaperKeyRow, PaperRedirectRow):
+    for moved in (SightingRow, ListingRow, IssuePaperRow, PaperKeyRow, PaperRedirectRow, SummaryRow):
         session.exec(update(moved).where(col(moved.paper_id) == other).values(paper_id=kept))
     session.exec(delete(PaperRow).where(col(PaperRow.id) == other))
     session.exec(insert(PaperRedirectRow).values(old_id=other, paper_id=kept))
@@ -106,6 +108,14 @@ def _join_in_issues(session: Session, kept: int, other: int) -> None:
         ranks = [r.front_rank for r in (own, row) if r.front_rank is not None]
         own.front_rank, own.pool_rank = min(ranks, default=None), min(own.pool_rank, row.pool_rank)
         own.editors = own.editors or row.editors
+        session.delete(row)
+    session.flush()
+
+
+def _keep_a_summary(session: Session, kept: int, other: int) -> None:
+    """Of what a model said of both keep one."""
+    rows = session.exec(select(SummaryRow).where(col(SummaryRow.paper_id).in_((kept, other)))).all()
+    for row in sorted(rows, key=lambda row: (row.text != "", row.paper_id == kept))[:-1]:
         session.delete(row)
     session.flush()
 

@@ -9,9 +9,10 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, func, insert, or_
+from sqlalchemy import ColumnElement, String, and_, cast, func, insert, or_, true
 from sqlmodel import Session, SQLModel, col, delete, select, update
 
 from newsletter.domain.delivery import Status as DeliveryStatus
@@ -143,20 +144,43 @@ def apply(session: Session, subscriber: Subscriber, to: Move, now: datetime, **f
     return after
 
 
-def ask(session: Session, subscriber_id: int, now: datetime, since: datetime) -> bool:
-    """Record that a confirmation mail goes out at *now*. False where it must not: one did after *since*."""
+class Single(StrEnum):
+    """A mail to one reader alone that is no digest, and the column that remembers when it last went out."""
+
+    CONFIRMATION = "asked_at"
+    WELCOME = "welcomed_at"
+    GOODBYE = "parted_at"
+
+
+_WANTED_BY: dict[Single, tuple[Status, ...]] = {
+    Single.CONFIRMATION: (Status.PENDING, Status.UNSUBSCRIBED),
+    Single.WELCOME: (Status.ACTIVE,),
+    Single.GOODBYE: (Status.UNSUBSCRIBED,),
+}
+
+
+def claim(session: Session, mail: Single, subscriber_id: int, now: datetime, since: datetime) -> bool:
+    """Record that *mail* goes out at *now*. False where it must not: one did after *since*, or nobody wants it.
+
+    One that greets or parts goes out once for each time that somebody confirmed or left.
+    """
+    sent_at = col(getattr(SubscriberRow, mail))
+    again: dict[Single, ColumnElement[bool]] = {
+        Single.WELCOME: sent_at < col(SubscriberRow.confirmed_at),
+        Single.GOODBYE: sent_at < col(SubscriberRow.status_at),
+    }
     row = (
         col(SubscriberRow.id) == subscriber_id,
-        col(SubscriberRow.status).in_((Status.PENDING, Status.UNSUBSCRIBED)),
-        or_(col(SubscriberRow.asked_at).is_(None), col(SubscriberRow.asked_at) <= since),
+        col(SubscriberRow.status).in_(_WANTED_BY[mail]),
+        or_(sent_at.is_(None), and_(sent_at <= since, again.get(mail, true()))),
     )
-    return session.exec(update(SubscriberRow).where(*row).values(asked_at=now)).rowcount == 1
+    return session.exec(update(SubscriberRow).where(*row).values({mail: now})).rowcount == 1
 
 
-def not_asked(session: Session, subscriber_id: int, at: datetime) -> None:
-    """Record that the confirmation mail of the instant *at* was not sent after all."""
-    row = (col(SubscriberRow.id) == subscriber_id, col(SubscriberRow.asked_at) == at)
-    session.exec(update(SubscriberRow).where(*row).values(asked_at=None))
+def not_sent(session: Session, mail: Single, subscriber_id: int, at: datetime) -> None:
+    """Record that the *mail* of the instant *at* was not sent after all."""
+    row = (col(SubscriberRow.id) == subscriber_id, col(getattr(SubscriberRow, mail)) == at)
+    session.exec(update(SubscriberRow).where(*row).values({mail: None}))
 
 
 def remove(session: Session, subscriber: Subscriber, key: str, now: datetime) -> None:

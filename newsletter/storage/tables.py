@@ -62,6 +62,7 @@ IS_WAITING = text("status IN ('ready', 'deferred')")
 IS_OWNED = text("owner IS NOT NULL")
 IS_KEPT = text("status IN ('deferred', 'held', 'failed', 'expired', 'withdrawn', 'skipped')")
 IS_SETTLED = text("settled_at IS NOT NULL")
+CORRECTS = text("corrections IS NOT NULL")
 
 
 def _partial(name: str, *columns: Any, where: Any) -> Index:
@@ -148,6 +149,20 @@ class FetchRow(SQLModel, table=True):
     new: int = 0
 
 
+class SummaryRow(SQLModel, table=True):
+    """What a language model said of a paper. Without text it was asked in vain, ``failures`` times."""
+
+    __tablename__ = "summaries"
+    __table_args__ = (Index("ix_summaries_asked", "asked_at"),)
+    paper_id: int = Field(primary_key=True)
+    model: str
+    text: str = ""
+    asked_at: datetime = _instant(nullable=False)
+    made_at: datetime | None = _instant()
+    failures: int = 0
+    error: str | None = None
+
+
 class ValidatorRow(SQLModel, table=True):
     """What a server gave to ask again whether a resource changed."""
 
@@ -189,6 +204,17 @@ class IssuePaperRow(SQLModel, table=True):
     first_listed: date
 
 
+class CorrectionRow(SQLModel, table=True):
+    """What was wrong in a sealed issue. Who had the issue is told once; a delivery's ``corrections`` say of what."""
+
+    __tablename__ = "corrections"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    id: int | None = Field(default=None, primary_key=True)
+    issue_id: int = Field(sa_type=BigInteger)
+    text: str
+    made_at: datetime = _instant(nullable=False)
+
+
 class SubscriberRow(SQLModel, table=True):
     """One address on the list. ``email_key`` is how addresses are compared."""
 
@@ -218,6 +244,8 @@ class SubscriberRow(SQLModel, table=True):
     suppression_reason: str | None = None
     consent_source: str = ""
     asked_at: datetime | None = _instant()  # when a confirmation mail last went out
+    welcomed_at: datetime | None = _instant()  # when the mail that greets last did
+    parted_at: datetime | None = _instant()  # when the mail that says goodbye last did
     last_digest_on: date | None = None
     last_issue_on: date | None = None
     last_accepted_on: date | None = None
@@ -247,6 +275,7 @@ class DeliveryRow(SQLModel, table=True):
         _partial("ix_deliveries_owned", "owner", where=IS_OWNED),
         _partial("ix_deliveries_kept", "status", "issue_id", where=IS_KEPT),
         _partial("ix_deliveries_settled", "settled_at", where=IS_SETTLED),
+        _partial("ix_deliveries_corrections", "subscriber_id", where=CORRECTS),
     )
     id: int = _big_id()
     subscriber_id: int = Field(sa_type=BigInteger)
@@ -270,6 +299,8 @@ class DeliveryRow(SQLModel, table=True):
     reply: str = ""
     since: date | None = None
     picks: list[Any] = _json([])
+    unlisted: str = ""
+    corrections: list[int] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class TrafficRow(SQLModel, table=True):

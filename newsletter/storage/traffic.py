@@ -1,6 +1,7 @@
 """What routes took, second by second: what limits per minute and per day count, so that a restart forgets nothing.
 
-``""`` is the route of what was sent before routes had names. Not here: what the limits are (``services/limits.py``).
+``""`` is the route of what nobody knows the route of: it counts for each. Not here: what the limits are
+(``services/limits.py``).
 """
 
 import sqlite3

@@ -37,7 +37,7 @@ def _utc_now() -> datetime:
 
 def application(app: App, clock: Clock = _utc_now) -> Starlette:
     """Return the pages of *app*. Raises ConfigurationError for a template that does not work."""
-    pages = Pages(app.dispatch.environment, app.settings.newsletter, app.correspondence.reply_to)
+    pages = Pages(app.dispatch.environment, app.correspondence.imprint, app.correspondence.reply_to)
     papers, subscription = Archive(app, pages), Subscription(app, pages, clock)
     site = Starlette(
         routes=[

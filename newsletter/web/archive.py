@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.app import App
+from newsletter.domain.calendar import local_date
 from newsletter.domain.digest import Pick, Why
 from newsletter.domain.text import plain
 from newsletter.errors import NotFoundError
 from newsletter.render import wording
-from newsletter.render.card import card
+from newsletter.render.card import card, line
 from newsletter.services import archive
 from newsletter.services.edit import Shown
 from newsletter.web.pages import Pages
@@ -44,7 +45,9 @@ class Archive:
             shown = archive.issue(self._app.database, self._app.policy, _date(request.path_params["day"]))
         except NotFoundError as error:
             raise HTTPException(404) from error
-        return self._pages.public("issue.html", **_said(shown))
+        zone = self._app.settings.newsletter.zone
+        corrections = [(local_date(c.made_at, zone), c.text) for c in shown.corrections]
+        return self._pages.public("issue.html", corrections=corrections, **_said(shown))
 
 
 def _date(text: str) -> date:
@@ -59,14 +62,19 @@ def _date(text: str) -> date:
 
 def _said(shown: Shown) -> dict[str, object]:
     issue, notes = shown.issue, shown.hand.notes
-    editors = shown.hand.chosen
+    editors, front = shown.hand.chosen, {c.paper.id for c in shown.arranged.front}
     picks = [Pick(c, Why.EDITOR if c.paper.id in editors else Why.FRONT) for c in shown.arranged.front]
     cards = [card(pick.candidate, notes.get(pick.candidate.paper.id, ""), issue.date) for pick in picks]
-    slots = [{"rank": rank, "reason": wording.reason(pick.why, "")} for rank, pick in enumerate(picks, 1)]
+    slots = [
+        {"rank": rank, "reason": wording.reason(pick.why, ""), "byline": " · ".join(said.byline)}
+        for rank, (pick, said) in enumerate(zip(picks, cards, strict=True), 1)
+    ]
     return {
         "date": issue.date,
         "subject": plain(issue.subject),
         "note": [said for part in issue.note.split("\n\n") if (said := plain(part))],
         "counts": wording.counts(len(picks), 0, len(shown.arranged.pool)) if picks else "",
         "cards": list(zip(cards, slots, strict=True)),
+        "size": "full",
+        "lines": [(line(c), c.upvotes or 0) for c in shown.arranged.pool if c.paper.id not in front],
     }

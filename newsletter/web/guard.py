@@ -60,16 +60,17 @@ class Guard:
             log.info("%s %s %d %.0f ms", scope.get("method"), page, status, took)
 
 
-async def skip_body(request: Request) -> None:
-    """Read the body to its end and forget it. Raises HTTPException for one that is too long or too slow."""
-    length = 0
+async def read_body(request: Request) -> bytes:
+    """Return the whole body. Raises HTTPException for one that is too long or too slow."""
+    body = bytearray()
     try:
         async with asyncio.timeout(_PATIENCE):
             async for chunk in request.stream():
-                length += len(chunk)
-                if length > LONGEST_BODY:
+                body += chunk
+                if len(body) > LONGEST_BODY:
                     raise HTTPException(413)
     except TimeoutError as error:
         raise HTTPException(408) from error
     except ClientDisconnect as error:
         raise HTTPException(400) from error
+    return bytes(body)

@@ -7,8 +7,6 @@ from jinja2.sandbox import SandboxedEnvironment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from newsletter.config.settings import NewsletterSettings
-from newsletter.domain.text import plain
 from newsletter.render.colour import palette
 from newsletter.render.environment import render
 from newsletter.render.typesetting import Imprint
@@ -22,15 +20,9 @@ class Pages:
     Raises ConfigurationError for a template that does not work: at once for those of every page.
     """
 
-    def __init__(self, environment: SandboxedEnvironment, newsletter: NewsletterSettings, contact: str) -> None:
-        imprint = Imprint(
-            name=plain(newsletter.name),
-            language=newsletter.language,
-            postal_address=newsletter.postal_address,
-            base_url=newsletter.base_url,
-        )
+    def __init__(self, environment: SandboxedEnvironment, imprint: Imprint, contact: str) -> None:
         # Behind a proxy the pages may stand below a path of the site, which the links between them must begin with.
-        self.root = urlsplit(newsletter.base_url).path
+        self.root = urlsplit(imprint.base_url).path
         self._environment = environment
         self._shared = {
             "newsletter": imprint,

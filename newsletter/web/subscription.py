@@ -1,13 +1,15 @@
 """Confirming a subscription, and ending it: pages that a signed link opens.
 
 GET and HEAD change nothing, for mail scanners follow links; POST acts. A POST needs nothing but its link, so that the
-button and a mail program's one click (RFC 8058) are the same request, whatever form its body takes. The pages are the
-same for whoever is subscribed no longer, never was, or was removed.
+button and a mail program's one click (RFC 8058) do the same, whatever form its body takes; only a mail afterwards goes
+to nobody who did not press the button. The pages are the same for whoever is subscribed no longer, never was, or was
+removed, and wait for no mail.
 """
 
 from contextlib import suppress
 from datetime import datetime
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,11 +18,12 @@ from newsletter.app import App
 from newsletter.domain.subscriber import Status, Subscriber
 from newsletter.errors import IllegalMoveError, NotFoundError
 from newsletter.mail.tokens import Purpose
-from newsletter.services import subscribe
+from newsletter.services import greet, subscribe
 from newsletter.services.ledger import Clock
-from newsletter.web.guard import skip_body
+from newsletter.web.guard import read_body
 from newsletter.web.pages import Pages
 
+_BUTTON = b"by=button"  # what the form of the page sends, and no mail program
 _GETS_MAIL = {Status.PENDING, Status.ACTIVE, Status.PAUSED}  # or may, if nothing is done
 
 
@@ -35,15 +38,15 @@ class Subscription:
         """Show whose subscription it is and a button; on POST end it, durably before answering."""
         who = self._whose(Purpose.UNSUBSCRIBE, request)
         if request.method == "POST":
-            await skip_body(request)
-            return await run_in_threadpool(self._unsubscribe, who)
+            pressed = _BUTTON in await read_body(request)
+            return await run_in_threadpool(self._unsubscribe, who, by_button=pressed)
         return await run_in_threadpool(self._ask_to_unsubscribe, who)
 
     async def confirm(self, request: Request) -> Response:
         """Show whose subscription it is and a button; on POST begin it."""
         who = self._whose(Purpose.CONFIRM, request)
         if request.method == "POST":
-            await skip_body(request)
+            await read_body(request)
             return await run_in_threadpool(self._confirm, who)
         return await run_in_threadpool(self._ask_to_confirm, who)
 
@@ -60,11 +63,14 @@ class Subscription:
             return self._goodbye()
         return self._pages.private("unsubscribe.html", whose=partly(held.email))
 
-    def _unsubscribe(self, who: int) -> Response:
+    def _unsubscribe(self, who: int, *, by_button: bool) -> Response:
+        answer, now = self._goodbye(), self._clock()
         # Who was removed or is suppressed gets nothing anyway.
         with suppress(NotFoundError, IllegalMoveError):
-            subscribe.unsubscribe(self._app.database, who, self._clock())
-        return self._goodbye()
+            held = subscribe.unsubscribe(self._app.database, who, now)
+            if by_button:  # a mail after the one click of a mail program would surprise
+                answer.background = BackgroundTask(greet.goodbye, self._app.dispatch, held, now)
+        return answer
 
     def _goodbye(self) -> Response:
         name = self._newsletter.name
@@ -84,10 +90,14 @@ class Subscription:
                 return self._pages.private("confirm.html", whose=partly(held.email))
 
     def _confirm(self, who: int) -> Response:
+        now = self._clock()
         try:
-            return self._welcome(subscribe.confirm(self._app.database, self._newsletter, who, self._clock()))
+            held = subscribe.confirm(self._app.database, self._newsletter, who, now)
         except (NotFoundError, IllegalMoveError):
             return self._ask_to_confirm(who)
+        answer = self._welcome(held)
+        answer.background = BackgroundTask(greet.welcome, self._app.dispatch, held, now)
+        return answer
 
     def _welcome(self, held: Subscriber) -> Response:
         first: datetime | None = None

@@ -107,7 +107,7 @@ def test_a_delivery_is_shown_by_its_id_and_by_its_message_id(sent):
     assert (shown["issue"], shown["date"], shown["status"]) == (DAY, DAY, "accepted")
     assert shown["reply"] == "250 2.0.0 taken"
     assert [paper["key"] for paper in shown["papers"]] == mail.papers
-    assert shown["papers"][0] == {"key": "2607.00001", "title": "Alpha", "why": "on the front page"}
+    assert shown["papers"][0] == {"key": "2607.00001", "title": "Alpha", "why": "most upvoted today"}
     told = sent.run("deliveries", "show", named).out
     assert "250 2.0.0 taken" in told
     assert "on the front page" in told

@@ -65,6 +65,7 @@ def test_an_issue_is_shown_before_anybody_drafts_it(newsroom: Newsroom):
         ],
         "pool": 5,
         "dropped": [],
+        "corrections": [],
     }
     assert newsroom.run("issues", "list", "--json").json == {"issues": []}
 
@@ -237,7 +238,21 @@ def test_a_date_without_news_is_recorded_as_empty_once(newsroom: Newsroom):
     newsroom.publish(NEXT, "late")
     newsroom.run("gather", "--date", NEXT)
     assert newsroom.run("issues", "seal", NEXT).out == said
-    assert "is empty; only a draft" in newsroom.run("issues", "pin", NEXT, KEYS[0], expect=1).err
+    refused = newsroom.run("issues", "pin", NEXT, KEYS[0], expect=1).err
+    assert f"is empty; only a draft can be edited; 'newsletter issues draft {NEXT}' opens it again" in refused
+
+
+def test_an_editor_opens_an_empty_date_again(newsroom: Newsroom):
+    """The papers came after the hour: the issue is made by hand, and sent."""
+    newsroom.run("issues", "seal", DAY)
+    newsroom.run("issues", "seal", NEXT)
+    newsroom.publish(NEXT, "late")
+    newsroom.run("gather", "--date", NEXT)
+
+    newsroom.run("issues", "draft", NEXT)
+
+    assert newsroom.run("issues", "seal", NEXT, "--json").json["status"] == "sealed"
+    assert "late" in front(newsroom, NEXT)
 
 
 def test_the_editors_choice_makes_an_issue_on_a_day_without_news(newsroom: Newsroom):

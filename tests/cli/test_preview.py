@@ -115,7 +115,7 @@ def test_a_subscribers_preview_says_why_and_why_not(drafted):
     shown = drafted.run("subscribers", "preview", ANN, "--date", DAY, "--json").json
     assert [(p["title"], p["why"]) for p in shown["papers"]] == [
         ("On robots", "matches “robots”"),
-        ("Alpha", "on the front page"),
+        ("Alpha", "most upvoted today"),
     ]
     assert {p["title"]: p["why"] for p in shown["left_out"]} == {"On audio": "excluded by -audio", "Gamma": "no room"}
     lines = drafted.run("subscribers", "preview", ANN, "--date", DAY).out

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,12 +66,30 @@ def test_a_reader_without_preferences_gets_the_front():
 
     assert ids(chosen) == [1, 2, 3]
     assert reasons(chosen) == {
-        1: (Why.FRONT, ""),
+        1: (Why.TOP, ""),
         2: (Why.FRONT, ""),
         3: (Why.FRONT, ""),
         4: (WhyNot.ROOM, ""),
         5: (WhyNot.ROOM, ""),
     }
+
+
+@pytest.mark.parametrize(
+    ("votes", "expected"),
+    [
+        ((50, 30, 20), Why.TOP),
+        ((20, 20, 10), Why.FRONT),
+        ((0, 0, 0), Why.FRONT),
+        ((None, None, None), Why.FRONT),
+        ((7, None, None), Why.TOP),
+    ],
+)
+def test_the_most_upvoted_paper_of_the_front_is_called_so(votes, expected):
+    """If it is one: not where two have as many, or nobody voted; and the editor's choice is called that first."""
+    candidates = [candidate(number, "Vision", count) for number, count in enumerate(votes, 1)]
+
+    assert reasons(digest(Pool(candidates, (2, 1, 3), ())))[1] == (expected, "")
+    assert reasons(digest(Pool(candidates, (2, 1, 3), (1,))))[1] == (Why.EDITOR, "")
 
 
 def test_the_front_keeps_its_own_order():
@@ -199,7 +218,17 @@ def plainly(
     wanted.sort(key=lambda pick: pick.why is not Why.TOPIC)
     left = [v for v in verdicts if isinstance(v, LeftOut)]
     left += [LeftOut(pick.candidate, WhyNot.ROOM) for pick in wanted[room:]]
-    return Chosen(tuple(wanted[:room]), tuple(left), since)
+    groups = [group(pick, wanted[:room]) for pick in wanted[:room]]
+    chosen = [pick for name in dict.fromkeys(groups) for pick, own in zip(wanted, groups, strict=False) if own == name]
+    return Chosen(tuple(chosen), tuple(left), since)
+
+
+def group(pick: Pick, chosen: Sequence[Pick]) -> str:
+    """Return which papers a pick stands with: those of its topic, if that brings several, or of all other topics."""
+    if pick.why is not Why.TOPIC:
+        return "others"
+    several = sum(other.why is Why.TOPIC and other.detail == pick.detail for other in chosen) > 1
+    return f"topic {pick.detail}" if several else "topics"
 
 
 def verdict(
@@ -215,9 +244,18 @@ def verdict(
         return LeftOut(candidate, WhyNot.VOTES, str(candidate.upvotes))
     if followed := next((t for t in topics if matcher.matches(t)), None):
         return Pick(candidate, Why.TOPIC, followed.text)
+    return Pick(candidate, untopical(pool, candidate))
+
+
+def untopical(pool: Pool, candidate: Candidate) -> Why:
+    """Return why a paper is in a digest that no topic brings there."""
+    paper_id = candidate.paper.id
     if paper_id in pool.editors:
-        return Pick(candidate, Why.EDITOR)
-    return Pick(candidate, Why.FRONT if paper_id in pool.front else Why.POOL)
+        return Why.EDITOR
+    others = [c.upvotes or 0 for c in pool.order if c.paper.id in pool.front and c is not candidate]
+    if paper_id in pool.front and (candidate.upvotes or 0) > max(others, default=0):
+        return Why.TOP
+    return Why.FRONT if paper_id in pool.front else Why.POOL
 
 
 readers = st.tuples(topics, st.integers(1, 6), st.integers(0, 20), st.sets(numbers), st.booleans())

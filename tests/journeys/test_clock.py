@@ -231,6 +231,25 @@ def test_the_operator_is_told_once_a_day_and_once_when_it_is_solved(newsroom: Ne
     assert "olved" in str(told[2].message["Subject"]) + told[2].text
 
 
+def test_what_comes_back_is_told_again_but_not_at_once(newsroom: Newsroom) -> None:
+    """The last word was that it is solved: an hour after it a person hears that it is not."""
+    newsroom.configure(operator={"email": "me@example.org"})
+
+    def told(at: str, *, works: bool) -> list[str]:
+        away = newsroom.folder / "elsewhere"
+        if works and away.exists():
+            away.rename(newsroom.file)
+        elif not works and newsroom.file.exists():
+            newsroom.file.rename(away)
+        return newsroom.tick(f"{DAY}T{at}").problems
+
+    assert len(told("02:00", works=False)) == 1
+    assert told("05:00", works=True)[0].startswith("solved: ")
+    assert told("05:30", works=False) == []
+    assert len(told("06:30", works=False)) == 1
+    assert told("08:30", works=False) == []
+
+
 def test_a_good_run_pings_and_a_bad_one_does_not(newsroom: Newsroom) -> None:
     """The ping says that a run went well, so that its absence can raise an alarm."""
     asked: list[str] = []
@@ -286,6 +305,8 @@ def test_a_dry_run_sends_and_seals_nothing(newsroom: Newsroom) -> None:
     document = newsroom.run("run", "--date", DAY, "--now", "--dry-run", "--json").json
     assert document["issue"] == {"date": DAY, "status": "sealed", "papers": 2}
     assert document["deliveries"]["waiting"] == 1
+    said = newsroom.run("run", "--date", DAY, "--now", "--dry-run").out  # though nobody sits at a terminal
+    assert f"issue of {DAY}: sealed, 2 papers" in said
     assert newsroom.sink.mails == []
     assert newsroom.run("issues", "list", "--json").json["issues"] == []
     assert newsroom.run("run", "--date", DAY, "--now", "--json").json["deliveries"]["accepted"] == 1

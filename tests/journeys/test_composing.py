@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from newsletter.config.settings import Settings
 from newsletter.domain.calendar import Rhythm, next_due
 from newsletter.domain.digest import Digest, Pick, Why
-from newsletter.domain.issue import Arranged, Hand, Issue
+from newsletter.domain.issue import Arranged, Correction, Hand, Issue
 from newsletter.domain.issue import Status as Editing
 from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
@@ -36,6 +36,10 @@ DAY = date(2026, 7, 15)  # a Wednesday: the next issue is Thursday's, at eight
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
 NEXT_ISSUE = datetime(2026, 7, 16, 7, 59, 59, tzinfo=UTC)
 SIGNER = Signer(("a secret of some length, for these tests",))
+CORRECTIONS = {
+    1: Correction(id=1, issue_date=date(2025, 12, 30), text="It was <b>not</b> public: 100 %.", made_at=NOW),
+    2: Correction(id=2, issue_date=date(2026, 7, 14), text=30 * "Ein längerer Satz. ", made_at=NOW),
+}
 
 _environment = cache(environment)
 
@@ -65,7 +69,7 @@ class Story:
     @property
     def composer(self) -> Composer:
         """Return the one that sends."""
-        return Composer(Correspondence(self.settings, SIGNER), _environment(None), self.shown)
+        return Composer(Correspondence(self.settings, SIGNER), _environment(None), self.shown, CORRECTIONS)
 
 
 def plainly(story: Story, one: Claimed) -> EmailMessage:
@@ -74,12 +78,16 @@ def plainly(story: Story, one: Claimed) -> EmailMessage:
     by_id = {c.paper.id: c for c in story.shown.arranged.pool}
     picks = tuple(Pick(by_id[paper], Why(why), detail) for paper, why, detail in one.picks)
     weekly = str(one.frequency).startswith("weekly") and one.since and (DAY - one.since).days <= 7
-    digest = Digest(picks=picks, since=one.since, missed=not weekly)
+    had = {paper for paper, _, _ in one.picks}
+    named = [c for at, c in enumerate(story.shown.arranged.pool) if not int(one.unlisted or "0", 16) >> at & 1]
+    also = tuple(c for c in named if c.paper.id not in had)
+    digest = Digest(picks=picks, since=one.since, missed=not weekly, also=also)
     masthead = Masthead(
         name=newsletter.name,
         postal_address=newsletter.postal_address,
         base_url=newsletter.base_url,
         archive_url=newsletter.base_url and f"{newsletter.base_url}/archive",
+        view_url=newsletter.base_url and f"{newsletter.base_url}/archive/{DAY}",
         date=DAY,
         pool_size=len(by_id),
         note=story.shown.issue.note,
@@ -87,7 +95,7 @@ def plainly(story: Story, one: Claimed) -> EmailMessage:
     )
     reader = foot(story, one)
     issue = IssueRenderer(_environment(None), masthead, story.shown.hand.notes, str.encode)
-    rendered = issue.digest(digest, reader)
+    rendered = issue.digest(digest, reader, tuple(map(CORRECTIONS.__getitem__, one.corrections)))
     message = EmailMessage(policy=SMTP)
     for name, value in headers(story, one, reader, rendered.subject).items():
         message[name] = value
@@ -229,6 +237,8 @@ def readers(draw: st.DrawFn, number: int, papers: list[int]) -> Claimed:
         frequency=draw(st.sampled_from([None, "daily", "weekdays", "weekly:wed"])),
         hour=draw(st.sampled_from([None, time(6, 30), time(23)])),
         zone=draw(st.sampled_from([None, "Europe/Zurich", "Asia/Kathmandu", "America/Los_Angeles"])),
+        corrections=draw(st.sampled_from([(), (1,), (1, 2)])),
+        unlisted=draw(st.sampled_from(["", "1", "6", "ff"])),
     )
 
 

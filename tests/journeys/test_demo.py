@@ -244,7 +244,7 @@ def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:
     told = newsletter("demo", "--dir", str(tmp_path / "demo"), code=missing)
     assert (told.returncode, told.stdout) == (1, "")
     assert told.stderr.count("\n") == 1
-    assert "pip install 'papers-newsletter[demo]'" in told.stderr
+    assert "pip install '.[demo]'" in told.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -130,3 +130,25 @@ def test_the_operators_mail_goes_the_way_that_is_open(room: Newsroom, other: Sin
     room.sink.shut()
     room.tick(AT)
     assert [mail.recipient for mail in other.mails] == ["me@example.org"]
+
+
+def test_the_operators_mail_goes_over_the_route_that_takes_it(room: Newsroom, other: Sink) -> None:
+    """The first route greets us, and refuses everybody: that too is told by the second."""
+    routes(room, other, {}, {})
+    room.configure(operator={"email": "me@example.org"})
+    (room.folder / "papers.jsonl").write_text("no paper")
+    room.sink.refusals["me@example.org"] = "550 5.7.1 your host is on a list"
+    room.tick(AT)
+    assert [mail.recipient for mail in other.mails] == ["me@example.org"]
+
+
+def test_a_route_that_refused_to_the_end_is_told(room: Newsroom, other: Sink) -> None:
+    """The other one took all; who runs it hears what the first one said."""
+    routes(room, other, {}, {})
+    room.configure(operator={"email": "me@example.org"})
+    readers(room, 10)
+    room.sink.at_mail = lambda _: "550 5.7.1 your host is on a list"
+    report = room.tick(AT)
+    assert report.deliveries["accepted"] == 10
+    assert report.problems == ["route one: 550 5.7.1 your host is on a list"]
+    assert [mail.recipient for mail in other.mails if mail.recipient == "me@example.org"]

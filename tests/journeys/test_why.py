@@ -37,7 +37,7 @@ def test_sent_names_the_server_its_words_and_the_reason_of_each_paper(newsroom):
     assert answer.text.endswith("which said: 250 2.0.0 taken")
     assert [(p.key, p.title, p.why) for p in answer.papers] == [
         ("2607.00002", "On robots", "matches “robots”"),
-        ("2607.00001", "Alpha", "on the front page"),
+        ("2607.00001", "Alpha", "most upvoted today"),
     ]
     assert answer.next == "next digest: Thu 2026-07-16 08:00 UTC"
 
@@ -266,6 +266,17 @@ def test_withdrawn_when_the_reader_left_and_when_the_issue_was_cancelled(newsroo
     )
 
 
+def test_who_left_after_todays_mail_reads_why_it_came(newsroom):
+    """The mail is what they ask about; from the next date on it is that they left."""
+    newsroom.publish(WED, "Alpha")
+    newsroom.subscribe(ANN)
+    newsroom.tick(f"{WED}T08:00Z")
+    with newsroom.app() as app:
+        subscribe.unsubscribe(app.database, ANN, instant(f"{WED}T08:30Z"))
+    assert said(newsroom, ANN, f"{WED}T09:00Z")[0] == "sent"
+    assert said(newsroom, ANN, f"{THU}T09:00Z")[0] == "unsubscribed"
+
+
 def test_who_left_paused_or_never_confirmed_reads_since_when(newsroom):
     """Without a date, what stands in the way now is the answer."""
     newsroom.subscribe("gone@example.net", "away@example.net", "back@example.net")
@@ -357,11 +368,11 @@ def test_on_the_command_line_the_answer_is_one_document_or_a_few_lines(newsroom)
     document = newsroom.run("why", ANN, "--date", WED, "--json").json
     assert list(document) == ["email", "status", "date", "answer", "text", "delivery", "papers"]
     assert (document["email"], document["status"], document["date"]) == (ANN, "active", WED)
-    assert document["papers"] == [{"key": "2607.00001", "title": "Alpha", "why": "on the front page"}]
+    assert document["papers"] == [{"key": "2607.00001", "title": "Alpha", "why": "most upvoted today"}]
     assert document["delivery"]["message_id"] == f"<{document['delivery']['id']}@example.org>"
     lines = newsroom.run("why", ANN, "--date", WED).out.splitlines()
     assert lines[0].startswith(f"{ANN}, Wed 2026-07-15: sent Wed 2026-07-15 08:00 UTC to ")
-    assert lines[1] == "  1. 2607.00001  Alpha (on the front page)"
+    assert lines[1] == "  1. 2607.00001  Alpha (most upvoted today)"
 
 
 @pytest.mark.parametrize("options", [(), ("--date", WED)])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.domain.paper import Paper
+from newsletter.domain.paper import OURS, Paper
 from newsletter.errors import SourceError
 from newsletter.sources import file
 from newsletter.sources.file import PaperFile
@@ -221,6 +221,6 @@ def test_the_documentation_names_every_key():
 
 
 def test_the_format_holds_all_that_is_kept_of_a_paper():
-    """What a paper has, a file can say; but who it is among ours, and that it was withdrawn."""
+    """What sources say of a paper, a file can say; but that it was withdrawn."""
     said = file._KEYS.keys() | file._LINKS.keys() | {"link"}
-    assert {field.name for field in fields(Paper)} - said == {"id", "withdrawn"}
+    assert {field.name for field in fields(Paper)} - said == OURS | {"withdrawn"}

@@ -14,7 +14,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy.exc import StatementError
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import col, select
 
 from newsletter.errors import BusyError
@@ -378,3 +379,17 @@ def test_nobody_else_can_read_the_list(tmp_path: Path) -> None:
     upgrade(path, datetime(2026, 7, 15, tzinfo=UTC))
     backup(path, copy)
     assert [file.stat().st_mode & 0o777 for file in (path, copy)] == [0o600, 0o600]
+
+
+def test_a_commit_that_fails_leaves_the_writer_as_it_was(database: Database) -> None:
+    """What was begun is undone, and the lock is free: the next transaction is a new one."""
+    with database.writer() as writer:
+        with writer.cursor() as cursor:
+            cursor.execute("CREATE TABLE one (id INTEGER PRIMARY KEY)")
+            cursor.execute("CREATE TABLE two (one INTEGER REFERENCES one DEFERRABLE INITIALLY DEFERRED)")
+        with pytest.raises(IntegrityError), writer.session() as session:
+            session.execute(text("INSERT INTO two VALUES (7)"))
+        with writer.cursor() as cursor:
+            assert cursor.execute("SELECT count(*) FROM two").fetchone() == (0,)
+        with database.write() as session:
+            session.execute(text("INSERT INTO one VALUES (7)"))

@@ -15,14 +15,14 @@ from newsletter.errors import IllegalMoveError, NotFoundError
 from newsletter.services import subscribe, transfer
 from newsletter.storage import subscribers, suppressions
 from newsletter.storage.database import Database
-from newsletter.storage.subscribers import Selection
+from newsletter.storage.subscribers import Selection, Single
 from newsletter.storage.tables import DeliveryRow, MetaRow, SubscriberRow, SuppressionRow
 from newsletter.storage.upgrade import upgrade
 
 NOW = datetime(2026, 7, 15, 9, 30, 15, 250, tzinfo=UTC)
 NEWSLETTER = NewsletterSettings(sender="papers@example.org", secret_file=Path("secret"), time_zone="Europe/Zurich")
 # What a row keeps besides the subscriber: how addresses are compared, and what the service remembers of its doings.
-BOOKKEEPING = {"email_key", "status_at", "last_digest_on", "last_issue_on", "last_accepted_on", "asked_at"}
+BOOKKEEPING = {"email_key", "status_at", "last_digest_on", "last_issue_on", "last_accepted_on"} | set(Single)
 
 
 def lines(*addresses: str) -> BytesIO:

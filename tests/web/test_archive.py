@@ -1,6 +1,6 @@
 """The front page and the archive, as anyone reads them."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import httpx2
 import pytest
@@ -9,7 +9,7 @@ from newsroom import Newsroom
 from served import Site
 
 from newsletter.domain.issue import Arranged
-from newsletter.storage import issues
+from newsletter.storage import corrections, issues
 from newsletter.web.server import serving
 
 HOSTILE = [
@@ -64,13 +64,29 @@ def test_an_issue_is_its_front_in_order_with_what_the_editor_said(site: Site) ->
     answer = site.client.get("/archive/2026-07-15")
     page = answer.text
     assert texts(page, "//h1") == ["Wednesday, 15 July 2026"]
-    assert texts(page, "//h2") == ["Alpha", "Beta"]
+    assert texts(page, "//h3") == ["Alpha", "Beta"]
     assert texts(page, "//*[@class='note']") == ["From the editor A quiet day.", "Editor: Read this one."]
     assert "2 papers" in texts(page, "//main")[0]
     assert "Example University" in texts(page, "//main")[0]
     assert f"https://arxiv.org/abs/{alpha}" in html.document_fromstring(page).xpath("//main//a/@href")
     assert "/unsubscribe/" not in page
     assert answer.headers["cache-control"] == "public, max-age=300"
+
+
+def test_an_issue_says_what_was_wrong_in_it(site: Site) -> None:
+    """All of it, the oldest first, dated in the newsletter's zone, above the papers; other issues say nothing."""
+    seal(site, "2026-07-14", "Alpha")
+    seal(site, "2026-07-15", "Beta")
+    with site.app.database.write() as session:
+        for hour, text in ((20, "Alpha has <b>two</b> authors."), (23, "Make that three.")):
+            issue = issues.get(session, date(2026, 7, 14))
+            assert issue
+            corrections.add(session, issue, text, datetime(2026, 7, 14, hour, tzinfo=timezone(timedelta(hours=-4))))
+    assert texts(site.client.get("/archive/2026-07-14").text, "//*[@class='note']") == [
+        "Correction of Wednesday, 15 July 2026 Alpha has <b>two</b> authors.",
+        "Correction of Wednesday, 15 July 2026 Make that three.",
+    ]
+    assert texts(site.client.get("/archive/2026-07-15").text, "//*[@class='note']") == []
 
 
 def test_what_is_stopped_is_not_shown(site: Site) -> None:
@@ -122,7 +138,7 @@ def test_hostile_texts_are_inert(site: Site) -> None:
         document = html.document_fromstring(site.client.get(path).text)
         assert document.xpath("//script | //img | //svg | //iframe | //style | //@style | //main//@onerror") == []
         assert [link for link in document.xpath("//@href") if not link.startswith(("https://", "/", "mailto:"))] == []
-    assert texts(site.client.get("/archive/2026-07-15").text, "//h2") == HOSTILE
+    assert texts(site.client.get("/archive/2026-07-15").text, "//h3") == HOSTILE
     assert texts(site.client.get("/archive").text, "//li//p[1]") == [HOSTILE[2]]
 
 

@@ -184,11 +184,14 @@ def test_a_confirmation_from_the_command_to_the_first_digest(site: Site) -> None
     assert "You are subscribed" in said(welcome.text)
     assert "next digest is due on" in said(welcome.text)
     assert site.status(ANN) == Status.ACTIVE
+    site.room.sink.wait(2)
     again = site.client.get(path)
     assert (again.status_code, said(again.text)) == (200, said(welcome.text))
     site.room.publish("2026-07-16", "Gamma")
     site.room.run("run", "--date", "2026-07-16", "--now")
-    assert len(site.room.sink.mails) == 2
+    subjects = [str(mail.message["Subject"]) for mail in site.room.sink.to(ANN)]
+    assert subjects[:2] == ["Confirm your subscription to Daily Papers", "Welcome to Daily Papers"]
+    assert "16 July" in subjects[2]
 
 
 def test_the_mail_holds_nothing_of_whoever_asked(site: Site) -> None:

@@ -1,0 +1,130 @@
+"""The papers of an issue as cards: each set in type and encoded once, placed for all who get it at the same rank.
+
+Not here: what a card says (``card``) and how it is worded (``wording``). Papers must have been stored: they are known
+by their id.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+
+from markupsafe import Markup, escape
+
+from newsletter.domain.digest import Pick, Why
+from newsletter.domain.ranking import Candidate
+from newsletter.render import wording
+from newsletter.render.card import Card, card
+from newsletter.render.sentences import first_sentences
+from newsletter.render.slots import Slotted, slots
+from newsletter.render.typesetting import Typesetter
+from newsletter.render.wrapping import WIDTH, columns, shorten, wrap, wrapped
+
+_BRIEF = 90  # a title in the preheader
+_OPENING = 140  # a summary in the preheader
+_INDENT = 4  # of a card's text, and so the room for its rank
+_FULL = 12  # papers that have a whole card; those after them have a short one: nobody reads fifty, many skim them
+
+
+@dataclass(slots=True)
+class _Set:
+    """A paper set in type, but for the reader's slots. ``brief`` and ``opening`` are HTML."""
+
+    card: Card
+    heading: str  # the first line of the title in the text part, where the rank goes
+    brief: bytes
+    opening: bytes
+    text: Slotted
+    html: dict[str, Slotted] = field(default_factory=dict)  # by size
+
+
+class Cards:
+    """The cards of one issue of *today*. ``notes`` are the editor's, by paper id; ``encode`` encodes every text."""
+
+    def __init__(
+        self, typesetter: Typesetter, notes: Mapping[int, str], today: date, encode: Callable[[str], bytes]
+    ) -> None:
+        self._type = typesetter
+        self._notes = notes
+        self._today = today
+        self._encode = encode
+        self._cards: dict[int, _Set] = {}
+        self.placed = lru_cache(maxsize=8192)(self._place)
+        self._reason = lru_cache(maxsize=16384)(self._reason_anew)
+        self._group = lru_cache(maxsize=1024)(self._group_anew)
+
+    def set_in_type(self, picks: Iterable[Pick]) -> None:
+        """Make the papers of *picks* ready to be placed."""
+        for pick in picks:
+            if pick.candidate.paper.id not in self._cards:
+                self._cards[pick.candidate.paper.id] = self._set(pick.candidate)
+
+    def title(self, paper_id: int) -> str:
+        """Return the title of a paper that was set."""
+        return self._cards[paper_id].card.title
+
+    def brief(self, paper_id: int) -> bytes:
+        """Return its title as the preheader names it."""
+        return self._cards[paper_id].brief
+
+    def opening(self, paper_id: int) -> bytes:
+        """Return how its summary begins, for a preheader."""
+        return self._cards[paper_id].opening
+
+    def slotted(self) -> list[Slotted]:
+        """Return all that was set, with its slots: HTML in every size, and text."""
+        return [part for one in self._cards.values() for part in (*one.html.values(), one.text)]
+
+    def _place(self, paper_id: int, rank: int, why: Why, detail: str, group: str) -> tuple[bytes, bytes]:
+        """Return a card that was set, in HTML and text, as it stands at *rank* after the others, with its reason.
+
+        ``group`` is the heading over it, '' where it begins no group.
+        """
+        one = self._cards[paper_id]
+        html_reason, text_reason = self._reason(why, detail)
+        html_byline, text_byline = self._byline(one.card, detail if why is Why.TOPIC else "")
+        html = self._html(one, rank).fill(
+            {"rank": self._encode(str(rank)), "reason": html_reason, "byline": html_byline}
+        )
+        text = one.text.fill(
+            {"heading": self._encode(f"{rank:>2}. {one.heading}"), "reason": text_reason, "byline": text_byline}
+        )
+        html_group, text_group = self._group(group) if group else (b"", b"")
+        before = (b"", b"") if rank == 1 else (self._encode("\n"), self._encode("\n\n\n"))
+        return before[0] + html_group + html, before[1] + text_group + text
+
+    def _html(self, one: _Set, rank: int) -> Slotted:
+        size = "lead" if rank == 1 else "full" if rank <= _FULL else "brief"
+        if size not in one.html:
+            said = {"card": one.card, "size": size, "slots": slots("rank", "reason", "byline")}
+            one.html[size] = Slotted(self._type.fragment("card.html", **said), self._encode)
+        return one.html[size]
+
+    def _reason_anew(self, why: Why, detail: str) -> tuple[bytes, bytes]:
+        reason = wording.reason(why, detail)
+        return self._encode(str(escape(reason))), self._encode(wrap(reason, _INDENT))
+
+    def _byline(self, said: Card, followed: str) -> tuple[bytes, bytes]:
+        """Return whom a paper is by, with the authors named and marked that the topic *followed* speaks of."""
+        parts = wording.authors(said.names, [followed] if followed else [])
+        html = Markup("").join(Markup("<strong>{}</strong>").format(p.text) if p.followed else p.text for p in parts)
+        whole = Markup(" · ").join(text for text in (html, said.organisation) if text)
+        text = " · ".join(text for text in (wording.marked(parts), said.organisation) if text)
+        return self._encode(str(whole)), self._encode(wrap(text, _INDENT))
+
+    def _group_anew(self, heading: str) -> tuple[bytes, bytes]:
+        html = self._type.fragment("group.html", heading=heading)
+        return self._encode(f"{html}\n"), self._encode(f"{wrap(heading)}\n{min(columns(heading), WIDTH) * '-'}\n\n")
+
+    def _set(self, candidate: Candidate) -> _Set:
+        said = card(candidate, self._notes.get(candidate.paper.id, ""), self._today)
+        heading, *continued = wrapped(said.title, WIDTH - _INDENT - 1)  # a rank of three figures takes one more
+        marks = slots("heading", "reason", "byline")
+        text = self._type.text("card.txt", card=said, continued=continued, slots=marks)
+        return _Set(
+            card=said,
+            heading=heading,
+            brief=self._encode(str(escape(shorten(said.title, _BRIEF)))),
+            opening=self._encode(str(escape(first_sentences(said.summary, _OPENING)))),
+            text=Slotted(text, self._encode),
+        )

@@ -1,0 +1,112 @@
+"""Greeting by mail who confirmed, and bidding farewell to who left: one mail each, at most one of a kind in a day.
+
+Neither is worth a failure: the pages have said the same. Not here: the moves of a subscription (``subscribe``), and
+asking for it (``confirm``).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+from newsletter.domain.calendar import local_date, next_due
+from newsletter.domain.subscriber import Subscriber
+from newsletter.errors import NewsletterError
+from newsletter.mail.tokens import Purpose
+from newsletter.render import notices
+from newsletter.render.foot import Reader
+from newsletter.render.formats import day as named_day
+from newsletter.render.typesetting import Rendered
+from newsletter.services import subscribe
+from newsletter.services.confirm import PACE
+from newsletter.services.dispatch import Dispatch
+from newsletter.services.notify import send_one
+from newsletter.storage import issues, subscribers
+from newsletter.storage.subscribers import Single
+
+log = logging.getLogger(__name__)
+
+COMES_BACK = timedelta(days=30)  # how long the link of a goodbye leads back
+
+
+async def welcome(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> bool:
+    """Greet who has just confirmed. Return whether a mail was taken; where it was not, the log says so."""
+    leave = unsubscribe_url(dispatch, subscriber)
+    return await _send(dispatch, Single.WELCOME, subscriber, lambda: welcoming(dispatch, subscriber, now), leave, now)
+
+
+async def goodbye(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> bool:
+    """Bid farewell to who has just left, where the operator wants that. Return whether a mail was taken."""
+    if not dispatch.settings.newsletter.goodbye:
+        return False
+    return await _send(dispatch, Single.GOODBYE, subscriber, lambda: parting(dispatch, subscriber, now), "", now)
+
+
+async def _send(
+    dispatch: Dispatch, mail: Single, to: Subscriber, make: Callable[[], Rendered], leave: str, now: datetime
+) -> bool:
+    try:
+        if not await asyncio.to_thread(_claim, dispatch, mail, to, now):
+            return False
+        await send_one(dispatch, to.email, await asyncio.to_thread(make), now, unsubscribe_url=leave)
+    except NewsletterError as error:
+        # Not its text: a server's reply names the address, which no log of the pages has.
+        log.warning("the %s could not be sent (%s)", mail.name.lower(), type(error).__name__)
+        await asyncio.to_thread(_give_back, dispatch, mail, to, now)
+        return False
+    return True
+
+
+def _claim(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime) -> bool:
+    with dispatch.database.write() as session:
+        return subscribers.claim(session, mail, to.id, now, now - PACE)
+
+
+def _give_back(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime) -> None:
+    with dispatch.database.write() as session:
+        subscribers.not_sent(session, mail, to.id, now)
+
+
+def welcoming(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rendered:
+    """Return the mail that greets *subscriber*. Raises ConfigurationError for a template that does not work."""
+    newsletter, mail = dispatch.settings.newsletter, dispatch.mail
+    chosen = subscriber.preferences
+    rhythm = subscribe.rhythm_of(chosen, newsletter)
+    first = subscriber.next_due_at or next_due(rhythm, now, None).at
+    subscription = notices.Subscription(
+        frequency=rhythm.frequency,
+        first=first.astimezone(rhythm.zone),
+        max_papers=chosen.max_papers or newsletter.max_papers,
+        topics=chosen.topics,
+        newest=_newest(dispatch),
+    )
+    on = local_date(subscriber.confirmed_at or now, rhythm.zone)
+    reader = Reader(
+        why_mail=f"You get this mail once, because you subscribed to {newsletter.name} on {_dated(on)}.",
+        unsubscribe_url=unsubscribe_url(dispatch, subscriber),
+        reply_to=mail.reply_to,
+    )
+    return notices.welcome(dispatch.environment, mail.imprint, subscription, reader)
+
+
+def parting(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rendered:
+    """Return the mail that bids farewell. Raises ConfigurationError for a template that does not work."""
+    token = dispatch.mail.signer.token(Purpose.CONFIRM, subscriber=subscriber.id, expires=now + COMES_BACK)
+    link = f"{dispatch.settings.newsletter.base_url}/confirm/{token}"
+    valid_for = f"{COMES_BACK.days} days"
+    return notices.goodbye(dispatch.environment, dispatch.mail.imprint, link=link, valid_for=valid_for)
+
+
+def unsubscribe_url(dispatch: Dispatch, subscriber: Subscriber) -> str:
+    """Return the link by which *subscriber* leaves."""
+    return dispatch.mail.unsubscribe_url(dispatch.mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=subscriber.id))
+
+
+def _newest(dispatch: Dispatch) -> str:
+    with dispatch.database.read() as session:
+        found = issues.published(session, before=None, limit=1)
+    return f"{dispatch.mail.archive_url}/{found[0].date}" if found and dispatch.mail.archive_url else ""
+
+
+def _dated(day: date) -> str:
+    return f"{named_day(day)} {day.year}"

@@ -1,0 +1,218 @@
+"""Proofs: every kind of mail made on invented data, so that a template that does not work is found before readers are.
+
+Made by what makes the real ones, with the newsletter's own configuration. Nothing is stored and nothing sent. Not
+here: the invented data (``specimens``), and one reader's mail of a real issue (``preview``).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from newsletter.domain.calendar import local_date
+from newsletter.domain.issue import Correction
+from newsletter.errors import ConfigurationError
+from newsletter.mail.message import message_id
+from newsletter.mail.tokens import Purpose
+from newsletter.render import notices
+from newsletter.render.foot import Reader
+from newsletter.render.typesetting import Rendered
+from newsletter.services import specimens
+from newsletter.services.compose import Composer
+from newsletter.services.confirm import VALID_FOR
+from newsletter.services.dispatch import Dispatch
+from newsletter.services.edit import Shown
+from newsletter.services.notify import single_message
+from newsletter.storage.moves import Claimed, Picks
+
+READER = "reader@example.org"
+_NOTE = "No issue on Monday: we are away.\n\nThe talk of Friday is recorded."
+_TOPICS = ("summaries", "author:Farid Haddad")
+_MOST = 100  # papers
+_FAR = "Pacific/Auckland"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One mail. ``content`` is the whole message, b"" where there is none: ``error`` says why, with file and line."""
+
+    name: str  # a short one, for addresses
+    title: str
+    content: bytes = b""
+    error: str = ""
+
+
+def proofs(dispatch: Dispatch, now: datetime) -> Iterator[Proof]:
+    """Yield every kind of mail."""
+    for name, title, make in _mails(dispatch, now):
+        yield proof(name, title, make)
+
+
+def proof(name: str, title: str, make: Callable[[], bytes]) -> Proof:
+    """Return the mail that *make* makes, or what is wrong with the templates or the configuration."""
+    try:
+        return Proof(name=name, title=title, content=make())
+    except ConfigurationError as error:
+        return Proof(name=name, title=title, error=str(error))
+
+
+def broken(dispatch: Dispatch, now: datetime) -> list[str]:
+    """Return a line for each place that does not work, none where every kind of mail can be made."""
+    found: dict[str, str] = {}
+    for made in proofs(dispatch, now):
+        if made.error:
+            found.setdefault(made.error.partition(": ")[0], made.error)
+    return list(found.values())
+
+
+def _mails(dispatch: Dispatch, now: datetime) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
+    """Yield the name, the title and the making of each kind of mail."""
+    press = _Press(dispatch, now)
+    yield "digest", "A digest", press.digest
+    yield "topics", "For a reader with topics", press.topics
+    yield "subject", "With the editor’s subject", press.subject
+    yield "one", "Of one bare paper", press.one
+    yield "long", "As long as can be", press.long
+    yield "weekly", "For a weekly reader", press.weekly
+    yield "missed", "After days without mail", press.missed
+    yield "corrected", "With corrections", press.corrected
+    yield "nothing", "Nothing new for a reader", press.nothing
+    yield "empty", "Nothing new at all", press.empty
+    yield "confirmation", "Confirmation", press.confirmation
+    yield "welcome", "Welcome", press.welcome
+    yield "welcome-topics", "Welcome, with topics", press.welcome_with_topics
+    yield "goodbye", "Goodbye", press.goodbye
+    yield "operator", "To the operator", press.operator
+
+
+class _Press:
+    """Makes each kind of mail, for an invented reader."""
+
+    def __init__(self, dispatch: Dispatch, now: datetime) -> None:
+        self._dispatch, self._now = dispatch, now
+        self._day = local_date(now, dispatch.settings.newsletter.zone)
+        self._noted = specimens.issue(self._day, note=_NOTE)
+        self._titled = specimens.issue(self._day, subject="Read it back, and thirteen more")
+        self._corrections = {
+            number: Correction(id=number, issue_date=self._day - timedelta(days=number), text=text, made_at=now)
+            for number, text in enumerate(("The code is not public yet.", "Ada Okafor is at another university."), 1)
+        }
+
+    def digest(self) -> bytes:
+        """Return what a reader without preferences gets, with notes of the editor."""
+        return self._message(self._noted, specimens.picks(self._noted))
+
+    def topics(self) -> bytes:
+        """Return what a reader gets who follows topics, in a zone of their own."""
+        return self._message(self._noted, specimens.picks(self._noted, *_TOPICS), zone=_FAR, hour=time(18, 30))
+
+    def subject(self) -> bytes:
+        """Return an issue to which the editor gave a subject, and no note."""
+        return self._message(self._titled, specimens.picks(self._titled))
+
+    def one(self) -> bytes:
+        """Return a digest of the one paper of which only the title is known."""
+        bare = min(specimens.picks(self._titled), key=lambda pick: pick[0] != specimens.BARE)
+        return self._message(self._titled, (bare,))
+
+    def long(self) -> bytes:
+        """Return a digest of as many papers as a reader can ask for, and of more that have no card."""
+        shown = specimens.issue(self._day, papers=_MOST + 60, front=_MOST)
+        return self._message(shown, specimens.picks(shown))
+
+    def weekly(self) -> bytes:
+        """Return what a weekly reader gets."""
+        since = self._day - timedelta(days=6)
+        return self._message(self._noted, specimens.picks(self._noted), since=since, frequency="weekly:mon")
+
+    def missed(self) -> bytes:
+        """Return what a reader gets whom no mail could reach for some days."""
+        return self._message(self._noted, specimens.picks(self._noted), since=self._day - timedelta(days=3))
+
+    def corrected(self) -> bytes:
+        """Return what begins with corrections of two earlier issues."""
+        return self._message(self._titled, specimens.picks(self._titled), corrections=tuple(self._corrections))
+
+    def nothing(self) -> bytes:
+        """Return the mail without papers, of an issue that has some."""
+        return self._message(self._titled, ())
+
+    def empty(self) -> bytes:
+        """Return the mail of a day without any."""
+        return self._message(specimens.issue(self._day, papers=0), ())
+
+    def confirmation(self) -> bytes:
+        """Return the mail that asks whether an address wants the newsletter."""
+        dispatch, valid_for = self._dispatch, f"{VALID_FOR.days} days"
+        return self._single(
+            notices.confirmation(dispatch.environment, dispatch.mail.imprint, link=self._link, valid_for=valid_for)
+        )
+
+    def welcome(self) -> bytes:
+        """Return what greets a reader without preferences, before there is an issue."""
+        return self._welcome(notices.Subscription(frequency="daily", first=self._first, max_papers=10))
+
+    def welcome_with_topics(self) -> bytes:
+        """Return what greets a weekly reader with topics."""
+        newest = f"{self._dispatch.mail.archive_url or 'https://papers.example/archive'}/{self._day}"
+        chosen = notices.Subscription(
+            frequency="weekly:fri", first=self._first, max_papers=1, topics=_TOPICS, newest=newest
+        )
+        return self._welcome(chosen)
+
+    def goodbye(self) -> bytes:
+        """Return the mail that says to who left that it is done."""
+        dispatch, valid_for = self._dispatch, f"{VALID_FOR.days} days"
+        return self._single(
+            notices.goodbye(dispatch.environment, dispatch.mail.imprint, link=self._link, valid_for=valid_for)
+        )
+
+    def operator(self) -> bytes:
+        """Return what the operator is told of a problem."""
+        details = ["source arxiv: did not answer within 45 s", f"Since {self._now:%Y-%m-%d %H:%M} UTC."]
+        rendered = notices.operator_notice(
+            self._dispatch.environment,
+            self._dispatch.mail.imprint,
+            title="Needs you: source arxiv",
+            details=details,
+            remedy="look whether it answers",
+        )
+        return self._single(rendered)
+
+    def _welcome(self, subscription: notices.Subscription) -> bytes:
+        dispatch, mail = self._dispatch, self._dispatch.mail
+        leave = mail.unsubscribe_url(mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=0))
+        reader = Reader(why_mail="You get this mail once.", unsubscribe_url=leave, reply_to=mail.reply_to)
+        return self._single(notices.welcome(dispatch.environment, mail.imprint, subscription, reader))
+
+    @property
+    def _first(self) -> datetime:
+        return self._now.astimezone(self._dispatch.settings.newsletter.zone)
+
+    @property
+    def _link(self) -> str:
+        token = self._dispatch.mail.signer.token(Purpose.CONFIRM, subscriber=0, expires=self._now + VALID_FOR)
+        return f"{self._dispatch.settings.newsletter.base_url}/confirm/{token}"
+
+    def _message(self, shown: Shown, picks: Picks, **said: Any) -> bytes:
+        blank = Claimed(
+            id=0,
+            subscriber_id=0,
+            issue_id=0,
+            day=self._day,
+            message_id=message_id(0, self._dispatch.mail.domain),
+            made_at=self._now,
+            since=None,
+            picks=picks,
+            email=READER,
+            format="both",
+            created_at=self._now - timedelta(days=30),
+            frequency=None,
+            hour=None,
+            zone=None,
+        )
+        composer = Composer(self._dispatch.mail, self._dispatch.environment, shown, self._corrections)
+        return composer.message(blank._replace(**said)).content
+
+    def _single(self, rendered: Rendered) -> bytes:
+        return single_message(self._dispatch, READER, rendered, self._now)
