@@ -212,7 +212,9 @@ def _best(
     """Return the picks in their order, those of topics first, and the papers that are barred."""
     walk, barred = pool.walk(alike=alike), pool.unpopular(min_upvotes).union(sent)
     followed: dict[int, Pick] = {}
-    for topic in reversed(topics):  # of several that match, the first is the reason
+    # Of several that match the first is the reason, but an author before all others.
+    weightiest_first = sorted(topics, key=lambda topic: not topic.follows_author)
+    for topic in reversed(weightiest_first):
         found = pool.found(topic.text)
         followed.update(found.picks)
         barred |= found.excluded

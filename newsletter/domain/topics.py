@@ -40,6 +40,12 @@ class Topic:
         return all(term.excludes for term in self.terms)
 
 
+    @property
+    def follows_author(self) -> bool:
+        """Return whether somebody is followed by name, which a digest always says."""
+        return any(term.field == "author" and not term.excludes for term in self.terms)
+
+
 @lru_cache(maxsize=4096)
 def parse_topic(text: str) -> Topic:
     """Return the topic that *text* says. Raises UsageError that points at the place where it cannot be read."""

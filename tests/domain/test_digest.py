@@ -1,7 +1,7 @@
 """What one reader gets of an issue."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pytest
@@ -58,6 +58,13 @@ def reasons(chosen: Chosen) -> dict[int, tuple[str, str]]:
     """Return why each paper is in it, or not."""
     everything = (*chosen.picks, *chosen.left_out)
     return {each.candidate.paper.id: (str(each.why), each.detail) for each in everything}
+
+
+def test_an_author_who_is_followed_is_the_reason_before_a_word():
+    """A digest always says whom one follows: the name comes before the words that a paper matches as well."""
+    by_ada = replace(candidate(1, "Vision", 50).paper, authors=("Ada Lovelace", "B. Other"))
+    pool = Pool([replace(candidate(1, "Vision", 50), paper=by_ada)], (1,), ())
+    assert reasons(digest(pool, "vision", "author:Lovelace"))[1] == (Why.TOPIC, "author:Lovelace")
 
 
 def test_a_reader_without_preferences_gets_the_front():
@@ -242,8 +249,9 @@ def verdict(
         return LeftOut(candidate, WhyNot.EXCLUDED, out.text)
     if paper_id not in pool.editors and candidate.upvotes is not None and candidate.upvotes < votes:
         return LeftOut(candidate, WhyNot.VOTES, str(candidate.upvotes))
-    if followed := next((t for t in topics if matcher.matches(t)), None):
-        return Pick(candidate, Why.TOPIC, followed.text)
+    matching = [t for t in topics if matcher.matches(t)]
+    if matching:
+        return Pick(candidate, Why.TOPIC, next((t for t in matching if t.follows_author), matching[0]).text)
     return Pick(candidate, untopical(pool, candidate))
 
 
