@@ -250,7 +250,7 @@ def test_failed_ones_are_retried_in_small_transactions(ledger: Database) -> None
     )
     assert sum(retried) > 20
     assert max(retried) <= records.AT_ONCE
-    assert max(steps.written) < 250 * records.AT_ONCE
+    assert max(steps.written) < 210 * records.AT_ONCE
     with ledger.read() as session:
         asked = text("SELECT DISTINCT issue_id FROM deliveries WHERE status = 'ready' AND settled_at IS NULL")
         assert {issue for (issue,) in session.execute(asked)} == {ISSUES[-1]}  # who failed before has a later one
@@ -270,7 +270,7 @@ def test_held_ones_are_decided_on_in_small_transactions(ledger: Database, sent: 
         f"{len(decided):,} decided on in {len(steps.written):,} transactions, the longest {max(steps.written):,} steps"
     )
     assert len(decided) == (before if everything else 30)
-    assert max(steps.written) < 250 * records.AT_ONCE
+    assert max(steps.written) < 210 * records.AT_ONCE
     with ledger.read() as session:
         assert deliveries.held(session) == before - len(decided)
 
