@@ -98,14 +98,7 @@ def every_mail(
 def html_files(every_mail: list[Judged], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Return the HTML part of each of these mails as a file."""
     folder = tmp_path_factory.mktemp("html")
-    return [written(judged, folder) for judged in every_mail if judged.mail.html]
-
-
-def written(judged: Judged, folder: Path) -> Path:
-    """Return the file in *folder* that now holds the HTML part."""
-    file = folder / f"{judged.file}.html"
-    file.write_text(judged.mail.html, "utf-8")
-    return file
+    return [judged.write_html(folder) for judged in every_mail if judged.mail.html]
 
 
 @pytest.fixture(scope="session")

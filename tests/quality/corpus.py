@@ -76,6 +76,12 @@ class Judged:
         """Return the name as one of a file."""
         return self.name.replace(" ", "-")
 
+    def write_html(self, folder: Path) -> Path:
+        """Return the file in *folder* that now holds the HTML part."""
+        file = folder / f"{self.file}.html"
+        file.write_text(self.mail.html, "utf-8")
+        return file
+
 
 def newsroom(folder: Path, **tables: Any) -> Newsroom:
     """Return a newsletter that signs with a key of each kind, shows images, and has an operator."""

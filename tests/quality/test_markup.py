@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import written
 from corpus import Judged
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -29,7 +28,7 @@ def judged_files(
     except pytest.skip.Exception:
         recorded = []
     folder = tmp_path_factory.mktemp("recorded-html")
-    return html_files + [written(judged, folder) for judged in recorded if judged.papers != 25]
+    return html_files + [judged.write_html(folder) for judged in recorded if judged.papers != 25]
 
 
 @pytest.mark.system("node")
