@@ -414,9 +414,16 @@ def test_a_few_dead_addresses_in_a_long_list_pause_nothing(room: Newsroom) -> No
 # Our own faults
 
 
+def sealed(room: Newsroom) -> None:
+    """Seal the issue: while a template is broken none is."""
+    room.run("gather", "--date", DAY)
+    room.run("issues", "seal", DAY)
+
+
 def test_a_template_that_breaks_stops_the_run_and_reaches_nobody(room: Newsroom, tmp_path: Path) -> None:
-    """Nobody gets half a mail, nobody is deferred; the line names file and line, and the next run continues."""
+    """Of a sealed issue nobody gets half a mail or is deferred; a line names the place, and the next run goes on."""
     readers(room, 10)
+    sealed(room)
     (tmp_path / "templates/email").mkdir(parents=True)
     (tmp_path / "templates/email/card.html").write_text("<p>{{ card.nonsense.more }}</p>")
     report = room.tick(AT, dispatch={"environment": environment(tmp_path / "templates")})
@@ -433,6 +440,7 @@ def test_a_template_that_breaks_stops_the_run_and_reaches_nobody(room: Newsroom,
 def test_a_subject_that_breaks_stops_the_run_too(room: Newsroom, tmp_path: Path) -> None:
     """Also where the fault shows before the first message is composed."""
     readers(room, 3)
+    sealed(room)
     (tmp_path / "templates/email").mkdir(parents=True)
     (tmp_path / "templates/email/digest.subject.txt").write_text("{{ nonsense }}")
     report = room.tick(AT, dispatch={"environment": environment(tmp_path / "templates")})
