@@ -39,7 +39,6 @@ class Topic:
         """Return whether the topic only excludes: then a paper that matches any of its terms is left out."""
         return all(term.excludes for term in self.terms)
 
-
     @property
     def follows_author(self) -> bool:
         """Return whether somebody is followed by name, which a digest always says."""
