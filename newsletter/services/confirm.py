@@ -70,9 +70,8 @@ async def request_confirmation(dispatch: Dispatch, subscriber: Subscriber, now: 
     with dispatch.database.write() as session:
         if not subscribers.claim(session, Single.CONFIRMATION, subscriber.id, now, now - PACE):
             return False
-    newsletter = dispatch.settings.newsletter
     token = dispatch.mail.signer.token(Purpose.CONFIRM, subscriber=subscriber.id, expires=now + VALID_FOR)
-    link = f"{newsletter.base_url}/confirm/{token}"
+    link = dispatch.mail.confirm_url(token)
     rendered = confirmation(dispatch.environment, dispatch.mail.imprint, link=link, valid_for=f"{VALID_FOR.days} days")
     try:
         await send_one(dispatch, subscriber.email, rendered, now)

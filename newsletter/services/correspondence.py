@@ -83,6 +83,10 @@ class Correspondence:
             images=look.images,
         )
 
+    def confirm_url(self, token: str) -> str:
+        """Return the link that confirms a subscription, or leads back to it; there are pages."""
+        return f"{self.settings.newsletter.base_url}/confirm/{token}"
+
     def unsubscribe_url(self, token: str) -> str:
         """Return the link that unsubscribes, '' without pages."""
         base_url = self.settings.newsletter.base_url

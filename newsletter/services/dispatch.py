@@ -5,7 +5,7 @@ gets (``due``).
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
@@ -33,6 +33,7 @@ from newsletter.storage.moves import Claimed
 
 _LATELY = timedelta(days=1)
 _ROUTE_PAUSE = timedelta(hours=1)  # after too many addresses failed for good
+_ENDS = "'deliver --retry-failed' ends the pause"
 _PAUSED, _SECRET = "route.paused_until", "secret.fingerprint"
 
 
@@ -83,11 +84,11 @@ class Dispatch:
                 plan.prepare(session, clock())
             started_with = await ledger.write(lambda session: self._begin(session, clock(), plan))
             if not started_with.open:
-                return Progress(stopped=started_with.paused)
+                return Progress(stopped=self._paused(started_with.resting))
             sender = Sender(self._post(ledger, clock, owner, plan, told, started_with))
             started(sender)
             progress = await sender.run()
-            progress.ended |= started_with.resting
+            progress.ended |= {name: f"{why}; {_ENDS}" for name, why in started_with.resting.items()}
             if progress.blocked:
                 end = (clock() + _ROUTE_PAUSE).isoformat()
                 await ledger.write(lambda session: _pause(session, progress.blocked, end))
@@ -129,21 +130,21 @@ class Dispatch:
         claims.withdraw(session, now)
         traffic.forget(session, now)
         ways: list[tuple[RouteSettings, list[Status]]] = []
-        paused: list[str] = []
         resting: dict[str, str] = {}
         for way in self.settings.smtp.ways:
             until = _paused_until(session, way.name)
             if until and until > now:
-                named = f"the route {way.name}" if self.settings.smtp.routes else "the route"
-                paused.append(f"{named} is paused until {until:%Y-%m-%d %H:%M} UTC")
-                resting[way.name] = f"paused until {until:%Y-%m-%d %H:%M} UTC; 'deliver --retry-failed' ends the pause"
+                resting[way.name] = f"paused until {until:%Y-%m-%d %H:%M} UTC"
             else:
                 since = max(until or now - _LATELY, now - _LATELY)
                 ways.append((way, claims.last_verdicts(session, way.name, since, WINDOW)[::-1]))
-        said = f"{'; '.join(paused)}; 'deliver --retry-failed' ends the pause"
-        return _Begun(
-            open=ways, paused=said, resting=resting, waiting=claims.expected(session, now, at_any_hour=plan.at_any_hour)
-        )
+        return _Begun(open=ways, resting=resting, waiting=claims.expected(session, now, at_any_hour=plan.at_any_hour))
+
+    def _paused(self, resting: Mapping[str, str]) -> str:
+        """Return why nothing is sent while all ways out are *resting*."""
+        several = bool(self.settings.smtp.routes)
+        said = (f"the route {name} is {why}" if several else f"the route is {why}" for name, why in resting.items())
+        return f"{'; '.join(said)}; {_ENDS}"
 
     def paused_until(self, session: Session, now: datetime) -> datetime | None:
         """Return until when nothing is sent because too many addresses failed, None where that is not so."""
@@ -175,7 +176,6 @@ class _Begun:
     """What a sender begins with: the ways that may be used, each with what became of its last addresses."""
 
     open: list[tuple[RouteSettings, list[Status]]]
-    paused: str
     resting: dict[str, str]
     waiting: int
 

@@ -92,7 +92,7 @@ def welcoming(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rend
 def parting(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rendered:
     """Return the mail that bids farewell. Raises ConfigurationError for a template that does not work."""
     token = dispatch.mail.signer.token(Purpose.CONFIRM, subscriber=subscriber.id, expires=now + COMES_BACK)
-    link = f"{dispatch.settings.newsletter.base_url}/confirm/{token}"
+    link = dispatch.mail.confirm_url(token)
     valid_for = f"{COMES_BACK.days} days"
     return notices.goodbye(dispatch.environment, dispatch.mail.imprint, link=link, valid_for=valid_for)
 
