@@ -6,9 +6,7 @@ from pathlib import Path
 
 import dkim
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from keys import signing_keys
 from newsroom import DROPPED, TAKEN, Mail, Newsroom
 
 DAY = "2026-07-15"
@@ -18,19 +16,9 @@ ANN = "ann@example.net"
 @pytest.fixture
 def signing(newsroom: Newsroom) -> Newsroom:
     """Return a newsroom with a key of each kind."""
-    for name, key in (("rsa.pem", generate_private_key(65537, 2048)), ("ed25519.pem", Ed25519PrivateKey.generate())):
-        file = newsroom.folder / name
-        file.touch(mode=0o600)
-        file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     newsroom.configure(
         newsletter={"sender": "Daily Papers <papers@mail.example.org>"},
-        dkim={
-            "domain": "example.org",
-            "selector": "papers",
-            "key_file": "rsa.pem",
-            "second_selector": "papers-ed25519",
-            "second_key_file": "ed25519.pem",
-        },
+        dkim=signing_keys(newsroom.folder),
     )
     return newsroom
 

@@ -11,9 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from keys import signing_keys
 from newsroom import Mail, Newsroom, instant
 
 from newsletter.services.proofs import proofs
@@ -86,22 +84,12 @@ class Judged:
 def newsroom(folder: Path, **tables: Any) -> Newsroom:
     """Return a newsletter that signs with a key of each kind, shows images, and has an operator."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, key in (("rsa.pem", generate_private_key(65537, 2048)), ("ed25519.pem", Ed25519PrivateKey.generate())):
-        file = folder / name
-        file.touch(mode=0o600)
-        file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     made = Newsroom(folder, **tables)
     made.configure(
         look={"images": True, "logo": "https://papers.example.org/logo.png"},
         operator={"email": "me@example.net"},
         bounces={"address": "bounces@example.org"},
-        dkim={
-            "domain": "example.org",
-            "selector": "papers",
-            "key_file": "rsa.pem",
-            "second_selector": "papers-ed25519",
-            "second_key_file": "ed25519.pem",
-        },
+        dkim=signing_keys(folder),
     )
     return made
 
