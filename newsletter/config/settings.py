@@ -110,7 +110,7 @@ class DatabaseSettings(Section):
     """``[database]``: where it is, and what of it survives."""
 
     url: str
-    durability: Literal["power-cut", "crash"] = "power-cut"
+    durability: Literal["power-cut", "crash"] = "crash"
 
     @model_validator(mode="after")
     def _known(self) -> Self:

@@ -26,7 +26,9 @@ from newsletter.storage.moves import Taken
 
 __all__ = ["Post", "Progress", "Sender"]
 
-_BEAT = 2.0  # seconds; who was served before is remembered, so that after a crash little is left to look at
+# Seconds. Who was served before is remembered, so that after a crash little is left to look at, and what was recorded
+# before survives a power cut also where not every commit does.
+_BEAT = 2.0
 DRAIN = 6.0  # seconds for what is in flight when told to stop
 
 
@@ -120,12 +122,13 @@ class Sender:
             claims.recover(session, now, resend=self._post.resend, owner=owner, why=why)
 
         with suppress(StorageError):  # the next run finds out that this owner is gone, and does the same
-            await self._post.ledger.write(leave)
+            await self._post.ledger.write(leave, synced=True)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(min(_BEAT, self._post.lease.total_seconds() / 3))
-            await self._post.ledger.write(lambda session: self._intake.stay_alive(session, self._post.clock()))
+            beat = partial(self._intake.stay_alive, now=self._post.clock())
+            await self._post.ledger.write(beat, synced=True)
 
     def _offer(self, item: Item) -> "asyncio.Future[bool]":
         return self._post.ledger.offer(item.claimed.id)

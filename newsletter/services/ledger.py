@@ -34,7 +34,7 @@ class _Batch:
     accepted: list[tuple[Taken, _Told]] = field(default_factory=list)
     settled: list[tuple[_Work, _Told]] = field(default_factory=list)
     offered: list[tuple[int, "asyncio.Future[bool]"]] = field(default_factory=list)
-    work: "tuple[_Work, asyncio.Future[Any]] | None" = None
+    work: "tuple[_Work, asyncio.Future[Any], bool] | None" = None  # and whether it is synced
     ours: set[int] = field(default_factory=set)
     answers: list[Any] = field(default_factory=list)
     may: set[int] = field(default_factory=set)
@@ -53,7 +53,7 @@ class Ledger:
         self._owner, self._clock = owner, clock
         self._loop = asyncio.get_running_loop()
         self._next = _Batch()
-        self._works: list[tuple[_Work, asyncio.Future[Any]]] = []
+        self._works: list[tuple[_Work, asyncio.Future[Any], bool]] = []
         self._is_busy = False
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._unserved: list[int] = []  # accepted, and not remembered with their readers yet
@@ -79,14 +79,15 @@ class Ledger:
         self._ask()
         return answer
 
-    def write(self, work: Callable[[Session], _T]) -> "asyncio.Future[_T]":
+    def write(self, work: Callable[[Session], _T], *, synced: bool = False) -> "asyncio.Future[_T]":
         """Answer what *work* returns, its changes committed; a cancelled caller does not undo them.
 
-        What *work* raises undoes its changes. Raises StorageError when the commit fails: then it may have happened
+        ``synced``, they survive a power cut, and so does all that was recorded before. What *work* raises undoes its
+        changes. Raises StorageError when the commit fails: then it may have happened
         or not.
         """
         answer: asyncio.Future[_T] = self._loop.create_future()
-        self._works.append((work, answer))
+        self._works.append((work, answer, synced))
         self._ask()
         return answer
 
@@ -129,8 +130,8 @@ class Ledger:
                 failed = failed or _failure(self._move, batch)
                 self._loop.call_soon_threadsafe(self._moved, batch, failed)
             if batch.work:
-                work, waiting = batch.work
-                self._loop.call_soon_threadsafe(self._worked, waiting, self._answer(work))
+                work, waiting, synced = batch.work
+                self._loop.call_soon_threadsafe(self._worked, waiting, self._answer(work, synced=synced))
 
     def _move(self, batch: _Batch) -> None:
         if batch.settled:  # by way of SQLAlchemy, which takes longer
@@ -154,9 +155,9 @@ class Ledger:
         if batch.offered:
             batch.may = moves.offer(cursor, [one for one, _ in batch.offered], self._owner, self._clock())
 
-    def _answer(self, work: _Work) -> Any:
+    def _answer(self, work: _Work, *, synced: bool) -> Any:
         try:
-            with self._writer.session() as session:
+            with self._writer.session(synced=synced) as session:
                 moves.serve(cursor(session), self._unserved)
                 answer = work(session)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked

@@ -1,7 +1,8 @@
 """The database: opening, transactions, and everything that differs between SQLite and PostgreSQL.
 
 SQLite runs in WAL mode. Readers never wait; writers say BEGIN IMMEDIATE, so that two of them queue instead of
-failing half-way. What is committed survives a killed process always, and a power cut with ``synchronous = FULL``.
+failing half-way. What is committed survives a killed process and a power cut; only a ``Writer`` may be asked to leave
+the last seconds to luck.
 Not here: the schema's upgrades (``upgrade``) and who may write what (``services``).
 """
 
@@ -32,11 +33,12 @@ upsert = _insert  # INSERT … ON CONFLICT, which both databases have under thei
 
 
 Durability = Literal["power-cut", "crash"]
-# What FULL adds is one fdatasync of the write-ahead log for each commit. With NORMAL the log is synced at
-# checkpoints: a power cut may undo the last commits, never tear one, and a killed process undoes none.
-_SYNCHRONOUS: dict[Durability, str] = {"power-cut": "FULL", "crash": "NORMAL"}
+# What FULL adds is one fdatasync of the write-ahead log for each commit, and of all that was committed before. With
+# NORMAL a power cut may undo the last commits, never tear one, and a killed process undoes none.
+_SYNCED, _NOT_SYNCED = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 _PRAGMAS = (
     "journal_mode = WAL",
+    "synchronous = FULL",
     "foreign_keys = ON",
     "temp_store = MEMORY",
     "cache_size = -16384",  # KiB, of each connection: what a chunk of a long list touches
@@ -59,8 +61,10 @@ class Database:
     """One SQLite file. Safe to use from several threads; each transaction has its own connection."""
 
     def __init__(self, path: Path, durability: Durability = "power-cut") -> None:
+        """Take *durability* for a ``writer``; what anybody else commits survives a power cut in any case."""
         self.path = path
-        self.engine = _engine(path, durability)
+        self.engine = _engine(path)
+        self._durability = durability
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -84,7 +88,7 @@ class Database:
         with _named(self.path), self.engine.connect().execution_options(immediate=True) as connection:
             try:
                 with _queue(self.path) as queue:
-                    yield Writer(self.path, connection, queue)
+                    yield Writer(self.path, connection, queue, self._durability)
             finally:
                 connection.invalidate()  # the pool's others wait for a busy database
 
@@ -96,13 +100,15 @@ class Database:
 class Writer:
     """One connection, so that what it has read stays read: SQLite reads all anew where another one wrote."""
 
-    def __init__(self, path: Path, connection: Connection, queue: IO[str]) -> None:
+    def __init__(self, path: Path, connection: Connection, queue: IO[str], durability: Durability) -> None:
         self._path, self._connection, self._queue = path, connection, queue
+        self._usual = _SYNCED if durability == "power-cut" else _NOT_SYNCED
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         self._driver = driver
         self._looks_at = 0.0
         driver.execute("PRAGMA busy_timeout = 0")
+        driver.execute(self._usual)
 
     def let_others_in(self) -> None:
         """Give whoever waits to write the time to begin, if somebody does; to be called after each commit."""
@@ -118,8 +124,13 @@ class Writer:
             fcntl.flock(self._queue, fcntl.LOCK_UN)
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Give a session that is the only writer, committed at the end and rolled back on any error."""
+    def session(self, *, synced: bool = False) -> Iterator[Session]:
+        """Give a session that is the only writer, committed at the end and rolled back on any error.
+
+        ``synced``, this commit survives a power cut, and so does all that was committed before.
+        """
+        if synced:
+            self._driver.execute(_SYNCED)
         try:
             with _named(self._path), _writing(self._connection) as session:
                 yield session
@@ -127,6 +138,8 @@ class Writer:
             if self._driver.in_transaction:  # a COMMIT failed in a way that leaves it open
                 self._driver.rollback()
             self._driver.execute("PRAGMA busy_timeout = 0")
+            if synced:
+                self._driver.execute(self._usual)
 
     @contextmanager
     def cursor(self) -> Iterator[sqlite3.Cursor]:
@@ -167,7 +180,7 @@ def reader(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
 
 
-def _engine(path: Path, durability: Durability) -> Engine:
+def _engine(path: Path) -> Engine:
     engine = create_engine(
         address(path), poolclass=QueuePool, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False}
     )
@@ -175,7 +188,7 @@ def _engine(path: Path, durability: Durability) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where we say
-        for pragma in (*_PRAGMAS, f"synchronous = {_SYNCHRONOUS[durability]}"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -20,7 +20,7 @@ from sqlmodel import col, select
 
 from newsletter.errors import BusyError
 from newsletter.storage import locks
-from newsletter.storage.database import Database, StorageError, backup
+from newsletter.storage.database import Database, Durability, StorageError, backup
 from newsletter.storage.locks import Owner
 from newsletter.storage.tables import LeaseRow, MetaRow, OwnerRow, ProblemRow
 from newsletter.storage.upgrade import HEAD, MIGRATIONS, migrate, require_current, upgrade, version
@@ -393,3 +393,18 @@ def test_a_commit_that_fails_leaves_the_writer_as_it_was(database: Database) -> 
             assert cursor.execute("SELECT count(*) FROM two").fetchone() == (0,)
         with database.write() as session:
             session.execute(text("INSERT INTO one VALUES (7)"))
+
+
+@pytest.mark.parametrize(("durability", "usual"), [("crash", 1), ("power-cut", 2)])
+def test_a_writer_syncs_what_it_is_asked_to(tmp_path: Path, durability: Durability, usual: int) -> None:
+    """A writer that may lose its last seconds syncs when it is asked to, and everybody else always does."""
+    upgrade(tmp_path / "n.db", NOW)
+    database = Database(tmp_path / "n.db", durability)
+    with database.writer() as writer:
+        with writer.session(synced=True) as session:
+            assert session.execute(text("PRAGMA synchronous")).scalar() == 2
+        with writer.cursor() as cursor:
+            assert cursor.execute("PRAGMA synchronous").fetchone() == (usual,)
+    with database.write() as session:
+        assert session.execute(text("PRAGMA synchronous")).scalar() == 2
+    database.close()
