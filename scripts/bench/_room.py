@@ -45,7 +45,7 @@ class Room:
     ``Room(folder, smtp={"port": 2525, "connections": 8})``; ``configure`` changes them later.
     """
 
-    def __init__(self, folder: Path, *, papers: int = 60, **tables: Any) -> None:
+    def __init__(self, folder: Path, *, papers: int = 20, **tables: Any) -> None:
         self.folder = folder
         self.config = folder / "newsletter.toml"
         self.database = folder / "newsletter.db"
