@@ -4,6 +4,7 @@ Readers are made due in chunks while the sender works. Not here: the sending its
 gets (``due``).
 """
 
+import asyncio
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class Dispatch:
         try:
             with self.database.read() as session:
                 plan.prepare(session, clock())
+            await self._tidy(ledger, clock)
             started_with = await ledger.write(lambda session: self._begin(session, clock(), plan))
             if not started_with.open:
                 return Progress(stopped=self._paused(started_with.resting))
@@ -114,6 +116,7 @@ class Dispatch:
             domains=smtp.domains,
             composers=_Composers(self),
             make_due=plan.make_due,
+            tidy=partial(self._tidy, ledger, clock),
             suppress=suppress_now,
             lease=smtp.lease,
             resend=smtp.on_uncertain == "resend",
@@ -123,11 +126,19 @@ class Dispatch:
             told=told,
         )
 
+    async def _tidy(self, ledger: Ledger, clock: Clock) -> None:
+        """Give up what is too late or no longer wanted, in steps between which others get to write."""
+        now = clock()
+        while ids := await asyncio.to_thread(self._in_vain, now):
+            await ledger.write(partial(_give_up, now=now, delivery_ids=ids))
+
+    def _in_vain(self, now: datetime) -> list[int]:
+        with self.database.read() as session:
+            return claims.in_vain(session, now)
+
     def _begin(self, session: Session, now: datetime, plan: Plan) -> "_Begun":
-        """Clear what is too late or no longer wanted, and look which ways out may be used."""
+        """Look which ways out may be used."""
         self.check_secret(session)
-        claims.expire(session, now)
-        claims.withdraw(session, now)
         traffic.forget(session, now)
         ways: list[tuple[RouteSettings, list[Status]]] = []
         resting: dict[str, str] = {}
@@ -178,6 +189,11 @@ class _Begun:
     open: list[tuple[RouteSettings, list[Status]]]
     resting: dict[str, str]
     waiting: int
+
+
+def _give_up(session: Session, now: datetime, delivery_ids: list[int]) -> None:
+    claims.expire(session, now, delivery_ids)
+    claims.withdraw(session, now, delivery_ids)
 
 
 def _paused_until(session: Session, name: str) -> datetime | None:

@@ -16,7 +16,7 @@ from newsletter.domain.text import plain
 from newsletter.domain.topics import Topic
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
 from newsletter.storage import corrections, issues, papers
-from newsletter.storage.claims import withdraw
+from newsletter.storage.claims import in_vain, withdraw
 from newsletter.storage.database import Database
 
 
@@ -187,9 +187,15 @@ def resume(database: Database, day: date) -> Issue:
 def cancel(database: Database, day: date, now: datetime) -> Issue:
     """Send the issue of *day* to nobody who was not reached yet. This is final."""
     issue = _brake(database, day, Brake.CANCELLED, "cancelled")
-    with database.write() as session:
-        withdraw(session, now)
+    while ids := _in_vain(database, now):
+        with database.write() as session:
+            withdraw(session, now, ids)
     return issue
+
+
+def _in_vain(database: Database, now: datetime) -> list[int]:
+    with database.read() as session:
+        return in_vain(session, now, gone=True)
 
 
 def correct(database: Database, day: date, text: str, now: datetime) -> None:

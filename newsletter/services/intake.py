@@ -47,7 +47,7 @@ class Intake:
         self._behind: set[int] = set()
         self._ended = False
         self._usual = 0.0  # seconds that a message takes
-        self._tidy_at = post.clock()
+        self._tidy_at = post.clock() + _A_MINUTE
         self._after: Place | None = None  # what stands before it waits for destinations that have enough at work
         self._hiding: set[str] = set()
         self._looks_anew_at = 0.0  # in the event loop's seconds
@@ -190,7 +190,10 @@ class Intake:
 
     async def _made_due(self) -> bool:
         """Make more due. They may have waited longer than those that a claim has passed."""
-        made = await self._post.ledger.write(self._more)
+        if self._post.clock() >= self._tidy_at:
+            await self._post.tidy()
+            self._tidy_at = self._post.clock() + _A_MINUTE
+        made = await self._post.ledger.write(lambda session: self._post.make_due(session, self._post.clock()))
         if made:
             self._after = None
         return made
@@ -262,14 +265,6 @@ class Intake:
             rooms.append(room)
             times += [more_at] if more_at else []
         return rooms, min(times, default=None)
-
-    def _more(self, session: Session) -> bool:
-        now = self._post.clock()
-        if now >= self._tidy_at:
-            claims.expire(session, now)
-            claims.withdraw(session, now)
-            self._tidy_at = now + _A_MINUTE
-        return self._post.make_due(session, now)
 
     async def _drained(self) -> None:
         """Wait until half of what was claimed is begun, and fit the next claim to how long that took."""

@@ -1,7 +1,7 @@
 """What a sender is given, and what it says of how far it is. Values only: the work is in ``deliver``."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -59,6 +59,7 @@ class Post:
     domains: Mapping[str, DomainSettings]
     composers: Callable[[Session, list[Claimed]], dict[int, Composer]]  # by issue id
     make_due: Callable[[Session, datetime], bool]  # makes a chunk of due rows; False when there are none left
+    tidy: Callable[[], Awaitable[None]]  # gives up what is too late or no longer wanted
     suppress: Callable[[Session, int, str, datetime], None]
     lease: timedelta
     resend: bool

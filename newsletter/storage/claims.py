@@ -26,6 +26,7 @@ from newsletter.storage.database import cursor
 from newsletter.storage.tables import DeliveryRow, IssueRow, OwnerRow, SubscriberRow
 
 _D, _S = DeliveryRow, SubscriberRow
+_SOME = 500  # deliveries that are given up at a time: for some hundredths of a second others wait for it
 
 
 def _reader_is_active() -> ColumnElement[bool]:
@@ -138,16 +139,33 @@ def recover(
         traffic.count(cursor(session), "", now, uncertain)
 
 
-def expire(session: Session, now: datetime) -> int:
-    """Give up what is too late. Return how many."""
-    late = (_WAITS, col(_D.expires_at) <= now)
+def in_vain(session: Session, now: datetime, *, gone: bool = False) -> list[int]:
+    """Return some of what waits in vain: too late (unless only what is ``gone``), cancelled, or the reader not active.
+
+    Looks at all that waits, so is to be asked without the write lock. What is found is few enough for one transaction.
+    """
+    unwanted = _is_gone() if gone else or_(_is_late(now), _is_gone())
+    return list(session.exec(select(col(_D.id)).where(_WAITS, unwanted).limit(_SOME)))
+
+
+def expire(session: Session, now: datetime, delivery_ids: Iterable[int]) -> int:
+    """Give up what is too late of these. Return how many."""
+    late = (_WAITS, col(_D.id).in_(list(delivery_ids)), _is_late(now))
     return session.exec(update(_D).where(*late).values(status=Status.EXPIRED, settled_at=now, owner=None)).rowcount
 
 
-def withdraw(session: Session, now: datetime) -> int:
-    """Withdraw what no longer may be sent: the issue was cancelled, or the reader is not active. Return how many."""
-    gone = (_WAITS, or_(_issue_is(Brake.CANCELLED), ~_reader_is_active()))
+def withdraw(session: Session, now: datetime, delivery_ids: Iterable[int]) -> int:
+    """Withdraw what no longer may be sent of these. Return how many."""
+    gone = (_WAITS, col(_D.id).in_(list(delivery_ids)), _is_gone())
     return session.exec(update(_D).where(*gone).values(status=Status.WITHDRAWN, settled_at=now, owner=None)).rowcount
+
+
+def _is_late(now: datetime) -> ColumnElement[bool]:
+    return col(_D.expires_at) <= now
+
+
+def _is_gone() -> ColumnElement[bool]:
+    return or_(_issue_is(Brake.CANCELLED), ~_reader_is_active())
 
 
 def last_verdicts(session: Session, route: str, since: datetime, limit: int) -> list[Status]:

@@ -397,8 +397,8 @@ def test_what_is_too_late_expires(house: House) -> None:
     """Ready and deferred, at their end; what is at work or held is let alone."""
     at_its_end = {status: house.reader(status=status, expires_at=NOW + HOUR) for status in Status}
     with house.database.write() as session:
-        assert claims.expire(session, NOW + HOUR - MINUTE) == 0
-        assert claims.expire(session, NOW + HOUR) == 2
+        assert claims.expire(session, NOW + HOUR - MINUTE, claims.in_vain(session, NOW + HOUR - MINUTE)) == 0
+        assert claims.expire(session, NOW + HOUR, claims.in_vain(session, NOW + HOUR)) == 2
     expected = {s: Status.EXPIRED if s in {Status.READY, Status.DEFERRED} else s for s in Status}
     assert expected == {status: house.see(one).status for status, one in at_its_end.items()}
     assert house.see(at_its_end[Status.READY]).settled_at == NOW + HOUR
@@ -419,7 +419,7 @@ def test_what_may_not_be_sent_any_more_is_withdrawn(house: House, why: str) -> N
                 for reader in gone.values():
                     session.delete(session.get_one(SubscriberRow, reader))
         session.flush()
-        assert claims.withdraw(session, NOW) == 2
+        assert claims.withdraw(session, NOW, claims.in_vain(session, NOW)) == 2
     expected = {s: Status.WITHDRAWN if s in {Status.READY, Status.DEFERRED} else s for s in Status}
     assert expected == {status: house.see(one).status for status, one in gone.items()}
     assert house.see(kept).status is Status.READY
@@ -430,7 +430,7 @@ def test_a_halted_issue_is_not_withdrawn(house: House) -> None:
     house.reader()
     house.brake(Brake.HALTED)
     with house.database.write() as session:
-        assert claims.withdraw(session, NOW) == 0
+        assert claims.withdraw(session, NOW, claims.in_vain(session, NOW)) == 0
 
 
 def test_what_is_given_back_is_ready_or_withdrawn(house: House) -> None:
@@ -602,8 +602,8 @@ def test_no_move_reads_the_whole_ledger(house: House) -> None:
         claims.give_back(session, OURS, NOW, [1, 2])
         claims.recover(session, NOW, resend=True)
         claims.recover(session, NOW, resend=True, owner=OURS)
-        claims.expire(session, NOW)
-        claims.withdraw(session, NOW)
+        claims.expire(session, NOW, claims.in_vain(session, NOW))
+        claims.withdraw(session, NOW, claims.in_vain(session, NOW))
         claims.next_trouble(session, NOW)
         claims.last_verdicts(session, "main", NOW, 50)
         claims.any_open(session)
