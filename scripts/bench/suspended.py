@@ -1,6 +1,6 @@
 """Prove that a sender that falls silent for longer than its lease, and wakes, repeats at most one per connection.
 
-    scripts/dev bench suspended [--readers 4000] [--times 5] [--connections 8] [--slow 0]
+    scripts/dev bench suspended [--readers 20000] [--times 5] [--connections 8] [--slow 0]
 
 A ``run`` sends and is suspended (SIGSTOP). With a lease of two seconds the next ``run`` takes over although the first
 one lives. When that has sent for a while the first is woken (SIGCONT): it must find out that it was replaced, and
@@ -45,7 +45,7 @@ def prove(asked: argparse.Namespace) -> dict[str, Any]:
 
 def suspend(room: Proof, left: int, chance: random.Random) -> tuple[int, str]:
     """Let one run be replaced by another while it sleeps. Return how the woken one ended, and what it said."""
-    step = (len(room.addresses) - room.receiver.look()) // (2 * left + 1)
+    step = max(0, len(room.addresses) - room.receiver.look()) // (2 * left + 1)
     silent = room.start("run")
     room.receiver.wait(room.receiver.look() + 1 + chance.randrange(step + 1), silent)
     _fall_silent(silent, room.room.database)
@@ -80,4 +80,4 @@ def _is_free(database: Path) -> bool:
 
 
 if __name__ == "__main__":
-    conclude(prove, options(__doc__, readers=4000, times=5, connections=8, slow=0).parse_args())
+    conclude(prove, options(__doc__, readers=20000, times=5, connections=8, slow=0).parse_args())
