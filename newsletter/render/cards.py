@@ -101,12 +101,12 @@ class Cards:
         return one.html[size]
 
     def _reason_anew(self, why: Why, detail: str) -> tuple[bytes, bytes]:
-        reason = wording.reason(why, detail)
+        reason = wording.reason(self._type.language, why, detail)
         return self._encode(str(escape(reason))), self._encode(wrap(reason, _INDENT))
 
     def _byline(self, said: Card, followed: str) -> tuple[bytes, bytes]:
         """Return whom a paper is by, with the authors named and marked that the topic *followed* speaks of."""
-        parts = wording.authors(said.names, [followed] if followed else [])
+        parts = wording.authors(self._type.language, said.names, [followed] if followed else [])
         html = Markup("").join(Markup("<strong>{}</strong>").format(p.text) if p.followed else p.text for p in parts)
         whole = Markup(" · ").join(text for text in (html, said.organisation) if text)
         text = " · ".join(text for text in (wording.marked(parts), said.organisation) if text)
@@ -117,7 +117,7 @@ class Cards:
         return self._encode(f"{html}\n"), self._encode(f"{wrap(heading)}\n{min(columns(heading), WIDTH) * '-'}\n\n")
 
     def _set(self, candidate: Candidate) -> _Set:
-        said = card(candidate, self._notes.get(candidate.paper.id, ""), self._today)
+        said = card(candidate, self._notes.get(candidate.paper.id, ""), self._today, self._type.language)
         heading, *continued = wrapped(said.title, WIDTH - _INDENT - 1)  # a rank of three figures takes one more
         marks = slots("heading", "reason", "byline")
         text = self._type.text("card.txt", card=said, continued=continued, slots=marks)
