@@ -31,7 +31,7 @@ def test_a_card_says_what_is_known():
     assert said.url == "https://arxiv.org/abs/2606.00007"
     assert said.names == ("Ada One", "Ben Two", "Cy Three", "Di Four", "Eve Five")
     assert said.byline == ["Ada One, Ben Two, Cy Three and 2 more", "Example University"]
-    assert said.facts == ["28 June", "▲ 1,234 upvotes", "1 comment", "cs.CL, cs.LG"]
+    assert said.facts == ("28 June", "▲ 1,234 upvotes", "1 comment", "cs.CL, cs.LG")
     assert said.summary == "A checker reads each sentence back to the source. It finds most of what was made up."
     assert [link.label for link in said.links] == ["Abstract", "PDF", "Discussion", "Code", "Project"]
     assert [link.stars for link in said.links] == [0, 0, 0, 4321, 0]
@@ -44,7 +44,7 @@ def test_a_card_of_nothing_says_nothing():
 
     assert said.title == said.short_title == "Untitled"
     assert (said.url, said.authors, said.summary, said.note, said.image) == ("", "", "", "", "")
-    assert (said.byline, said.facts, said.links, said.names) == ([], [], (), ())
+    assert (said.byline, said.facts, said.links, said.names) == ([], (), (), ())
 
 
 def test_mathematics_is_readable_in_title_and_summary():
