@@ -7,7 +7,7 @@ asking for it (``confirm``).
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from newsletter.domain.calendar import local_date, next_due
 from newsletter.domain.subscriber import Subscriber
@@ -15,6 +15,7 @@ from newsletter.errors import NewsletterError
 from newsletter.mail.tokens import Purpose
 from newsletter.render import notices
 from newsletter.render.foot import Reader
+from newsletter.render.language import Language
 from newsletter.render.typesetting import Rendered
 from newsletter.services import subscribe
 from newsletter.services.confirm import PACE
@@ -81,17 +82,21 @@ def welcoming(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rend
         newest=_newest(dispatch, imprint.archive_url),
     )
     on = local_date(subscriber.confirmed_at or now, rhythm.zone)
-    language = templates.language
     reader = Reader(
-        why_mail=language.gettext(
-            "You get this mail once, because you subscribed to %(newsletter)s on %(day)s.",
-            newsletter=newsletter.name,
-            day=language.dated(on),
-        ),
+        why_mail=why_welcome(templates.language, newsletter.name, on),
         unsubscribe_url=unsubscribe_url(dispatch, subscriber),
         reply_to=mail.reply_to,
     )
     return notices.welcome(templates, imprint, subscription, reader)
+
+
+def why_welcome(language: Language, newsletter: str, day: date) -> str:
+    """Return why who confirmed on *day* gets a mail."""
+    return language.gettext(
+        "You get this mail once, because you subscribed to %(newsletter)s on %(day)s.",
+        newsletter=newsletter,
+        day=language.dated(day),
+    )
 
 
 def parting(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rendered:

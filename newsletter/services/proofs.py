@@ -24,6 +24,7 @@ from newsletter.services.compose import Composer
 from newsletter.services.confirm import VALID_FOR
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Shown
+from newsletter.services.greet import why_welcome
 from newsletter.services.notify import single_message
 from newsletter.storage.moves import Claimed, Picks
 
@@ -187,8 +188,10 @@ class _Press:
     def _welcome(self, subscription: notices.Subscription) -> bytes:
         mail = self._dispatch.mail
         leave = mail.unsubscribe_url(mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=0))
-        reader = Reader(why_mail="You get this mail once.", unsubscribe_url=leave, reply_to=mail.reply_to)
-        return self._single(notices.welcome(*self._look, subscription, reader))
+        templates, imprint = self._look
+        why = why_welcome(templates.language, imprint.name, self._day)
+        reader = Reader(why_mail=why, unsubscribe_url=leave, reply_to=mail.reply_to)
+        return self._single(notices.welcome(templates, imprint, subscription, reader))
 
     @property
     def _first(self) -> datetime:
