@@ -16,7 +16,7 @@ from newsletter.domain.text import plain
 from newsletter.render import wording
 from newsletter.render.language import Language
 from newsletter.render.mathematics import readable
-from newsletter.render.sentences import whole_words
+from newsletter.render.sentences import first_sentences, whole_words
 from newsletter.render.summary import summary
 from newsletter.render.wrapping import shorten
 
@@ -27,6 +27,7 @@ _READ = 6000  # of a text, at most: what follows in the longest of feeds is no a
 _NAME = 80
 _LINK = 1000
 _CATEGORIES = 3
+_OPENING = 140  # of a summary, in a preheader and on a short card
 
 # In a label's quotes they are harmless, but the inliner writes them bare, and not all who filter mail know quotes.
 _ANGLES = str.maketrans("<>", "‹›")
@@ -63,6 +64,7 @@ class Card:
     categories: tuple[str, ...]
     facts: tuple[str, ...]  # its figures: date, upvotes, comments, categories
     summary: str
+    opening: str  # how the summary begins
     machine_made: bool  # the summary, by a language model
     note: str  # the editor's
     links: tuple[Link, ...]
@@ -82,6 +84,7 @@ def card(candidate: Candidate, note: str, today: date, language: Language) -> Ca
     published = language.day(paper.published.date(), today) if paper.published else ""
     upvotes, comments, categories = candidate.upvotes or 0, candidate.comments or 0, _texts(paper.categories)
     own = plain(paper.summary)
+    said = summary(_read(own or plain(paper.machine_summary)), _read(plain(paper.abstract)))
     return Card(
         title=title,
         short_title=_short(title).translate(_ANGLES),
@@ -94,7 +97,8 @@ def card(candidate: Candidate, note: str, today: date, language: Language) -> Ca
         comments=comments,
         categories=categories[:_CATEGORIES],
         facts=_facts(language, published, upvotes, comments, categories[:_CATEGORIES]),
-        summary=summary(_read(own or plain(paper.machine_summary)), _read(plain(paper.abstract))),
+        summary=said,
+        opening=first_sentences(said, _OPENING),
         machine_made=bool(paper.machine_summary) and not own,
         note=plain(note),
         links=links,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from itertools import count
+from itertools import count, repeat
 from operator import attrgetter
 
 from markupsafe import escape
@@ -119,8 +119,8 @@ class IssueRenderer:
             "counts": self._counts(len(papers), whys.count(Why.TOPIC)),
             "since": self._since(digest.since),
         }
-        headings = groups(digest, self._type.language)
-        placed = map(self._cards.placed, papers, count(1), whys, map(_detail, digest.picks), headings)
+        headings, later = groups(digest, self._type.language), repeat(self._cards.later(len(papers)))
+        placed = map(self._cards.placed, papers, count(1), whys, map(_detail, digest.picks), headings, later)
         html_cards, text_cards = zip(*placed, strict=True)
         also = self._lines.pieces(self._also, digest.also, digest.more)
         parts = {"corrections": corrected, "cards": (html_cards, text_cards), "also": also, "foot": foot}
