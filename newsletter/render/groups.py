@@ -3,8 +3,8 @@
 Papers come here in their order (``domain.digest``); where it does not keep a group together, there are no headings.
 """
 
-from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from newsletter.domain.digest import Digest, Pick, Why, listed_on
 from newsletter.render import wording
@@ -30,15 +30,14 @@ def groups(digest: Digest, language: Language) -> Sequence[str]:
 
 def _topics(picks: Sequence[Pick], language: Language) -> list[str]:
     details = [pick.detail if pick.why is Why.TOPIC else None for pick in picks]
-    sizes = Counter(details)
-    headings = {detail: _heading(detail, sizes[detail], language) for detail in sizes}
-    return [headings[detail] for detail in details]
+    return [_heading(one, one is None or details.count(one) > 1, language) for one in details]
 
 
-def _heading(topic: str | None, papers: int, language: Language) -> str:
+@lru_cache(maxsize=1024)
+def _heading(topic: str | None, several: bool, language: Language) -> str:
     if topic is None:
         return language.gettext("The newsletter’s choice")
-    if papers == 1:
+    if not several:
         return language.gettext("What you follow")
     reason = wording.reason(language, Why.TOPIC, topic)
     return reason[:1].upper() + reason[1:]
