@@ -3,29 +3,23 @@
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po
+from catalogues import CATALOGUES, catalogue, english_in
 from newsroom import Mail, Newsroom, instant
 
 from newsletter.domain.digest import Why
 from newsletter.errors import ConfigurationError
-from newsletter.packaged import packaged
 from newsletter.render import wording
 from newsletter.render.languages import Languages
 from newsletter.services import proofs
 
 ROOT = Path(__file__).resolve().parents[2]
-CATALOGUES = sorted((packaged("templates") / "locale").glob("*.po"))
 DAY, AT = "2026-07-15", "2026-07-15T08:00Z"
 Message = tuple[str, str | None]  # its English, of one thing; and what it is about
-# The same in all three languages.
-ALIKE = {"PDF", "Code", "Abstract"}
 
 
 def said_in_code() -> set[Message]:
@@ -40,12 +34,6 @@ def said_in_code() -> set[Message]:
         for _, _, message, _, about in extract_from_dir(ROOT / part, methods, options):
             found.add((message[0] if isinstance(message, tuple) else message, about))
     return found
-
-
-def catalogue(file: Path) -> Catalog:
-    """Return the translations in *file*."""
-    with file.open("rb") as source:
-        return read_po(source, abort_invalid=True)
 
 
 @pytest.mark.parametrize("file", CATALOGUES, ids=lambda file: file.stem)
@@ -165,22 +153,6 @@ def test_a_broken_catalogue_is_named_with_its_line(tmp_path: Path, tag: str, lin
     with pytest.raises(ConfigurationError) as caught:
         Languages(tmp_path, tag).templates()
     assert str(caught.value).startswith(f"{file}{line}")
-
-
-def english_in(text: str, file: Path) -> list[str]:
-    """Return the messages of which *text* holds words that *file* has in other ones."""
-    flat = " ".join(text.split())
-    return [part for part in _fragments(file) if re.search(rf"(?<!\w){re.escape(part)}(?!\w)", flat)]
-
-
-def _fragments(file: Path) -> Iterator[str]:
-    for message in catalogue(file):
-        said = message.id if isinstance(message.id, tuple) else (message.id,)
-        told = " ".join(message.string if isinstance(message.string, tuple) else (message.string,))
-        for part in re.split(r"%\(\w+\)s", " ".join(filter(None, said))):
-            words = part.strip(" .,;:")
-            if (" " in words or words == said[0]) and words not in told and words not in ALIKE:
-                yield words
 
 
 @pytest.mark.parametrize("file", CATALOGUES, ids=lambda file: file.stem)

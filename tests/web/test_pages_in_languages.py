@@ -1,11 +1,16 @@
 """Readers of several languages: each one's mail, and the pages that it leads to, are in the reader's own."""
 
 import re
+from pathlib import Path
 
 import httpx2
 import pytest
+from catalogues import CATALOGUES, english_in
 from lxml import html
 from served import Site
+
+from newsletter.mail.tokens import Purpose
+from newsletter.services import subscribe
 
 DAY = "2026-07-15"
 READERS = {"ann@example.net": "", "bert@example.net": "de", "chen@example.net": "zh-CN", "dora@example.net": "fr"}
@@ -63,6 +68,23 @@ def test_a_mails_links_lead_to_pages_in_its_language(mailed: Site) -> None:
     assert words(mailed.client.get("/zh-Hans/archive")) == ("zh-Hans", "存档")
     assert words(mailed.client.get("/de/nowhere")) == ("de", "Diese Seite gibt es nicht")
     assert words(mailed.client.get("/fr/archive")) == ("en", "There is no such page")
+
+
+@pytest.mark.parametrize("file", CATALOGUES, ids=lambda file: file.stem)
+def test_no_page_holds_english_of_ours(mailed: Site, file: Path) -> None:
+    """What mails link to, the buttons, and what is said where something is wrong."""
+    email = next(email for email, language in READERS.items() if language and language[:2] == file.stem[:2])
+    mail = mailed.room.sink.to(email)[0]
+    links = [mailed.path(link) for link in re.findall(r"https://papers\.example\.org/\S+", mail.text)]
+    signer, who = mailed.app.correspondence.signer, subscribe.find(mailed.app.database, email).id
+    links += [f"/{file.stem}", f"/{file.stem}/nowhere", f"/confirm/{signer.token(Purpose.CONFIRM, subscriber=who)}"]
+    answers = [mailed.client.get(link) for link in links]
+    assert len(answers) >= 6
+    answers += [mailed.client.post(link, content=b"by=button") for link in links if "unsubscribe" in link]
+    answers.append(mailed.client.get(links[-1]))  # now it asks to confirm
+    for answer in answers:
+        assert words(answer)[0] == file.stem, answer.url
+        assert english_in(re.sub(r"<[^>]*>", " ", answer.text), file) == [], answer.url
 
 
 def test_whoever_leaves_is_told_so_in_their_language(mailed: Site) -> None:
