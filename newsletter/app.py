@@ -21,7 +21,7 @@ from newsletter.config.settings import (
 )
 from newsletter.domain.topics import parse_topic
 from newsletter.mail.tokens import Signer
-from newsletter.render.environment import environment
+from newsletter.render.languages import Languages
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Policy
@@ -66,8 +66,9 @@ class App:
     @cached_property
     def dispatch(self) -> Dispatch:
         """Return the way out."""
-        templates = environment(self.settings.look.templates)
-        return Dispatch(self.settings, self.policy, self.correspondence, templates, self.database)
+        languages = Languages(self.settings.look.templates, self.settings.newsletter.language)
+        languages.templates()  # a folder or a language that there is not is told at once
+        return Dispatch(self.settings, self.policy, self.correspondence, languages, self.database)
 
     def service(self, clock: Clock) -> Service:
         """Return what a run works with."""

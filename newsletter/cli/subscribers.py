@@ -19,7 +19,7 @@ _PREFERENCES = (
     click.option("--max-papers", metavar="N", help="At most so many papers, 1 to 100."),
     click.option("--min-upvotes", metavar="N", help="Only papers with so many (where the source has votes)."),
     click.option("--format", metavar="FORMAT", help="html, text or both."),
-    click.option("--language", metavar="L", help="The language of the digest's own words, as en."),
+    click.option("--language", metavar="L", help="The language of the digest's own words: en, de or zh-Hans."),
 )
 
 group = Group(

@@ -14,9 +14,9 @@ from newsletter.domain.paper import Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.text import plain
 from newsletter.render import wording
-from newsletter.render.formats import counted, day
+from newsletter.render.language import Language
 from newsletter.render.mathematics import readable
-from newsletter.render.sentences import whole_words
+from newsletter.render.sentences import first_sentences, whole_words
 from newsletter.render.summary import summary
 from newsletter.render.wrapping import shorten
 
@@ -27,6 +27,7 @@ _READ = 6000  # of a text, at most: what follows in the longest of feeds is no a
 _NAME = 80
 _LINK = 1000
 _CATEGORIES = 3
+_OPENING = 140  # of a summary, in a preheader and on a short card
 
 # In a label's quotes they are harmless, but the inliner writes them bare, and not all who filter mail know quotes.
 _ANGLES = str.maketrans("<>", "‹›")
@@ -61,7 +62,9 @@ class Card:
     upvotes: int
     comments: int
     categories: tuple[str, ...]
+    facts: tuple[str, ...]  # its figures: date, upvotes, comments, categories
     summary: str
+    opening: str  # how the summary begins
     machine_made: bool  # the summary, by a language model
     note: str  # the editor's
     links: tuple[Link, ...]
@@ -73,31 +76,29 @@ class Card:
         """Return whom the paper is by."""
         return [text for text in (self.authors, self.organisation) if text]
 
-    @property
-    def facts(self) -> list[str]:
-        """Return its figures: date, upvotes, comments, categories."""
-        votes = "▲ " + counted(self.upvotes, "upvote") if self.upvotes else ""
-        comments = counted(self.comments, "comment") if self.comments else ""
-        return [text for text in (self.published, votes, comments, ", ".join(self.categories)) if text]
 
-
-def card(candidate: Candidate, note: str, today: date) -> Card:
+def card(candidate: Candidate, note: str, today: date, language: Language) -> Card:
     """Return what an issue of *today* shows of *candidate*, with the editor's *note* on it."""
     paper = candidate.paper
-    title, links, names = _title(paper), _links(paper), _texts(paper.authors)
+    title, links, names = _title(paper, language), _links(paper, language), _texts(paper.authors)
+    published = language.day(paper.published.date(), today) if paper.published else ""
+    upvotes, comments, categories = candidate.upvotes or 0, candidate.comments or 0, _texts(paper.categories)
     own = plain(paper.summary)
+    said = summary(_read(own or plain(paper.machine_summary)), _read(plain(paper.abstract)))
     return Card(
         title=title,
         short_title=_short(title).translate(_ANGLES),
         url=links[0].url if links else "",
         names=names,
-        authors=wording.marked(wording.authors(names)),
+        authors=wording.marked(wording.authors(language, names)),
         organisation=shorten(plain(paper.organisation), _NAME),
-        published=day(paper.published.date(), today) if paper.published else "",
-        upvotes=candidate.upvotes or 0,
-        comments=candidate.comments or 0,
-        categories=_texts(paper.categories)[:_CATEGORIES],
-        summary=summary(_read(own or plain(paper.machine_summary)), _read(plain(paper.abstract))),
+        published=published,
+        upvotes=upvotes,
+        comments=comments,
+        categories=categories[:_CATEGORIES],
+        facts=_facts(language, published, upvotes, comments, categories[:_CATEGORIES]),
+        summary=said,
+        opening=first_sentences(said, _OPENING),
         machine_made=bool(paper.machine_summary) and not own,
         note=plain(note),
         links=links,
@@ -106,10 +107,10 @@ def card(candidate: Candidate, note: str, today: date) -> Card:
     )
 
 
-def line(candidate: Candidate) -> Link:
+def line(candidate: Candidate, language: Language) -> Link:
     """Return *candidate* as one linked line: its title, and its page or ''."""
-    links = _links(candidate.paper)
-    return Link(label=_title(candidate.paper, _LINE), url=links[0].url if links else "")
+    links = _links(candidate.paper, language)
+    return Link(label=_title(candidate.paper, language, _LINE), url=links[0].url if links else "")
 
 
 def web_link(text: str) -> str:
@@ -128,17 +129,25 @@ def _read(text: str) -> str:
     return readable(shorten(text, _READ))
 
 
-def _title(paper: Paper, limit: int = _TITLE) -> str:
-    return whole_words(_read(plain(paper.title)), limit) or "Untitled"
+def _title(paper: Paper, language: Language, limit: int = _TITLE) -> str:
+    return whole_words(_read(plain(paper.title)), limit) or language.gettext("Untitled")
 
 
-def _links(paper: Paper) -> tuple[Link, ...]:
+def _facts(
+    language: Language, published: str, upvotes: int, comments: int, categories: Iterable[str]
+) -> tuple[str, ...]:
+    votes = language.ngettext("▲ %(num)s upvote", "▲ %(num)s upvotes", upvotes) if upvotes else ""
+    said = language.ngettext("%(num)s comment", "%(num)s comments", comments) if comments else ""
+    return tuple(text for text in (published, votes, said, ", ".join(categories)) if text)
+
+
+def _links(paper: Paper, language: Language) -> tuple[Link, ...]:
     found = (
-        Link(label="Abstract", url=web_link(paper.link)),
-        Link(label="PDF", url=web_link(paper.pdf)),
-        Link(label="Discussion", url=web_link(paper.discussion)),
-        Link(label="Code", url=web_link(paper.code), stars=paper.code_stars or 0),
-        Link(label="Project", url=web_link(paper.project)),
+        Link(label=language.gettext("Abstract"), url=web_link(paper.link)),
+        Link(label=language.gettext("PDF"), url=web_link(paper.pdf)),
+        Link(label=language.gettext("Discussion"), url=web_link(paper.discussion)),
+        Link(label=language.gettext("Code"), url=web_link(paper.code), stars=paper.code_stars or 0),
+        Link(label=language.gettext("Project"), url=web_link(paper.project)),
     )
     distinct: dict[str, Link] = {}
     for link in found:

@@ -15,15 +15,15 @@ from newsletter.domain.digest import Pick, Why
 from newsletter.domain.ranking import Candidate
 from newsletter.render import wording
 from newsletter.render.card import Card, card
-from newsletter.render.sentences import first_sentences
 from newsletter.render.slots import Slotted, slots
 from newsletter.render.typesetting import Typesetter
 from newsletter.render.wrapping import WIDTH, columns, shorten, wrap, wrapped
 
 _BRIEF = 90  # a title in the preheader
-_OPENING = 140  # a summary in the preheader
 _INDENT = 4  # of a card's text, and so the room for its rank
-_FULL = 12  # papers that have a whole card; those after them have a short one: nobody reads fifty, many skim them
+# Papers that have a whole card; those after them have a short one: nobody reads fifty, many skim them.
+_FULL = 12
+_MANY = 25  # papers of a digest; where there are more, short cards have no room for a summary
 
 
 @dataclass(slots=True)
@@ -59,6 +59,10 @@ class Cards:
             if pick.candidate.paper.id not in self._cards:
                 self._cards[pick.candidate.paper.id] = self._set(pick.candidate)
 
+    def later(self, papers: int) -> str:
+        """Return in which size a digest of so many *papers* shows those far down."""
+        return "brief" if papers > _MANY else "short"
+
     def title(self, paper_id: int) -> str:
         """Return the title of a paper that was set."""
         return self._cards[paper_id].card.title
@@ -75,15 +79,15 @@ class Cards:
         """Return all that was set, with its slots: HTML in every size, and text."""
         return [part for one in self._cards.values() for part in (*one.html.values(), one.text)]
 
-    def _place(self, paper_id: int, rank: int, why: Why, detail: str, group: str) -> tuple[bytes, bytes]:
+    def _place(self, paper_id: int, rank: int, why: Why, detail: str, group: str, later: str) -> tuple[bytes, bytes]:
         """Return a card that was set, in HTML and text, as it stands at *rank* after the others, with its reason.
 
-        ``group`` is the heading over it, '' where it begins no group.
+        ``group`` is the heading over it, '' where it begins no group; ``later`` the size of cards that are not whole.
         """
         one = self._cards[paper_id]
         html_reason, text_reason = self._reason(why, detail)
         html_byline, text_byline = self._byline(one.card, detail if why is Why.TOPIC else "")
-        html = self._html(one, rank).fill(
+        html = self._html(one, "lead" if rank == 1 else "full" if rank <= _FULL else later).fill(
             {"rank": self._encode(str(rank)), "reason": html_reason, "byline": html_byline}
         )
         text = one.text.fill(
@@ -93,20 +97,19 @@ class Cards:
         before = (b"", b"") if rank == 1 else (self._encode("\n"), self._encode("\n\n\n"))
         return before[0] + html_group + html, before[1] + text_group + text
 
-    def _html(self, one: _Set, rank: int) -> Slotted:
-        size = "lead" if rank == 1 else "full" if rank <= _FULL else "brief"
+    def _html(self, one: _Set, size: str) -> Slotted:
         if size not in one.html:
             said = {"card": one.card, "size": size, "slots": slots("rank", "reason", "byline")}
             one.html[size] = Slotted(self._type.fragment("card.html", **said), self._encode)
         return one.html[size]
 
     def _reason_anew(self, why: Why, detail: str) -> tuple[bytes, bytes]:
-        reason = wording.reason(why, detail)
+        reason = wording.reason(self._type.language, why, detail)
         return self._encode(str(escape(reason))), self._encode(wrap(reason, _INDENT))
 
     def _byline(self, said: Card, followed: str) -> tuple[bytes, bytes]:
         """Return whom a paper is by, with the authors named and marked that the topic *followed* speaks of."""
-        parts = wording.authors(said.names, [followed] if followed else [])
+        parts = wording.authors(self._type.language, said.names, [followed] if followed else [])
         html = Markup("").join(Markup("<strong>{}</strong>").format(p.text) if p.followed else p.text for p in parts)
         whole = Markup(" · ").join(text for text in (html, said.organisation) if text)
         text = " · ".join(text for text in (wording.marked(parts), said.organisation) if text)
@@ -117,7 +120,7 @@ class Cards:
         return self._encode(f"{html}\n"), self._encode(f"{wrap(heading)}\n{min(columns(heading), WIDTH) * '-'}\n\n")
 
     def _set(self, candidate: Candidate) -> _Set:
-        said = card(candidate, self._notes.get(candidate.paper.id, ""), self._today)
+        said = card(candidate, self._notes.get(candidate.paper.id, ""), self._today, self._type.language)
         heading, *continued = wrapped(said.title, WIDTH - _INDENT - 1)  # a rank of three figures takes one more
         marks = slots("heading", "reason", "byline")
         text = self._type.text("card.txt", card=said, continued=continued, slots=marks)
@@ -125,6 +128,6 @@ class Cards:
             card=said,
             heading=heading,
             brief=self._encode(str(escape(shorten(said.title, _BRIEF)))),
-            opening=self._encode(str(escape(first_sentences(said.summary, _OPENING)))),
+            opening=self._encode(str(escape(said.opening))),
             text=Slotted(text, self._encode),
         )

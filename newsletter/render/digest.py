@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from itertools import count
+from itertools import count, repeat
 from operator import attrgetter
 
-from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import escape
 
 from newsletter.domain.digest import Digest, Why
@@ -20,6 +19,7 @@ from newsletter.domain.text import plain
 from newsletter.errors import ConfigurationError
 from newsletter.render import wording
 from newsletter.render.cards import Cards
+from newsletter.render.environment import Templates
 from newsletter.render.foot import TOKEN, Foot, Reader
 from newsletter.render.groups import groups
 from newsletter.render.lines import Lines, Pieces
@@ -30,7 +30,6 @@ from newsletter.render.wrapping import shorten
 __all__ = ["TOKEN", "Encoded", "IssueRenderer", "Masthead", "Reader"]
 
 _SUBJECT = 110  # characters: what wide inboxes show
-_ALSO, _REST = "Also today", "The rest of this digest"
 _REST_HEAD = 700  # octets that the heading over the rest takes at most
 LARGEST = 90_000  # octets of HTML as sent: past 99 KB the largest mail service clips a message
 _paper_id, _why, _detail = map(attrgetter, ("candidate.paper.id", "why", "detail"))
@@ -70,7 +69,7 @@ class IssueRenderer:
 
     def __init__(
         self,
-        environment: SandboxedEnvironment,
+        environment: Templates,
         masthead: Masthead,
         notes: Mapping[int, str],
         encode: Callable[[str], bytes],
@@ -83,6 +82,7 @@ class IssueRenderer:
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
         self._dot = encode(" · ")
+        self._also = self._type.language.gettext("Also today")
         self._cards = Cards(self._type, notes, masthead.date, encode)
         self._lines = Lines(self._type, encode)
         self._frames: dict[tuple[str, str], tuple[Slotted, Slotted]] = {}
@@ -119,9 +119,10 @@ class IssueRenderer:
             "counts": self._counts(len(papers), whys.count(Why.TOPIC)),
             "since": self._since(digest.since),
         }
-        placed = map(self._cards.placed, papers, count(1), whys, map(_detail, digest.picks), groups(digest))
+        headings, later = groups(digest, self._type.language), repeat(self._cards.later(len(papers)))
+        placed = map(self._cards.placed, papers, count(1), whys, map(_detail, digest.picks), headings, later)
         html_cards, text_cards = zip(*placed, strict=True)
-        also = self._lines.pieces(_ALSO, digest.also, digest.more)
+        also = self._lines.pieces(self._also, digest.also, digest.more)
         parts = {"corrections": corrected, "cards": (html_cards, text_cards), "also": also, "foot": foot}
         frame = self._frame("digest", since=_between(digest))
         edition = self._spread(subject, frame, said, parts)
@@ -154,13 +155,14 @@ class IssueRenderer:
         while size > LARGEST and kept > 1:
             kept -= 1
             size += self._lines.size(digest.picks[kept].candidate) - len(cards[kept])
-        also = self._lines.pieces(_ALSO, digest.also[:named], digest.more + len(digest.also) - named)
-        rest = self._lines.pieces(_REST, [pick.candidate for pick in digest.picks[kept:]])
+        also = self._lines.pieces(self._also, digest.also[:named], digest.more + len(digest.also) - named)
+        heading = self._type.language.gettext("The rest of this digest")
+        rest = self._lines.pieces(heading, [pick.candidate for pick in digest.picks[kept:]])
         return {"cards": ([*cards[:kept], *rest[0]], ()), "also": also}
 
     def _title(self, first: int, papers: int) -> tuple[str, bytes]:
         """Return the subject of a digest of so many *papers*, and the same as HTML."""
-        others = wording.others(papers - 1)
+        others = wording.others(self._type.language, papers - 1)
         room = _SUBJECT - len(self._subject_with("", others))
         subject = self._subject_with(shorten(self._cards.title(first), max(room, _SUBJECT // 3)), others)
         return subject, self._encode(_html(subject))
@@ -169,10 +171,10 @@ class IssueRenderer:
         return self._subject.fill({"title": title.encode(), "others": others.encode()}).decode()
 
     def _counts_anew(self, papers: int, matching: int) -> bytes:
-        return self._encode(wording.counts(papers, matching, self._masthead.pool_size))
+        return self._encode(wording.counts(self._type.language, papers, matching, self._masthead.pool_size))
 
     def _since_anew(self, first: date | None) -> bytes:
-        return self._encode(wording.since(first, self._masthead.date) if first else "")
+        return self._encode(wording.since(self._type.language, first, self._masthead.date) if first else "")
 
     def _corrections_anew(self, corrections: tuple[Correction, ...]) -> Pieces:
         """Return what the head of a digest says of earlier issues, as HTML and as text."""

@@ -23,23 +23,28 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from newsletter.errors import ConfigurationError
 from newsletter.packaged import packaged
-from newsletter.render import formats, wrapping
+from newsletter.render import wrapping
+from newsletter.render.language import Language
 
 _SUFFIXES = (".html", ".txt", ".css")
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
+class Templates(ImmutableSandboxedEnvironment):
+    """Templates in one language."""
+
+    language: Language
     # The sandbox alone lets 'a' * 10**9 fill the memory.
     intercepted_binops = frozenset({"*", "**"})
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Return what two operands give. Raises SecurityError for what could take too much room."""
         if operator == "**" or not (isinstance(left, int | float) and isinstance(right, int | float)):
             raise SecurityError(f"{operator} is for small numbers only")
         return super().call_binop(context, operator, left, right)
 
 
-def environment(overrides: Path | None) -> ImmutableSandboxedEnvironment:
-    """Return the environment whose templates come from *overrides*, else from the package.
+def environment(overrides: Path | None, language: Language | None = None) -> Templates:
+    """Return the templates from *overrides*, else from the package, in *language* (English).
 
     There they stand as in the package (``email/card.html``), those of mails also without their folder (``card.html``).
 
@@ -48,21 +53,33 @@ def environment(overrides: Path | None) -> ImmutableSandboxedEnvironment:
     if overrides and not overrides.is_dir():
         raise ConfigurationError(f"look.templates = {str(overrides)!r}: no such folder; make it, or take the key away")
     theirs = [FileSystemLoader(overrides), PrefixLoader({"email": FileSystemLoader(overrides)})] if overrides else []
-    made = _Sandbox(
+    made = Templates(
         loader=ChoiceLoader([*theirs, FileSystemLoader(packaged("templates"))]),
         autoescape=lambda name: bool(name) and str(name).endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
-    made.filters |= {
-        "day": formats.day,
-        "long_date": formats.long_date,
-        "number": formats.number,
-        "counted": formats.counted,
-        "wrap": wrapping.wrap,
-    }
+    made.language = language or Language()
+    _speak(made)
     return made
+
+
+def _speak(templates: Templates) -> None:
+    """Give *templates* the words, dates and numbers of their language."""
+    language = templates.language
+    templates.policies["ext.i18n.trimmed"] = True
+    templates.install_gettext_translations(language.words, newstyle=True)  # type: ignore[attr-defined]
+    templates.filters |= {
+        "day": language.day,
+        "dated": language.dated,
+        "long_date": language.long_date,
+        "number": language.number,
+        "counted": language.counted,
+        "wrap": wrapping.wrap,
+        "pad": wrapping.pad,
+    }
 
 
 def render(environment: SandboxedEnvironment, name: str, **variables: Any) -> str:

@@ -8,20 +8,19 @@ from functools import lru_cache
 
 from newsletter.domain.digest import Digest, Pick, Why, listed_on
 from newsletter.render import wording
-from newsletter.render.formats import long_date
-
-_FIRST = "The best of the week"
-_SINGLES = "What you follow"
-_OTHERS = "The newsletter’s choice"
+from newsletter.render.language import Language
 
 
-def groups(digest: Digest) -> Sequence[str]:
+def groups(digest: Digest, language: Language) -> Sequence[str]:
     """Return for each pick the heading over it, '' where it begins no group."""
     picks = digest.picks
     if digest.since and not digest.missed:
-        names = [_FIRST, *(long_date(listed_on(pick.candidate)) for pick in picks[1:])]
+        names = [
+            language.gettext("The best of the week"),
+            *(language.long_date(listed_on(pick.candidate)) for pick in picks[1:]),
+        ]
     else:
-        names = _topics(picks)
+        names = _topics(picks, language)
     begins = [at == 0 or name != names[at - 1] for at, name in enumerate(names)]
     found = len(set(names))
     if found == 1 or sum(begins) > found:
@@ -29,12 +28,16 @@ def groups(digest: Digest) -> Sequence[str]:
     return [name if first else "" for name, first in zip(names, begins, strict=True)]
 
 
-def _topics(picks: Sequence[Pick]) -> list[str]:
+def _topics(picks: Sequence[Pick], language: Language) -> list[str]:
     details = [pick.detail if pick.why is Why.TOPIC else None for pick in picks]
-    return [_OTHERS if one is None else _named(one) if details.count(one) > 1 else _SINGLES for one in details]
+    return [_heading(one, one is None or details.count(one) > 1, language) for one in details]
 
 
 @lru_cache(maxsize=1024)
-def _named(topic: str) -> str:
-    reason = wording.reason(Why.TOPIC, topic)
+def _heading(topic: str | None, several: bool, language: Language) -> str:
+    if topic is None:
+        return language.gettext("The newsletter’s choice")
+    if not several:
+        return language.gettext("What you follow")
+    reason = wording.reason(language, Why.TOPIC, topic)
     return reason[:1].upper() + reason[1:]

@@ -52,7 +52,7 @@ class Lines:
     def _set(self, candidate: Candidate) -> None:
         if candidate.paper.id in self._html:
             return
-        said = {"line": line(candidate), "upvotes": candidate.upvotes or 0}
+        said = {"line": line(candidate, self._type.language), "upvotes": candidate.upvotes or 0}
         html, text = self._type.fragment("line.html", **said), self._type.text("line.txt", **said)
         self._html[candidate.paper.id] = self._encode(f"{html}\n")
         self._text[candidate.paper.id] = self._encode(f"\n    {text}\n")

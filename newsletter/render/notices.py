@@ -5,13 +5,14 @@ Not here: when one is sent, and to whom (``services``).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from newsletter.domain.text import plain
+from newsletter.render import wording
+from newsletter.render.environment import Templates
 from newsletter.render.foot import Foot, Reader
 from newsletter.render.typesetting import Imprint, Rendered, Typesetter
 
@@ -31,18 +32,20 @@ class Subscription:
     newest: str = ""
 
 
-def confirmation(environment: SandboxedEnvironment, imprint: Imprint, *, link: str, valid_for: str = "") -> Rendered:
+def confirmation(
+    environment: Templates, imprint: Imprint, *, link: str, valid_for: timedelta | None = None
+) -> Rendered:
     """Return the mail that asks the owner of an address whether they want the newsletter.
 
-    ``link`` is the one that confirms, ``valid_for`` how long it works ("7 days"; '' for ever). The mail holds
+    ``link`` is the one that confirms, ``valid_for`` how long it works (None: for ever). The mail holds
     nothing that came from whoever asked: else anyone could have us send their words to anyone.
     """
-    return _made(_typesetter(environment, imprint), "confirmation", link=link, valid_for=valid_for)
+    typesetter = _typesetter(environment, imprint)
+    days = wording.days(typesetter.language, valid_for) if valid_for else ""
+    return _made(typesetter, "confirmation", link=link, valid_for=days)
 
 
-def welcome(
-    environment: SandboxedEnvironment, imprint: Imprint, subscription: Subscription, reader: Reader
-) -> Rendered:
+def welcome(environment: Templates, imprint: Imprint, subscription: Subscription, reader: Reader) -> Rendered:
     """Return the mail that greets who confirmed: what comes when, how to choose and how to leave."""
     typesetter = _typesetter(environment, imprint)
     foot = Foot(typesetter, str.encode)
@@ -56,12 +59,13 @@ def welcome(
     return _made(typesetter, "welcome", **said, foot_html=Markup(html), foot_text=text)  # noqa: S704 - is rendered HTML
 
 
-def goodbye(environment: SandboxedEnvironment, imprint: Imprint, *, link: str, valid_for: str) -> Rendered:
+def goodbye(environment: Templates, imprint: Imprint, *, link: str, valid_for: timedelta) -> Rendered:
     """Return the mail that says to who left that it is done. ``link`` leads back, for as long as ``valid_for``."""
-    return _made(_typesetter(environment, imprint), "goodbye", link=link, valid_for=valid_for)
+    typesetter = _typesetter(environment, imprint)
+    return _made(typesetter, "goodbye", link=link, valid_for=wording.days(typesetter.language, valid_for))
 
 
-def _typesetter(environment: SandboxedEnvironment, imprint: Imprint) -> Typesetter:
+def _typesetter(environment: Templates, imprint: Imprint) -> Typesetter:
     return Typesetter(environment, replace(imprint, name=plain(imprint.name)))
 
 
@@ -72,7 +76,7 @@ def _made(typesetter: Typesetter, name: str, **said: Any) -> Rendered:
 
 
 def operator_notice(
-    environment: SandboxedEnvironment, imprint: Imprint, *, title: str, details: Sequence[str] = (), remedy: str = ""
+    environment: Templates, imprint: Imprint, *, title: str, details: Sequence[str] = (), remedy: str = ""
 ) -> Rendered:
     """Return a mail to the operator, as text only: what happened, the details one a paragraph, what to do next."""
     typesetter = _typesetter(environment, imprint)

@@ -4,14 +4,13 @@ Not here: what is said (``digest``, ``notices``) and how templates are found (``
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from css_inline import CSSInliner
-from jinja2.sandbox import SandboxedEnvironment
 
 from newsletter.render.colour import ACCENT, palette
-from newsletter.render.environment import render
+from newsletter.render.environment import Templates, render
 
 _TAG = re.compile(r"<[a-z][^<>]*>")  # the inliner leaves no bare angle bracket in a text
 _CLASSES = re.compile(r' class="([^"]*)"')
@@ -23,7 +22,7 @@ class Imprint:
 
     ``base_url``, ``archive_url`` and ``logo`` (an image) are web links, ``view_url`` is where this very mail can be
     read in a browser; ``postal_address`` may have several lines; ``accent`` is #rrggbb, ``font`` a CSS list of names.
-    ``images`` tells whether papers are shown with theirs.
+    ``images`` tells whether papers are shown with theirs; ``language`` is that of the templates.
     """
 
     name: str
@@ -50,8 +49,10 @@ class Rendered:
 class Typesetter:
     """Renders one newsletter's templates, all in the same style. Raises ConfigurationError for a broken one."""
 
-    def __init__(self, environment: SandboxedEnvironment, imprint: Imprint) -> None:
+    def __init__(self, environment: Templates, imprint: Imprint) -> None:
         self._environment = environment
+        self.language = environment.language
+        imprint = replace(imprint, language=environment.language.tag)
         self._shared = {"newsletter": imprint, "colours": palette(imprint.accent)}
         self._css = self.text("style.css")
         self._kept = set(re.findall(r"\.([a-z][a-z-]*)", self.text("screen.css")))

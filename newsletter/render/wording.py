@@ -1,14 +1,14 @@
 """What a digest says in words that depend on figures, dates or reasons. The words around them are the templates'."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from newsletter.domain.digest import Why
 from newsletter.domain.text import plain
 from newsletter.domain.topics import Term, names_author, parse_topic
 from newsletter.errors import UsageError
-from newsletter.render.formats import counted, day, number
+from newsletter.render.language import Language
 
 _NAMED = 3
 _MARKED = 5  # followed authors named beyond the first three: a common family name may match hundreds
@@ -22,7 +22,7 @@ class Part(NamedTuple):
     followed: bool
 
 
-def authors(names: Sequence[str], followed: Iterable[str] = ()) -> list[Part]:
+def authors(language: Language, names: Sequence[str], followed: Iterable[str] = ()) -> list[Part]:
     """Return the line of authors: the first three of *names*, whoever the reader follows, and how many more there are.
 
     ``followed`` are topics as the reader wrote them, of which those with an ``author:`` count; a name is followed if
@@ -34,7 +34,7 @@ def authors(names: Sequence[str], followed: Iterable[str] = ()) -> list[Part]:
     shown = [*range(min(_NAMED, len(names))), *beyond]
     pieces = [piece for i in shown for piece in (Part(", ", False), Part(names[i], i in marked))]
     if more := len(names) - len(shown):
-        pieces.append(Part(f" and {number(more)} more", False))
+        pieces.append(Part(language.npgettext("authors", " and %(num)s more", " and %(num)s more", more), False))
     return list(_joined(pieces[1:]))
 
 
@@ -65,41 +65,51 @@ def _joined(pieces: Iterable[Part]) -> Iterator[Part]:
         yield Part(plainly, False)
 
 
-def others(count: int) -> str:
+def others(language: Language, count: int) -> str:
     """Return what a subject says of the papers after the first, with a blank before it; '' if there are none."""
-    return f" and {number(count)} more" if count else ""
+    if not count:
+        return ""
+    return language.npgettext("papers", " and %(num)s more", " and %(num)s more", count)
 
 
-def counts(papers: int, matching: int, pool_size: int) -> str:
+def counts(language: Language, papers: int, matching: int, pool_size: int) -> str:
     """Return how many papers the digest holds, from how many they were chosen, and how many the reader follows."""
-    chosen = f", chosen from {number(pool_size)}" if pool_size > papers else ""
-    follow = "match" + ("es" if matching == 1 else "") + " what you follow"
+    said = language.ngettext("%(num)s paper", "%(num)s papers", papers)
+    if pool_size > papers:
+        said += language.gettext(", chosen from %(number)s", number=language.number(pool_size))
     if matching == papers > 1:
-        return f"{counted(papers, 'paper')}{chosen}; all {follow}"
-    return f"{counted(papers, 'paper')}{chosen}" + (f"; {number(matching)} {follow}" if matching else "")
+        return said + language.gettext("; all match what you follow")
+    if matching:
+        said += language.ngettext("; %(num)s matches what you follow", "; %(num)s match what you follow", matching)
+    return said
 
 
-def since(first: date, issued: date) -> str:
+def since(language: Language, first: date, issued: date) -> str:
     """Return the heading of a digest that makes up for the days from *first* on."""
-    return f"The best since {day(first, issued)}"
+    return language.gettext("The best since %(day)s", day=language.day(first, issued))
 
 
-def reason(why: Why, detail: str) -> str:
+def days(language: Language, span: timedelta) -> str:
+    """Return how many days *span* has."""
+    return language.ngettext("%(num)s day", "%(num)s days", span.days)
+
+
+def reason(language: Language, why: Why, detail: str) -> str:
     """Return why a paper is in the digest, as the end of a line. ``detail`` is the reader's topic."""
     match why:
         case Why.TOPIC:
-            return _topic(detail)
+            return _topic(language, detail)
         case Why.EDITOR:
-            return "the editor’s choice"
+            return language.gettext("the editor’s choice")
         case Why.TOP:
-            return "most upvoted today"
+            return language.gettext("most upvoted today")
         case Why.FRONT:
-            return "on the front page"
+            return language.gettext("on the front page")
         case Why.POOL:
-            return "among the latest papers"
+            return language.gettext("among the latest papers")
 
 
-def _topic(text: str) -> str:
+def _topic(language: Language, text: str) -> str:
     try:
         terms = parse_topic(text).terms
     except UsageError:  # stored by an older version
@@ -107,8 +117,8 @@ def _topic(text: str) -> str:
     shown = plain(text)
     field, _, value = shown.partition(":")
     if len(terms) == 1 and field.lower() in _FOLLOWED and value:
-        return "you follow " + value.strip(' "')
-    return f"matches “{_unquoted(shown)}”"
+        return language.gettext("you follow %(name)s", name=value.strip(' "'))
+    return language.gettext("matches “%(topic)s”", topic=_unquoted(shown))
 
 
 def _unquoted(topic: str) -> str:

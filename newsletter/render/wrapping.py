@@ -93,6 +93,11 @@ def wrap(text: str, indent: int = 0, width: int = WIDTH) -> str:
     return "\n".join(" " * indent + line for line in wrapped(text, width - indent))
 
 
+def pad(text: str, width: int) -> str:
+    """Return *text* with blanks behind it, so that it takes *width* columns."""
+    return text + " " * (width - columns(text))
+
+
 def shorten(text: str, limit: int) -> str:
     """Return *text* in at most *limit* characters, ending with an ellipsis where something is left out.
 

@@ -7,20 +7,19 @@ reader gets (``due``) and sending it (``deliver``).
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
 from itertools import islice
 from operator import attrgetter
 from types import MappingProxyType
 
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sqlmodel import Session
 
-from newsletter.domain.calendar import instant, local_date, next_due
+from newsletter.domain.calendar import instant, local_date
 from newsletter.domain.digest import WEEK, Digest, Pick, Why, outside
 from newsletter.domain.issue import Correction
 from newsletter.domain.ranking import Candidate
-from newsletter.domain.subscriber import WEEKDAYS, Preferences, zone_info
+from newsletter.domain.subscriber import WEEKDAYS, zone_info
 from newsletter.errors import ConfigurationError, UsageError
 from newsletter.mail.message import (
     SharedHead,
@@ -31,21 +30,18 @@ from newsletter.mail.message import (
     own_headers,
     shared_headers,
 )
-from newsletter.mail.quoted_printable import quoted_printable
 from newsletter.mail.tokens import Purpose
-from newsletter.render.digest import IssueRenderer, Masthead
-from newsletter.render.foot import NEXT_HTML, NEXT_TEXT, TOKEN, TOKEN_MARK, WHY_HTML, WHY_TEXT, Reader
-from newsletter.render.formats import day as named_day
-from newsletter.render.formats import long_date
+from newsletter.render.digest import Masthead
+from newsletter.render.environment import Templates
+from newsletter.render.foot import NEXT_HTML, NEXT_TEXT, TOKEN_MARK, WHY_HTML, WHY_TEXT
+from newsletter.render.languages import Languages
 from newsletter.render.lines import MOST
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
-from newsletter.services.subscribe import rhythm_of
+from newsletter.services.voice import ANY_TOKEN, Voice
 from newsletter.storage import corrections, papers
 from newsletter.storage.moves import Claimed, Picks
 
-_ANY_TOKEN = 48 * "a"
-_TOKEN_END = quoted_printable(_ANY_TOKEN).removeprefix(_ANY_TOKEN.encode())  # encoded, a token ends its line
 _HEADERS = b"\xffheaders"
 _OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))}
 
@@ -69,7 +65,7 @@ class Composer:
     def __init__(
         self,
         correspondence: Correspondence,
-        environment: ImmutableSandboxedEnvironment,
+        languages: Languages,
         shown: Shown,
         known: Mapping[int, Correction] = MappingProxyType({}),
     ) -> None:
@@ -77,25 +73,35 @@ class Composer:
         self._newsletter = correspondence.settings.newsletter
         self._issue = shown.issue
         self._candidates = {c.paper.id: c for c in (*shown.arranged.pool, *shown.arranged.front)}
-        imprint = asdict(self._mail.imprint)
-        if imprint["archive_url"]:
-            imprint["view_url"] = f"{imprint['archive_url']}/{shown.issue.date}"
-        masthead = Masthead(
-            **imprint,
-            date=shown.issue.date,
-            pool_size=len(shown.arranged.pool),
-            note=shown.issue.note,
-            subject=shown.issue.subject,
-        )
-        self._renderer = IssueRenderer(environment, masthead, shown.hand.notes, quoted_printable)
+        self._languages = languages
+        self._notes = shown.hand.notes
         self._pool = shown.arranged.pool
         self._named = lru_cache(maxsize=256)(self._named_anew)
         self._corrections = dict(known)
         self._pick = lru_cache(maxsize=8192)(self._pick_anew)
         self._headers = lru_cache(maxsize=2)(self._headers_anew)
         self._edition = lru_cache(maxsize=8192)(self._edition_anew)  # a list of shared pieces each
-        self._why_mail = lru_cache(maxsize=4096)(self._why_mail_anew)  # of each day one
-        self._next_digest = lru_cache(maxsize=1024)(self._next_digest_anew)
+        self._voices: dict[str, Voice] = {}  # by the tags of languages
+        self._voice = lru_cache(maxsize=1024)(self._voice_of)  # by what readers call them
+
+    def _voice_of(self, language: str | None) -> Voice:
+        """Return the issue in the language of a reader who prefers *language*, None for the newsletter's."""
+        templates = self._languages.templates(language)
+        tag = templates.language.tag
+        if tag not in self._voices:
+            self._voices[tag] = Voice(self._mail, templates, self._masthead(templates), self._notes)
+        return self._voices[tag]
+
+    def _masthead(self, templates: Templates) -> Masthead:
+        imprint = self._mail.imprint_in(templates.language.tag, self._languages.default)
+        view_url = f"{imprint.archive_url}/{self._issue.date}" if imprint.archive_url else ""
+        return Masthead(
+            **asdict(imprint) | {"view_url": view_url},
+            date=self._issue.date,
+            pool_size=len(self._pool),
+            note=self._issue.note,
+            subject=self._issue.subject,
+        )
 
     def prepare(self, session: Session, deliveries: Collection[Claimed]) -> None:
         """Load the picks that are not in the issue's own pool, of longer windows and joined since, and corrections."""
@@ -114,7 +120,9 @@ class Composer:
         """Return the message of a delivery: the same one for every repeat."""
         mail, made_at = self._mail, claimed.made_at
         smtputf8 = needs_smtputf8(claimed.email)
+        voice = self._voice(claimed.language)
         edition, places = self._edition(
+            voice,
             claimed.picks,
             claimed.unlisted,
             claimed.corrections,
@@ -127,8 +135,8 @@ class Composer:
         own = (
             own_headers(claimed.email, claimed.message_id, made_at, smtputf8=smtputf8),
             mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=claimed.subscriber_id).encode(),
-            *self._why_mail(local_date(claimed.created_at, zone_info(zone))),
-            *self._next_digest(claimed.frequency, claimed.hour, zone, max(made_at, self._next_issue_at), claimed.day),
+            *voice.why_mail(local_date(claimed.created_at, zone_info(zone))),
+            *voice.next_digest(claimed.frequency, claimed.hour, zone, max(made_at, self._next_issue_at), claimed.day),
         )
         pieces = edition.copy()
         for at, which in places:
@@ -140,6 +148,7 @@ class Composer:
 
     def _edition_anew(
         self,
+        voice: Voice,
         stored: Picks,
         unlisted: str,
         corrections: tuple[int, ...],
@@ -161,7 +170,7 @@ class Composer:
         also = tuple(islice((one for paper_id, one in named.items() if paper_id not in found), MOST))
         more = len(named) - len(named.keys() & found.keys()) - len(also)
         digest = Digest(picks=picks, since=since, missed=not weekly, also=also, more=more)
-        edition = self._renderer.edition(digest, self._feet, told)
+        edition = voice.renderer.edition(digest, voice.feet, told)
         text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
         headers = headers_between(self._headers(smtputf8), edition.subject, keys)
         pieces = [_HEADERS, *self._leaving, *headers, *body_pieces(text=text, html=html)]
@@ -176,25 +185,12 @@ class Composer:
     def _leaving(self) -> list[bytes]:
         """Return the headers by which to leave, with a mark at each place of the token."""
         mail = self._mail
-        url, mailto = mail.unsubscribe_url(_ANY_TOKEN), mail.unsubscribe_mailto(_ANY_TOKEN)
+        url, mailto = mail.unsubscribe_url(ANY_TOKEN), mail.unsubscribe_mailto(ANY_TOKEN)
         try:
-            first, *rest = leaving(url, mailto or self._mailto_reply).encode().split(_ANY_TOKEN.encode())
+            first, *rest = leaving(url, mailto or self._mailto_reply).encode().split(ANY_TOKEN.encode())
         except UsageError as error:  # concerns every reader
             raise ConfigurationError(f"no digest can be made: {error}") from error
         return [first, *(piece for part in rest for piece in (TOKEN_MARK, part))]
-
-    @cached_property
-    def _feet(self) -> tuple[list[bytes], list[bytes]]:
-        """Return the foot as HTML and as text, with marks at the places of what is the reader's own."""
-        reader = Reader(
-            why_mail="why",
-            next_due="next",
-            unsubscribe_url=self._mail.unsubscribe_url(TOKEN),
-            unsubscribe_mailto=self._mail.unsubscribe_mailto(TOKEN),
-            reply_to=self._mail.reply_to,
-        )
-        html, text = self._renderer.foot.pieces(reader)
-        return _with_token_ended(html), _with_token_ended(text)
 
     def _pick_anew(self, stored: tuple[int, str, str]) -> tuple[Pick, str] | None:
         """Return a pick and the key that X-Papers gives its paper, None for one that is not known any more."""
@@ -218,24 +214,6 @@ class Composer:
         except UsageError as error:  # concerns every reader
             raise ConfigurationError(f"no digest can be made: {error}") from error
 
-    def _why_mail_anew(self, day: date) -> tuple[bytes, bytes]:
-        """Return what the foot says, as HTML and as text, to all who subscribed on the same day."""
-        since = f"{named_day(day)} {day.year}"
-        return self._renderer.foot.sentence(
-            f"You get this because you are subscribed to {self._newsletter.name} since {since}."
-        )
-
-    def _next_digest_anew(
-        self, frequency: str | None, hour: time | None, zone: str, after: datetime, last: date
-    ) -> tuple[bytes, bytes]:
-        """Return when the reader's digest after this one is due: not before there is another issue to send.
-
-        Not what their subscription holds: where this digest came early, that is the instant it stands for.
-        """
-        chosen = rhythm_of(Preferences(frequency=frequency, hour=hour, zone=zone), self._newsletter)
-        following = next_due(chosen, after, last).at.astimezone(chosen.zone)
-        return self._renderer.foot.sentence(f"Next digest: {long_date(following)}, {following:%H:%M} ({zone}).")
-
     def _is_the_rhythm(self, claimed: Claimed) -> bool:
         """Return whether a weekly reader's days without mail are no more than a week's."""
         since = claimed.since
@@ -257,7 +235,3 @@ class Composer:
         if self._newsletter.base_url or not self._newsletter.reply_to:
             return ""
         return f"{self._mail.editors}?subject=stop"
-
-
-def _with_token_ended(pieces: list[bytes]) -> list[bytes]:
-    return [one for piece in pieces for one in ((piece, _TOKEN_END) if piece == TOKEN_MARK else (piece,))]

@@ -72,7 +72,8 @@ async def request_confirmation(dispatch: Dispatch, subscriber: Subscriber, now: 
             return False
     token = dispatch.mail.signer.token(Purpose.CONFIRM, subscriber=subscriber.id, expires=now + VALID_FOR)
     link = dispatch.mail.confirm_url(token)
-    rendered = confirmation(dispatch.environment, dispatch.mail.imprint, link=link, valid_for=f"{VALID_FOR.days} days")
+    templates, imprint = dispatch.look(subscriber.preferences.language)
+    rendered = confirmation(templates, imprint, link=link, valid_for=VALID_FOR)
     try:
         await send_one(dispatch, subscriber.email, rendered, now)
     except NewsletterError:

@@ -4,7 +4,7 @@ Not here: a digest's contents and its joining (``compose``), and the confirmatio
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parseaddr
 from functools import cached_property
@@ -73,7 +73,6 @@ class Correspondence:
         newsletter, look = self.settings.newsletter, self.settings.look
         return Imprint(
             name=plain(newsletter.name),
-            language=newsletter.language,
             postal_address=newsletter.postal_address,
             base_url=newsletter.base_url,
             archive_url=self.archive_url,
@@ -82,6 +81,16 @@ class Correspondence:
             font=look.font,
             images=look.images,
         )
+
+    def imprint_in(self, language: str, own: str) -> Imprint:
+        """Return what a mail in *language* says, the newsletter's *own* being another or the same.
+
+        It links to pages in the same language: those in others than the newsletter's own stand below their tag.
+        """
+        if language == own or not self.imprint.base_url:
+            return self.imprint
+        base_url = f"{self.imprint.base_url}/{language}"
+        return replace(self.imprint, base_url=base_url, archive_url=f"{base_url}/archive")
 
     def confirm_url(self, token: str) -> str:
         """Return the link that confirms a subscription, or leads back to it; there are pages."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
 
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sqlmodel import Session
 
 from newsletter.config.sending import RouteSettings
@@ -19,6 +18,9 @@ from newsletter.config.settings import Settings
 from newsletter.domain.delivery import Status
 from newsletter.errors import ConfigurationError
 from newsletter.mail.smtp import Connection
+from newsletter.render.environment import Templates
+from newsletter.render.languages import Languages
+from newsletter.render.typesetting import Imprint
 from newsletter.services import edit
 from newsletter.services.compose import Composer
 from newsletter.services.correspondence import Correspondence
@@ -45,7 +47,7 @@ class Dispatch:
     settings: Settings
     policy: Policy
     mail: Correspondence
-    environment: ImmutableSandboxedEnvironment
+    languages: Languages
     database: Database
     patience: timedelta = PATIENCE  # for pauses in one run
 
@@ -177,9 +179,14 @@ class Dispatch:
         """Let every route be used again at once."""
         _pause(session, [way.name for way in self.settings.smtp.ways], now.isoformat())
 
+    def look(self, language: str | None) -> tuple[Templates, Imprint]:
+        """Return templates and imprint for a mail to who prefers *language*, None for the newsletter's."""
+        templates = self.languages.templates(language)
+        return templates, self.mail.imprint_in(templates.language.tag, self.languages.default)
+
     def composer(self, session: Session, day: date) -> Composer:
         """Return what composes the messages of the issue of *day*, sealed or as it would be now."""
-        return Composer(self.mail, self.environment, edit.show(session, self.policy, day))
+        return Composer(self.mail, self.languages, edit.show(session, self.policy, day))
 
 
 @dataclass(frozen=True, kw_only=True)

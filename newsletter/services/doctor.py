@@ -21,7 +21,7 @@ from newsletter.mail.smtp import Connection, SmtpTrouble
 from newsletter.packaged import packaged
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.proofs import broken
-from newsletter.storage import database, fetches
+from newsletter.storage import database, fetches, subscribers
 from newsletter.storage.upgrade import HEAD, version
 
 _PATIENCE = 20  # seconds for opening the route
@@ -62,6 +62,7 @@ def examine(settings: Settings, dispatch: Dispatch, now: datetime) -> Iterator[F
     if found.level is Level.OK:
         with dispatch.database.read() as session:
             yield _secret(session, dispatch)
+            yield _languages(session, dispatch)
             yield from _sources(session, settings, now)
             yield from _pause(session, dispatch, now)
     yield _disk(settings.database.path)
@@ -172,6 +173,16 @@ def _secret(session: Session, dispatch: Dispatch) -> Finding:
     except ConfigurationError as error:
         return Finding("secret", Level.FAIL, str(error))
     return Finding("secret", Level.OK, "is the one that this database was used with")
+
+
+def _languages(session: Session, dispatch: Dispatch) -> Finding:
+    spoken = dispatch.languages
+    lacking = {name: many for name, many in subscribers.languages(session).items() if not spoken.speaks(name)}
+    if not lacking:
+        return Finding("languages", Level.OK, ", ".join(spoken.tags))
+    said = [f"{many} reader{' prefers' if many == 1 else 's prefer'} {name}" for name, many in lacking.items()]
+    remedy = f"they get {spoken.default}; docs/templates.md says how to add a language"
+    return Finding("languages", Level.WARN, f"{', '.join(spoken.tags)}; {', '.join(said)}", remedy)
 
 
 def _sources(session: Session, settings: Settings, now: datetime) -> Iterator[Finding]:

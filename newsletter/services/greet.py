@@ -15,7 +15,7 @@ from newsletter.errors import NewsletterError
 from newsletter.mail.tokens import Purpose
 from newsletter.render import notices
 from newsletter.render.foot import Reader
-from newsletter.render.formats import day as named_day
+from newsletter.render.language import Language
 from newsletter.render.typesetting import Rendered
 from newsletter.services import subscribe
 from newsletter.services.confirm import PACE
@@ -71,6 +71,7 @@ def welcoming(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rend
     """Return the mail that greets *subscriber*. Raises ConfigurationError for a template that does not work."""
     newsletter, mail = dispatch.settings.newsletter, dispatch.mail
     chosen = subscriber.preferences
+    templates, imprint = dispatch.look(chosen.language)
     rhythm = subscribe.rhythm_of(chosen, newsletter)
     first = subscriber.next_due_at or next_due(rhythm, now, None).at
     subscription = notices.Subscription(
@@ -78,23 +79,32 @@ def welcoming(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rend
         first=first.astimezone(rhythm.zone),
         max_papers=chosen.max_papers or newsletter.max_papers,
         topics=chosen.topics,
-        newest=_newest(dispatch),
+        newest=_newest(dispatch, imprint.archive_url),
     )
     on = local_date(subscriber.confirmed_at or now, rhythm.zone)
     reader = Reader(
-        why_mail=f"You get this mail once, because you subscribed to {newsletter.name} on {_dated(on)}.",
+        why_mail=why_welcome(templates.language, newsletter.name, on),
         unsubscribe_url=unsubscribe_url(dispatch, subscriber),
         reply_to=mail.reply_to,
     )
-    return notices.welcome(dispatch.environment, mail.imprint, subscription, reader)
+    return notices.welcome(templates, imprint, subscription, reader)
+
+
+def why_welcome(language: Language, newsletter: str, day: date) -> str:
+    """Return why who confirmed on *day* gets a mail."""
+    return language.gettext(
+        "You get this mail once, because you subscribed to %(newsletter)s on %(day)s.",
+        newsletter=newsletter,
+        day=language.dated(day),
+    )
 
 
 def parting(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rendered:
     """Return the mail that bids farewell. Raises ConfigurationError for a template that does not work."""
     token = dispatch.mail.signer.token(Purpose.CONFIRM, subscriber=subscriber.id, expires=now + COMES_BACK)
     link = dispatch.mail.confirm_url(token)
-    valid_for = f"{COMES_BACK.days} days"
-    return notices.goodbye(dispatch.environment, dispatch.mail.imprint, link=link, valid_for=valid_for)
+    templates, imprint = dispatch.look(subscriber.preferences.language)
+    return notices.goodbye(templates, imprint, link=link, valid_for=COMES_BACK)
 
 
 def unsubscribe_url(dispatch: Dispatch, subscriber: Subscriber) -> str:
@@ -102,11 +112,7 @@ def unsubscribe_url(dispatch: Dispatch, subscriber: Subscriber) -> str:
     return dispatch.mail.unsubscribe_url(dispatch.mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=subscriber.id))
 
 
-def _newest(dispatch: Dispatch) -> str:
+def _newest(dispatch: Dispatch, archive_url: str) -> str:
     with dispatch.database.read() as session:
         found = issues.published(session, before=None, limit=1)
-    return f"{dispatch.mail.archive_url}/{found[0].date}" if found and dispatch.mail.archive_url else ""
-
-
-def _dated(day: date) -> str:
-    return f"{named_day(day)} {day.year}"
+    return f"{archive_url}/{found[0].date}" if found and archive_url else ""

@@ -17,6 +17,7 @@ from newsletter.errors import ConfigurationError, NewsletterError
 from newsletter.mail.message import Head, message_bytes, message_id, needs_smtputf8
 from newsletter.mail.smtp import Connection, Envelope, SmtpTrouble
 from newsletter.render.environment import environment
+from newsletter.render.language import ENGLISH
 from newsletter.render.notices import operator_notice
 from newsletter.render.typesetting import Rendered
 from newsletter.services.dispatch import Dispatch
@@ -47,7 +48,9 @@ async def _mail(dispatch: Dispatch, problem: Problem, now: datetime) -> None:
     title = f"{state}: {problem.name}"
     details = [problem.text, f"Since {problem.since:%Y-%m-%d %H:%M} UTC."]
     try:
-        rendered = operator_notice(dispatch.environment, dispatch.mail.imprint, title=title, details=details)
+        rendered = operator_notice(
+            dispatch.languages.templates_in(ENGLISH), dispatch.mail.imprint, title=title, details=details
+        )
     except ConfigurationError:  # what is to be told may be that this very template is broken
         rendered = operator_notice(environment(None), dispatch.mail.imprint, title=title, details=details)
     try:

@@ -213,6 +213,7 @@ class _Previewer:
             frequency=chosen.frequency,
             hour=chosen.hour,
             zone=chosen.zone,
+            language=chosen.language,
             unlisted=delivery.unlisted,
             corrections=delivery.corrections,
         )

@@ -7,6 +7,7 @@ here: the invented data (``specimens``), and one reader's mail of a real issue (
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 from newsletter.domain.calendar import local_date
@@ -16,12 +17,14 @@ from newsletter.mail.message import message_id
 from newsletter.mail.tokens import Purpose
 from newsletter.render import notices
 from newsletter.render.foot import Reader
+from newsletter.render.language import ENGLISH
 from newsletter.render.typesetting import Rendered
 from newsletter.services import specimens
 from newsletter.services.compose import Composer
 from newsletter.services.confirm import VALID_FOR
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Shown
+from newsletter.services.greet import why_welcome
 from newsletter.services.notify import single_message
 from newsletter.storage.moves import Claimed, Picks
 
@@ -83,13 +86,22 @@ def _mails(dispatch: Dispatch, now: datetime) -> Iterator[tuple[str, str, Callab
     yield "welcome-topics", "Welcome, with topics", press.welcome_with_topics
     yield "goodbye", "Goodbye", press.goodbye
     yield "operator", "To the operator", press.operator
+    for tag in dispatch.languages.tags:
+        if tag != dispatch.languages.default:
+            yield f"in-{tag}", f"In another language: {tag}", partial(_in_language, dispatch, now, tag)
+
+
+def _in_language(dispatch: Dispatch, now: datetime, tag: str) -> bytes:
+    """Return a digest in the language *tag*."""
+    return _Press(dispatch, now, tag).topics()
 
 
 class _Press:
-    """Makes each kind of mail, for an invented reader."""
+    """Makes each kind of mail, for an invented reader who prefers *language*."""
 
-    def __init__(self, dispatch: Dispatch, now: datetime) -> None:
-        self._dispatch, self._now = dispatch, now
+    def __init__(self, dispatch: Dispatch, now: datetime, language: str | None = None) -> None:
+        self._dispatch, self._now, self._language = dispatch, now, language
+        self._look = dispatch.look(language)
         self._day = local_date(now, dispatch.settings.newsletter.zone)
         self._noted = specimens.issue(self._day, note=_NOTE)
         self._titled = specimens.issue(self._day, subject="Read it back, and thirteen more")
@@ -143,10 +155,7 @@ class _Press:
 
     def confirmation(self) -> bytes:
         """Return the mail that asks whether an address wants the newsletter."""
-        dispatch, valid_for = self._dispatch, f"{VALID_FOR.days} days"
-        return self._single(
-            notices.confirmation(dispatch.environment, dispatch.mail.imprint, link=self._link, valid_for=valid_for)
-        )
+        return self._single(notices.confirmation(*self._look, link=self._link, valid_for=VALID_FOR))
 
     def welcome(self) -> bytes:
         """Return what greets a reader without preferences, before there is an issue."""
@@ -162,16 +171,13 @@ class _Press:
 
     def goodbye(self) -> bytes:
         """Return the mail that says to who left that it is done."""
-        dispatch, valid_for = self._dispatch, f"{VALID_FOR.days} days"
-        return self._single(
-            notices.goodbye(dispatch.environment, dispatch.mail.imprint, link=self._link, valid_for=valid_for)
-        )
+        return self._single(notices.goodbye(*self._look, link=self._link, valid_for=VALID_FOR))
 
     def operator(self) -> bytes:
         """Return what the operator is told of a problem."""
         details = ["source arxiv: did not answer within 45 s", f"Since {self._now:%Y-%m-%d %H:%M} UTC."]
         rendered = notices.operator_notice(
-            self._dispatch.environment,
+            self._dispatch.languages.templates_in(ENGLISH),
             self._dispatch.mail.imprint,
             title="Needs you: source arxiv",
             details=details,
@@ -180,10 +186,12 @@ class _Press:
         return self._single(rendered)
 
     def _welcome(self, subscription: notices.Subscription) -> bytes:
-        dispatch, mail = self._dispatch, self._dispatch.mail
+        mail = self._dispatch.mail
         leave = mail.unsubscribe_url(mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=0))
-        reader = Reader(why_mail="You get this mail once.", unsubscribe_url=leave, reply_to=mail.reply_to)
-        return self._single(notices.welcome(dispatch.environment, mail.imprint, subscription, reader))
+        templates, imprint = self._look
+        why = why_welcome(templates.language, imprint.name, self._day)
+        reader = Reader(why_mail=why, unsubscribe_url=leave, reply_to=mail.reply_to)
+        return self._single(notices.welcome(templates, imprint, subscription, reader))
 
     @property
     def _first(self) -> datetime:
@@ -210,8 +218,9 @@ class _Press:
             frequency=None,
             hour=None,
             zone=None,
+            language=self._language,
         )
-        composer = Composer(self._dispatch.mail, self._dispatch.environment, shown, self._corrections)
+        composer = Composer(self._dispatch.mail, self._dispatch.languages, shown, self._corrections)
         return composer.message(blank._replace(**said)).content
 
     def _single(self, rendered: Rendered) -> bytes:

@@ -17,6 +17,7 @@ from newsletter.config.sending import SmtpSettings
 from newsletter.domain.delivery import Delivery, Status
 from newsletter.domain.digest import Why
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
+from newsletter.render.language import Language
 from newsletter.render.wording import reason
 from newsletter.storage import deliveries, issues, papers
 from newsletter.storage.database import Database
@@ -24,6 +25,7 @@ from newsletter.storage.deliveries import Line
 
 AT_ONCE = 100  # rows in one transaction: who else writes waits for some milliseconds
 _LETS_IN = 0.002  # seconds between two of them: who waits asks every millisecond
+_ENGLISH = Language()  # in which operators are told
 _ID = re.compile(r"<?([0-9a-f]{1,16})(?:@[^<>\s]*>?)?", re.IGNORECASE)
 
 
@@ -84,7 +86,9 @@ def papers_of(session: Session, delivery: Delivery) -> list[PickedPaper]:
     picked: dict[int, PickedPaper] = {}  # by today's id: two picks may have become one paper since
     for i, why, detail in delivery.picks:
         if paper := found.get(i):
-            picked.setdefault(paper.id, PickedPaper(key=paper.key, title=paper.title, why=reason(Why(why), detail)))
+            picked.setdefault(
+                paper.id, PickedPaper(key=paper.key, title=paper.title, why=reason(_ENGLISH, Why(why), detail))
+            )
     return list(picked.values())
 
 

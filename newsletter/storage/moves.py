@@ -22,7 +22,7 @@ _MORE = 1000  # beyond what is wanted are looked at where some of it is not: how
 _DUE = """
 SELECT d.id, d.subscriber_id, d.issue_id, d.day, d.message_id, d.made_at, d.since, d.picks,
   d.unlisted, d.corrections,
-  s.email, s.format, s.created_at, s.frequency, s.hour, s.zone, d.served_on, d.next_attempt_at, s.email_key
+  s.email, s.format, s.created_at, s.frequency, s.hour, s.zone, s.language, d.served_on, d.next_attempt_at, s.email_key
 FROM deliveries d {which} CROSS JOIN subscribers s ON s.id = d.subscriber_id
 WHERE d.{is_due} AND d.next_attempt_at <= :now AND d.expires_at > :now AND s.status = 'active' {only}
   AND EXISTS (SELECT 1 FROM issues i WHERE i.id = d.issue_id AND i.brake = 'none')
@@ -30,7 +30,7 @@ ORDER BY {turn} LIMIT :window
 """
 _CLAIM = """
 SELECT json_group_array(json_array(id, subscriber_id, issue_id, day, message_id, made_at, since, picks,
-  unlisted, corrections, email, format, created_at, frequency, hour, zone, served_on, next_attempt_at))
+  unlisted, corrections, email, format, created_at, frequency, hour, zone, language, served_on, next_attempt_at))
 FROM (SELECT * FROM ({due}) {but} LIMIT :limit)
 """
 _PLACES = "SELECT coalesce(served_on, ''), next_attempt_at, id FROM ({due})"
@@ -114,6 +114,7 @@ class Claimed(NamedTuple):
     zone: str | None
     unlisted: str = ""  # as in ``domain.delivery``
     corrections: tuple[int, ...] = ()
+    language: str | None = None  # the reader's
 
 
 class Taken(NamedTuple):
@@ -209,7 +210,7 @@ def _placed(after: Place | None) -> dict[str, Any]:
 
 def _claimed(row: Sequence[Any]) -> Claimed:
     (id_, reader, issue, day, message_id, made, since, picks, unlisted, corrections, email, format_, *says) = row
-    created, frequency, hour, zone, *_ = says
+    created, frequency, hour, zone, language, *_ = says
     return Claimed(
         id_,
         reader,
@@ -227,6 +228,7 @@ def _claimed(row: Sequence[Any]) -> Claimed:
         zone,
         unlisted,
         _corrections(corrections) if corrections else (),
+        language,
     )
 
 

@@ -92,6 +92,13 @@ def statuses(session: Session, keys: Sequence[str]) -> dict[str, Status]:
     return {key: Status(status) for key, status in session.exec(found)}
 
 
+def languages(session: Session) -> dict[str, int]:
+    """Return how many active subscribers prefer each language; those without a preference are left out."""
+    language = col(SubscriberRow.language)
+    query = select(language, func.count()).where(col(SubscriberRow.status) == Status.ACTIVE, language.is_not(None))
+    return {name: count for name, count in session.exec(query.group_by(language).order_by(language)) if name}
+
+
 def page(session: Session, wanted: Selection) -> tuple[list[Subscriber], int]:
     """Return the subscribers *wanted*, and how many there are without its limit."""
     conditions = _conditions(wanted)

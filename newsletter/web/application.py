@@ -20,15 +20,8 @@ from newsletter.services.ledger import Clock
 from newsletter.storage.database import StorageError
 from newsletter.web.archive import Archive
 from newsletter.web.guard import HEADERS, Guard
-from newsletter.web.pages import Pages
-from newsletter.web.subscription import Subscription
-
-_ANSWERS = {
-    404: ("There is no such page", "The address may be incomplete, or the page is gone."),
-    405: ("This page cannot do that", "Open it by its address."),
-    408: ("That took too long", "Please try again."),
-    413: ("That is too much", "Please send less."),
-}
+from newsletter.web.pages import Site
+from newsletter.web.subscription import Subscription, too_late
 
 
 def _utc_now() -> datetime:
@@ -37,16 +30,13 @@ def _utc_now() -> datetime:
 
 def application(app: App, clock: Clock = _utc_now) -> Starlette:
     """Return the pages of *app*. Raises ConfigurationError for a template that does not work."""
-    pages = Pages(app.dispatch.environment, app.correspondence.imprint, app.correspondence.reply_to)
+    pages = Site(app.dispatch, app.correspondence.reply_to)
     papers, subscription = Archive(app, pages), Subscription(app, pages, clock)
     site = Starlette(
         routes=[
-            Route("/", papers.home),
-            Route("/archive", papers.archive),
-            Route("/archive/{day}", papers.issue),
+            *(route for tag in ("", *pages.below) for route in _for_everyone(tag and f"/{tag}", papers, pages)),
             Route("/confirm/{token}", subscription.confirm, methods=["GET", "POST"]),
             Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
-            Route("/style.css", pages.style),
             Route("/healthz", _health(app)),
         ],
         middleware=[Middleware(Guard)],
@@ -54,6 +44,17 @@ def application(app: App, clock: Clock = _utc_now) -> Starlette:
     )
     site.router.redirect_slashes = False  # a token must not travel in a Location
     return site
+
+
+def _for_everyone(below: str, papers: Archive, pages: Site) -> list[Route]:
+    """Return the pages of one language, whose addresses begin with *below*."""
+    return [
+        *([Route(below, papers.home)] if below else []),
+        Route(f"{below}/", papers.home),
+        Route(f"{below}/archive", papers.archive),
+        Route(f"{below}/archive/{{day}}", papers.issue),
+        Route(f"{below}/style.css", pages.style),
+    ]
 
 
 def _health(app: App) -> Callable[[Request], Response]:
@@ -67,24 +68,41 @@ def _health(app: App) -> Callable[[Request], Response]:
     return health
 
 
-def _failures(pages: Pages) -> dict[object, Callable[[Request, Exception], Response]]:
-    def dead_link(_request: Request, _error: Exception) -> Response:
-        said = "Copy the whole of it from the mail, or use the one in your newest mail."
-        return pages.message("This link does not work", said, status=404, contact=True)
+def _failures(site: Site) -> dict[object, Callable[[Request, Exception], Response]]:
+    def dead_link(request: Request, _error: Exception) -> Response:
+        pages = site.asked(request)
+        gettext = pages.language.gettext
+        line = gettext("Copy the whole of it from the mail, or use the one in your newest mail.")
+        return pages.message(gettext("This link does not work"), line, status=404, contact=True)
 
-    def expired(_request: Request, _error: Exception) -> Response:
-        return pages.message("This link has expired", "Please ask for a fresh one.", status=410, contact=True)
+    def expired(request: Request, _error: Exception) -> Response:
+        return too_late(site.asked(request))
 
-    def refused(_request: Request, error: Exception) -> Response:
+    def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        title, line = _ANSWERS.get(error.status_code, ("That cannot be answered", "Please try again."))
-        answer = pages.message(title, line, status=error.status_code)
+        pages = site.asked(request)
+        answer = pages.message(*_answer(pages.language.gettext, error.status_code), status=error.status_code)
         answer.headers.update(error.headers or {})
         return answer
 
-    def broken(_request: Request, _error: Exception) -> Response:
-        answer = pages.broken()
+    def broken(request: Request, _error: Exception) -> Response:
+        answer = site.asked(request).broken()
         answer.headers.update(HEADERS)  # Starlette sends this one past the guard
         return answer
 
     return {TokenExpiredError: expired, TokenError: dead_link, HTTPException: refused, Exception: broken}
+
+
+def _answer(gettext: Callable[[str], str], status: int) -> tuple[str, str]:
+    """Return what is said of a request that is refused, and what to do."""
+    match status:
+        case 404:
+            return gettext("There is no such page"), gettext("The address may be incomplete, or the page is gone.")
+        case 405:
+            return gettext("This page cannot do that"), gettext("Open it by its address.")
+        case 408:
+            return gettext("That took too long"), gettext("Please try again.")
+        case 413:
+            return gettext("That is too much"), gettext("Please send less.")
+        case _:
+            return gettext("That cannot be answered"), gettext("Please try again.")

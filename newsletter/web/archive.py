@@ -13,9 +13,10 @@ from newsletter.domain.text import plain
 from newsletter.errors import NotFoundError
 from newsletter.render import wording
 from newsletter.render.card import card, line
+from newsletter.render.language import Language
 from newsletter.services import archive
 from newsletter.services.edit import Shown
-from newsletter.web.pages import Pages
+from newsletter.web.pages import Site
 
 _ENTRIES = 50  # on one page
 
@@ -23,12 +24,13 @@ _ENTRIES = 50  # on one page
 class Archive:
     """The pages of one newsletter's issues."""
 
-    def __init__(self, app: App, pages: Pages) -> None:
-        self._app, self._pages = app, pages
+    def __init__(self, app: App, site: Site) -> None:
+        self._app, self._site = app, site
 
-    def home(self, _request: Request) -> Response:
+    def home(self, request: Request) -> Response:
         """Say what this is."""
-        return self._pages.public("home.html", newest=next(iter(archive.entries(self._app.database, limit=1)), None))
+        pages = self._site.asked(request)
+        return pages.public("home.html", newest=next(iter(archive.entries(self._app.database, limit=1)), None))
 
     def archive(self, request: Request) -> Response:
         """List the issues, newest first, those dated before ``?before=``."""
@@ -37,7 +39,7 @@ class Archive:
             self._app.database, limit=_ENTRIES + 1, before=None if before is None else _date(before)
         )
         shown = found[:_ENTRIES]
-        return self._pages.public("archive.html", entries=shown, more=len(found) > _ENTRIES)
+        return self._site.asked(request).public("archive.html", entries=shown, more=len(found) > _ENTRIES)
 
     def issue(self, request: Request) -> Response:
         """Show the front of one issue, as the mail shows it to a reader without wishes."""
@@ -47,7 +49,8 @@ class Archive:
             raise HTTPException(404) from error
         zone = self._app.settings.newsletter.zone
         corrections = [(local_date(c.made_at, zone), c.text) for c in shown.corrections]
-        return self._pages.public("issue.html", corrections=corrections, **_said(shown))
+        pages = self._site.asked(request)
+        return pages.public("issue.html", corrections=corrections, **_said(shown, pages.language))
 
 
 def _date(text: str) -> date:
@@ -60,21 +63,21 @@ def _date(text: str) -> date:
     return day
 
 
-def _said(shown: Shown) -> dict[str, object]:
+def _said(shown: Shown, language: Language) -> dict[str, object]:
     issue, notes = shown.issue, shown.hand.notes
     editors, front = shown.hand.chosen, {c.paper.id for c in shown.arranged.front}
     picks = [Pick(c, Why.EDITOR if c.paper.id in editors else Why.FRONT) for c in shown.arranged.front]
-    cards = [card(pick.candidate, notes.get(pick.candidate.paper.id, ""), issue.date) for pick in picks]
+    cards = [card(pick.candidate, notes.get(pick.candidate.paper.id, ""), issue.date, language) for pick in picks]
     slots = [
-        {"rank": rank, "reason": wording.reason(pick.why, ""), "byline": " · ".join(said.byline)}
+        {"rank": rank, "reason": wording.reason(language, pick.why, ""), "byline": " · ".join(said.byline)}
         for rank, (pick, said) in enumerate(zip(picks, cards, strict=True), 1)
     ]
     return {
         "date": issue.date,
         "subject": plain(issue.subject),
         "note": [said for part in issue.note.split("\n\n") if (said := plain(part))],
-        "counts": wording.counts(len(picks), 0, len(shown.arranged.pool)) if picks else "",
+        "counts": wording.counts(language, len(picks), 0, len(shown.arranged.pool)) if picks else "",
         "cards": list(zip(cards, slots, strict=True)),
         "size": "full",
-        "lines": [(line(c), c.upvotes or 0) for c in shown.arranged.pool if c.paper.id not in front],
+        "lines": [(line(c, language), c.upvotes or 0) for c in shown.arranged.pool if c.paper.id not in front],
     }

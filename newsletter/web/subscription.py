@@ -3,10 +3,9 @@
 GET and HEAD change nothing, for mail scanners follow links; POST acts. A POST needs nothing but its link, so that the
 button and a mail program's one click (RFC 8058) do the same, whatever form its body takes; only a mail afterwards goes
 to nobody who did not press the button. The pages are the same for whoever is subscribed no longer, never was, or was
-removed, and wait for no mail.
+removed, and wait for no mail. They are in the reader's language as long as it is known.
 """
 
-from contextlib import suppress
 from datetime import datetime
 
 from starlette.background import BackgroundTask
@@ -21,7 +20,7 @@ from newsletter.mail.tokens import Purpose
 from newsletter.services import greet, subscribe
 from newsletter.services.ledger import Clock
 from newsletter.web.guard import read_body
-from newsletter.web.pages import Pages
+from newsletter.web.pages import Pages, Site
 
 _BUTTON = b"by=button"  # what the form of the page sends, and no mail program
 _GETS_MAIL = {Status.PENDING, Status.ACTIVE, Status.PAUSED}  # or may, if nothing is done
@@ -30,8 +29,8 @@ _GETS_MAIL = {Status.PENDING, Status.ACTIVE, Status.PAUSED}  # or may, if nothin
 class Subscription:
     """The pages of one newsletter's subscriptions. TokenError rises from a link that does not work."""
 
-    def __init__(self, app: App, pages: Pages, clock: Clock) -> None:
-        self._app, self._pages, self._clock = app, pages, clock
+    def __init__(self, app: App, site: Site, clock: Clock) -> None:
+        self._app, self._site, self._clock = app, site, clock
         self._newsletter = app.settings.newsletter
 
     async def unsubscribe(self, request: Request) -> Response:
@@ -58,36 +57,41 @@ class Subscription:
         try:
             held = subscribe.find(self._app.database, who)
         except NotFoundError:
-            return self._goodbye()
+            return self._goodbye(self._site.of(None))
+        pages = self._site.of(held.preferences.language)
         if held.status not in _GETS_MAIL:
-            return self._goodbye()
-        return self._pages.private("unsubscribe.html", whose=partly(held.email))
+            return self._goodbye(pages)
+        return pages.private("unsubscribe.html", whose=partly(held.email))
 
     def _unsubscribe(self, who: int, *, by_button: bool) -> Response:
-        answer, now = self._goodbye(), self._clock()
-        # Who was removed or is suppressed gets nothing anyway.
-        with suppress(NotFoundError, IllegalMoveError):
+        now = self._clock()
+        try:
             held = subscribe.unsubscribe(self._app.database, who, now)
-            if by_button:  # a mail after the one click of a mail program would surprise
-                answer.background = BackgroundTask(greet.goodbye, self._app.dispatch, held, now)
+        except (NotFoundError, IllegalMoveError):  # who was removed or is suppressed gets nothing anyway
+            return self._ask_to_unsubscribe(who)
+        answer = self._goodbye(self._site.of(held.preferences.language))
+        if by_button:  # a mail after the one click of a mail program would surprise
+            answer.background = BackgroundTask(greet.goodbye, self._app.dispatch, held, now)
         return answer
 
-    def _goodbye(self) -> Response:
-        name = self._newsletter.name
-        return self._pages.message("You are not subscribed", f"No more mail from {name} comes to you.", contact=True)
+    def _goodbye(self, pages: Pages) -> Response:
+        gettext = pages.language.gettext
+        line = gettext("No more mail from %(newsletter)s comes to you.", newsletter=self._newsletter.name)
+        return pages.message(gettext("You are not subscribed"), line, contact=True)
 
     def _ask_to_confirm(self, who: int) -> Response:
         try:
             held = subscribe.find(self._app.database, who)
         except NotFoundError:
-            return self._too_late()
+            return too_late(self._site.of(None))
+        pages = self._site.of(held.preferences.language)
         match held.status:
             case Status.ACTIVE | Status.PAUSED:
                 return self._welcome(held)
             case Status.SUPPRESSED:
-                return self._too_late()
+                return too_late(pages)
             case _:
-                return self._pages.private("confirm.html", whose=partly(held.email))
+                return pages.private("confirm.html", whose=partly(held.email))
 
     def _confirm(self, who: int) -> Response:
         now = self._clock()
@@ -103,10 +107,15 @@ class Subscription:
         first: datetime | None = None
         if held.next_due_at:
             first = held.next_due_at.astimezone(subscribe.rhythm_of(held.preferences, self._newsletter).zone)
-        return self._pages.private("welcome.html", whose=partly(held.email), first=first)
+        return self._site.of(held.preferences.language).private("welcome.html", whose=partly(held.email), first=first)
 
-    def _too_late(self) -> Response:
-        return self._pages.message("This link has expired", "Please ask for a fresh one.", status=410, contact=True)
+
+def too_late(pages: Pages) -> Response:
+    """Return the page for a link that no longer works."""
+    gettext = pages.language.gettext
+    return pages.message(
+        gettext("This link has expired"), gettext("Please ask for a fresh one."), status=410, contact=True
+    )
 
 
 def partly(email: str) -> str:

@@ -23,7 +23,6 @@ from email.policy import SMTP
 from typing import Any
 
 from jinja2 import Environment
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from newsletter.config.settings import Settings
 from newsletter.domain.issue import Arranged, Hand, Issue
@@ -32,7 +31,7 @@ from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.mail.message import message_id
 from newsletter.mail.tokens import Signer
-from newsletter.render.environment import environment
+from newsletter.render.languages import Languages
 from newsletter.services.compose import Composer
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
@@ -141,7 +140,7 @@ def claimed(number: int, papers: int) -> Claimed:
     )
 
 
-def composer(candidates: Sequence[Candidate], templates: ImmutableSandboxedEnvironment) -> Composer:
+def composer(candidates: Sequence[Candidate], languages: Languages) -> Composer:
     """Return the composer of an issue with these candidates."""
     shown = Shown(
         issue=Issue(id=1, date=DAY, status=Editing.SEALED),
@@ -150,7 +149,7 @@ def composer(candidates: Sequence[Candidate], templates: ImmutableSandboxedEnvir
         arrived=frozenset(),
     )
     correspondence = Correspondence(Settings(**SETTINGS), Signer(("a secret of some length, for measuring",)))
-    return Composer(correspondence, templates, shown)
+    return Composer(correspondence, languages, shown)
 
 
 def plain_way(candidates: Sequence[Candidate]) -> Callable[[Claimed], bytes]:
@@ -213,12 +212,12 @@ def issue() -> dict[str, float]:
     """Return CPU milliseconds for the cards and the frame of an issue, the first and a later time."""
     candidates = [candidate(number) for number in range(1, ISSUE + 1)]
     whole = claimed(1, ISSUE)._replace(picks=tuple((number, "front", "") for number in range(1, ISSUE + 1)))
-    templates = environment(None)
+    languages = Languages()
     spent = []
     for _ in range(6):
         gc.collect()
         began = time.process_time()
-        composer(candidates, templates).message(whole)
+        composer(candidates, languages).message(whole)
         spent.append((time.process_time() - began) * 1000)
     return {"papers": ISSUE, "first": round(spent[0], 1), "later": round(min(spent[1:]), 1)}
 
@@ -235,7 +234,7 @@ def main() -> None:
     parser.add_argument("--papers", type=int, default=60)
     asked = parser.parse_args()
     candidates = [candidate(number) for number in range(1, asked.papers + 1)]
-    composing = composer(candidates, environment(None))
+    composing = composer(candidates, Languages())
 
     def ours(one: Claimed) -> bytes:
         return composing.message(one).content

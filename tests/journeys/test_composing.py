@@ -1,13 +1,13 @@
 """The fast composer and a plain one say the same: headers, text and HTML, whatever papers, readers and issues hold."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP, default
 from email.utils import format_datetime
-from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,7 +26,7 @@ from newsletter.domain.text import plain
 from newsletter.mail.message import message_id
 from newsletter.mail.tokens import Purpose, Signer
 from newsletter.render.digest import IssueRenderer, Masthead, Reader
-from newsletter.render.environment import environment
+from newsletter.render.languages import Languages
 from newsletter.services.compose import Composer
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
@@ -41,7 +41,44 @@ CORRECTIONS = {
     2: Correction(id=2, issue_date=date(2026, 7, 14), text=30 * "Ein längerer Satz. ", made_at=NOW),
 }
 
-_environment = cache(environment)
+LANGUAGES = Languages()
+_GERMAN_MONTHS = (
+    "Januar", "Februar", "März", "April", "Mai", "Juni",
+    "Juli", "August", "September", "Oktober", "November", "Dezember",
+)  # fmt: skip
+_GERMAN_DAYS = ("Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag")
+_CHINESE_DAYS = "一二三四五六日"
+
+
+def _in_english(joined: datetime) -> str:
+    return f"You get this because you are subscribed to Daily Päpers since {joined.day} {joined:%B %Y}."
+
+
+def _next_in_english(due: datetime, zone: str) -> str:
+    return f"Next digest: {due:%A}, {due.day} {due:%B %Y, %H:%M} ({zone})."
+
+
+# By what readers prefer; nobody speaks the last.
+WHY_MAIL: dict[str | None, Callable[[datetime], str]] = {
+    None: _in_english,
+    "de-CH": lambda joined: (
+        "Sie erhalten diese E-Mail, weil Sie Daily Päpers seit dem "
+        f"{joined.day}. {_GERMAN_MONTHS[joined.month - 1]} {joined.year} abonniert haben."
+    ),
+    "zh": lambda joined: f"您自{joined.year}年{joined.month}月{joined.day}日起订阅了 Daily Päpers，因此收到这封邮件。",
+    "tlh": _in_english,
+}
+NEXT_DUE: dict[str | None, Callable[[datetime, str], str]] = {
+    None: _next_in_english,
+    "de-CH": lambda due, zone: (
+        f"Nächste Ausgabe: {_GERMAN_DAYS[due.weekday()]}, {due.day}. {_GERMAN_MONTHS[due.month - 1]} {due.year}, "
+        f"{due:%H:%M} Uhr ({zone})."
+    ),
+    "zh": lambda due, zone: (
+        f"下一期：{due.year}年{due.month}月{due.day}日星期{_CHINESE_DAYS[due.weekday()]} {due:%H:%M}（{zone}）。"
+    ),
+    "tlh": _next_in_english,
+}
 
 
 def configured(*, pages: bool, bounces: bool) -> Settings:
@@ -69,7 +106,7 @@ class Story:
     @property
     def composer(self) -> Composer:
         """Return the one that sends."""
-        return Composer(Correspondence(self.settings, SIGNER), _environment(None), self.shown, CORRECTIONS)
+        return Composer(Correspondence(self.settings, SIGNER), LANGUAGES, self.shown, CORRECTIONS)
 
 
 def plainly(story: Story, one: Claimed) -> EmailMessage:
@@ -82,19 +119,22 @@ def plainly(story: Story, one: Claimed) -> EmailMessage:
     named = [c for at, c in enumerate(story.shown.arranged.pool) if not int(one.unlisted or "0", 16) >> at & 1]
     also = tuple(c for c in named if c.paper.id not in had)
     digest = Digest(picks=picks, since=one.since, missed=not weekly, also=also)
+    own = LANGUAGES.templates(one.language)
+    language = own.language.tag
+    base_url = newsletter.base_url and f"{newsletter.base_url}{'' if language == 'en' else '/' + language}"
     masthead = Masthead(
         name=newsletter.name,
         postal_address=newsletter.postal_address,
-        base_url=newsletter.base_url,
-        archive_url=newsletter.base_url and f"{newsletter.base_url}/archive",
-        view_url=newsletter.base_url and f"{newsletter.base_url}/archive/{DAY}",
+        base_url=base_url,
+        archive_url=base_url and f"{base_url}/archive",
+        view_url=base_url and f"{base_url}/archive/{DAY}",
         date=DAY,
         pool_size=len(by_id),
         note=story.shown.issue.note,
         subject=story.shown.issue.subject,
     )
     reader = foot(story, one)
-    issue = IssueRenderer(_environment(None), masthead, story.shown.hand.notes, str.encode)
+    issue = IssueRenderer(own, masthead, story.shown.hand.notes, str.encode)
     rendered = issue.digest(digest, reader, tuple(map(CORRECTIONS.__getitem__, one.corrections)))
     message = EmailMessage(policy=SMTP)
     for name, value in headers(story, one, reader, rendered.subject).items():
@@ -117,8 +157,8 @@ def foot(story: Story, one: Claimed) -> Reader:
     rhythm = Rhythm(frequency=one.frequency or "daily", hour=one.hour or time(8), zone=zone)
     due = next_due(rhythm, max(one.made_at, NEXT_ISSUE), one.day).at.astimezone(zone)
     return Reader(
-        why_mail=f"You get this because you are subscribed to Daily Päpers since {joined.day} {joined:%B %Y}.",
-        next_due=f"Next digest: {due:%A}, {due.day} {due:%B %Y, %H:%M} ({zone.key}).",
+        why_mail=WHY_MAIL[one.language](joined),
+        next_due=NEXT_DUE[one.language](due, zone.key),
         unsubscribe_url=newsletter.base_url and f"{newsletter.base_url}/unsubscribe/{token}",
         unsubscribe_mailto=story.settings.bounces.address and f"mailto:bounces+{token}@example.org?subject=unsubscribe",
         reply_to="editors@example.org",
@@ -239,6 +279,7 @@ def readers(draw: st.DrawFn, number: int, papers: list[int]) -> Claimed:
         zone=draw(st.sampled_from([None, "Europe/Zurich", "Asia/Kathmandu", "America/Los_Angeles"])),
         corrections=draw(st.sampled_from([(), (1,), (1, 2)])),
         unlisted=draw(st.sampled_from(["", "1", "6", "ff"])),
+        language=draw(st.sampled_from([*WHY_MAIL])),
     )
 
 

@@ -11,7 +11,7 @@ from newsroom import DROPPED, LOST, TAKEN, Mail, Newsroom, instant
 from sqlmodel import select
 
 from newsletter.domain.delivery import Status
-from newsletter.render.environment import environment
+from newsletter.render.languages import Languages
 from newsletter.services import records
 from newsletter.services.run import deliver
 from newsletter.storage.tables import DeliveryRow
@@ -426,7 +426,7 @@ def test_a_template_that_breaks_stops_the_run_and_reaches_nobody(room: Newsroom,
     sealed(room)
     (tmp_path / "templates/email").mkdir(parents=True)
     (tmp_path / "templates/email/card.html").write_text("<p>{{ card.nonsense.more }}</p>")
-    report = room.tick(AT, dispatch={"environment": environment(tmp_path / "templates")})
+    report = room.tick(AT, dispatch={"languages": Languages(tmp_path / "templates")})
     assert report.status == "incomplete"
     assert "email/card.html:1" in (report.reason or "")
     assert room.sink.mails == []
@@ -443,7 +443,7 @@ def test_a_subject_that_breaks_stops_the_run_too(room: Newsroom, tmp_path: Path)
     sealed(room)
     (tmp_path / "templates/email").mkdir(parents=True)
     (tmp_path / "templates/email/digest.subject.txt").write_text("{{ nonsense }}")
-    report = room.tick(AT, dispatch={"environment": environment(tmp_path / "templates")})
+    report = room.tick(AT, dispatch={"languages": Languages(tmp_path / "templates")})
     assert report.status == "incomplete"
     assert "digest.subject.txt:1" in (report.reason or "")
     assert states(room) == {"ready": 3}

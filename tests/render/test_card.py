@@ -11,6 +11,9 @@ from specimen import DAY, FULL, candidate
 
 from newsletter.domain.text import plain
 from newsletter.render.card import Card, Link, card, line
+from newsletter.render.language import Language
+
+ENGLISH = Language()
 
 
 def texts(said: Card) -> list[str]:
@@ -21,14 +24,14 @@ def texts(said: Card) -> list[str]:
 
 def test_a_card_says_what_is_known():
     """The upstream's own summary, every link, and all the figures."""
-    said = card(FULL, "Read  this\nfirst.", DAY)
+    said = card(FULL, "Read  this\nfirst.", DAY, ENGLISH)
 
     assert said.title == "ReadItBack: Checking a Summary Against Its Source"
     assert said.short_title == "ReadItBack"
     assert said.url == "https://arxiv.org/abs/2606.00007"
     assert said.names == ("Ada One", "Ben Two", "Cy Three", "Di Four", "Eve Five")
     assert said.byline == ["Ada One, Ben Two, Cy Three and 2 more", "Example University"]
-    assert said.facts == ["28 June", "▲ 1,234 upvotes", "1 comment", "cs.CL, cs.LG"]
+    assert said.facts == ("28 June", "▲ 1,234 upvotes", "1 comment", "cs.CL, cs.LG")
     assert said.summary == "A checker reads each sentence back to the source. It finds most of what was made up."
     assert [link.label for link in said.links] == ["Abstract", "PDF", "Discussion", "Code", "Project"]
     assert [link.stars for link in said.links] == [0, 0, 0, 4321, 0]
@@ -37,11 +40,11 @@ def test_a_card_says_what_is_known():
 
 def test_a_card_of_nothing_says_nothing():
     """No authors, no abstract, no links, no figures."""
-    said = card(candidate(1, title="\u202e \x00"), "", DAY)
+    said = card(candidate(1, title="\u202e \x00"), "", DAY, ENGLISH)
 
     assert said.title == said.short_title == "Untitled"
     assert (said.url, said.authors, said.summary, said.note, said.image) == ("", "", "", "", "")
-    assert (said.byline, said.facts, said.links, said.names) == ([], [], (), ())
+    assert (said.byline, said.facts, said.links, said.names) == ([], (), (), ())
 
 
 def test_mathematics_is_readable_in_title_and_summary():
@@ -50,25 +53,25 @@ def test_mathematics_is_readable_in_title_and_summary():
         1, title=r"An $\mathcal{O}(n^2)$ bound", abstract=r"It is 54\% of $T_c$.", link="https://a.example/"
     )
 
-    said = card(paper, "", DAY)
+    said = card(paper, "", DAY, ENGLISH)
     assert said.title == "An 𝒪(n²) bound"
     assert said.summary == "It is 54% of $T_c$."
-    assert line(paper) == Link(label="An 𝒪(n²) bound", url="https://a.example/")
+    assert line(paper, ENGLISH) == Link(label="An 𝒪(n²) bound", url="https://a.example/")
 
 
 def test_a_title_of_five_hundred_characters_is_cut_at_a_word():
     """Never inside a formula; the line has less room than the card."""
     paper = candidate(1, title="Speculative " * 24 + "and $T_c + " + "T_q + " * 40 + "T_w$")
 
-    said = card(paper, "", DAY)
+    said = card(paper, "", DAY, ENGLISH)
     assert said.title == "Speculative " * 24 + "and …"
-    assert line(paper).label == "Speculative " * 13 + "…"
+    assert line(paper, ENGLISH).label == "Speculative " * 13 + "…"
     assert len(said.short_title) <= 40
 
 
 def test_six_hundred_authors_are_three_and_a_number():
     """Their names are at hand for a reader who follows one."""
-    said = card(candidate(1, authors=tuple(f"Author {n}" for n in range(664))), "", DAY)
+    said = card(candidate(1, authors=tuple(f"Author {n}" for n in range(664))), "", DAY, ENGLISH)
 
     assert said.authors == "Author 0, Author 1, Author 2 and 661 more"
     assert len(said.names) == 664
@@ -87,23 +90,23 @@ def test_six_hundred_authors_are_three_and_a_number():
 )
 def test_titles_of_any_script_stay_as_they_are(title):
     """Joined emoji, combining marks and what looks like markup included; escaping is the template's business."""
-    said = card(candidate(1, title=title, abstract=title, authors=(title,), organisation=title), "", DAY)
+    said = card(candidate(1, title=title, abstract=title, authors=(title,), organisation=title), "", DAY, ENGLISH)
     assert (said.title, said.summary, said.names, said.organisation) == (title, title, (title,), title)
     assert said.direction == ("rtl" if unicodedata.bidirectional(title[0]) == "AL" else "ltr")
 
 
 def test_the_year_is_named_where_it_is_another():
     """A paper of last year."""
-    said = card(candidate(1, published=datetime(2025, 1, 2, tzinfo=UTC)), "", date(2026, 7, 9))
+    said = card(candidate(1, published=datetime(2025, 1, 2, tzinfo=UTC)), "", date(2026, 7, 9), ENGLISH)
     assert said.published == "2 January 2025"
 
 
 def test_a_models_summary_is_labelled_and_comes_after_the_upstreams():
     """And before the sentences of the abstract."""
     made = {"machine_summary": "A model’s words.", "abstract": "We show it."}
-    assert card(candidate(1, **made), "", DAY).summary == "A model’s words."
-    assert card(candidate(1, **made), "", DAY).machine_made
-    own = card(candidate(1, summary="The upstream’s words.", **made), "", DAY)
+    assert card(candidate(1, **made), "", DAY, ENGLISH).summary == "A model’s words."
+    assert card(candidate(1, **made), "", DAY, ENGLISH).machine_made
+    own = card(candidate(1, summary="The upstream’s words.", **made), "", DAY, ENGLISH)
     assert (own.summary, own.machine_made) == ("The upstream’s words.", False)
 
 
@@ -112,7 +115,7 @@ def sound(text: str) -> None:
     paper = candidate(1, title=text, abstract=text * 3, summary="", authors=(text,) * 9, organisation=text,
                       categories=(text,) * 9, link=text, pdf=text, discussion=text, code=text, project=text,
                       thumbnail=text, upvotes=3, comments=2)  # fmt: skip
-    said = card(paper, text, DAY)
+    said = card(paper, text, DAY, ENGLISH)
     for shown in texts(said):
         assert shown == plain(shown)
         assert len(shown) <= 480
@@ -120,7 +123,7 @@ def sound(text: str) -> None:
     assert all(link.url.lower().startswith(("http://", "https://")) for link in said.links)
     assert len(said.title) <= 300
     assert said.title
-    assert len(line(paper).label) <= 160
+    assert len(line(paper, ENGLISH).label) <= 160
 
 
 @pytest.mark.parametrize("corpus", ["xss/payloads.json", "blns/blns.json"])

@@ -211,7 +211,7 @@ def test_the_foot_names_nothing_that_there_is_not():
     assert seen.endswith("You asked for it & more. To unsubscribe, reply “stop” to editors@example.org")
     assert document.xpath("//a/@href") == ["mailto:editors@example.org?subject=stop"]
     assert rendered.text.endswith(
-        '\n-- \nYou asked for it & more.\n\nTo unsubscribe, reply "stop" to\neditors@example.org'
+        "\n-- \nYou asked for it & more.\n\nTo unsubscribe, reply “stop” to:\neditors@example.org"
     )
 
 
@@ -224,7 +224,7 @@ def test_unsubscribing_by_mail_where_there_are_no_pages():
     document, seen = read(rendered.html)
     assert seen.endswith("Why. Unsubscribe by mail")
     assert document.xpath("//a/@href") == [mailto]
-    assert rendered.text.endswith("To unsubscribe, send an empty mail to\nbounces+TOKEN@example.org")
+    assert rendered.text.endswith("To unsubscribe, send an empty mail to:\nbounces+TOKEN@example.org")
     assert parseaddr(rendered.text.splitlines()[-1])[1] == "bounces+TOKEN@example.org"
 
 
@@ -276,7 +276,7 @@ def test_nothing_new_is_a_short_mail():
     _, seen = read(rendered.html)
     said = "Of the 52 papers at hand, none is both new to you and what you asked for."
     assert seen.startswith(f"Daily Papers Thursday, 9 July 2026 Nothing new for you today {said} You get this")
-    assert f"\n\nNothing new for you today.\n{said[:68]}\nfor." in rendered.text
+    assert f"\n\nNothing new for you today\n\n{said[:68]}\nfor." in rendered.text
     assert "https://papers.example.org/u/TOKEN" in rendered.text
     assert issue.digest(digest(), READER) == rendered
     assert "No new papers appeared." in renderer(pool_size=0).nothing(READER).text

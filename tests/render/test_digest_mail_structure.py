@@ -162,6 +162,26 @@ def test_a_right_to_left_title_turns_its_card():
     assert [cell.get("dir") for cell in plain.xpath("//td[h3]")] == ["ltr"]
 
 
+def test_figures_beside_a_right_to_left_title_keep_their_order():
+    """They are words of ours: "1 July" must not be read as "July 1"."""
+    document = lxml_html.document_fromstring(
+        renderer().digest(digest(candidate(1, title="نموذج لغوي", upvotes=9)), READER).html
+    )
+    assert document.xpath("string(//span[@dir='ltr'])") == "▲\xa09\xa0upvotes"
+
+
+@pytest.mark.parametrize(("papers", "summaries"), [(14, 14), (25, 25), (26, 12)])
+def test_a_card_far_down_says_how_its_summary_begins_as_long_as_there_is_room(papers, summaries):
+    """Its first sentence; a digest of so many papers that it would be clipped has short cards without."""
+    said = "A first sentence about what was found. " + "And a second one of some length, which is left out. " * 3
+    found = renderer().digest(digest(*(candidate(n, summary=said) for n in range(1, papers + 1))), READER)
+    document = lxml_html.document_fromstring(found.html)
+    shown = [p.text_content() for p in document.xpath("//td[h3]/p") if "A first sentence" in p.text_content()]
+    assert len(shown) == summaries
+    assert all(text.startswith("A first sentence about what was found.") for text in shown)
+    assert found.text.count("A first sentence") == papers
+
+
 def test_a_slot_may_be_filled_with_pieces():
     """Lists of shared pieces go where one value would."""
     slotted = Slotted("a\ue000x\ue001b", str.encode)

@@ -1,5 +1,7 @@
 """The confirmation of a subscription, and what the operator is told."""
 
+from datetime import timedelta
+
 from lxml import html as lxml_html
 
 from newsletter.render.environment import environment
@@ -13,7 +15,7 @@ LINK = "https://papers.example.org/confirm/TOKEN"
 
 def test_a_confirmation_asks_and_says_what_happens_if_ignored():
     """It names the newsletter, links to where one confirms, and says that silence means no."""
-    rendered = confirmation(environment(None), IMPRINT, link=LINK, valid_for="7 days")
+    rendered = confirmation(environment(None), IMPRINT, link=LINK, valid_for=timedelta(days=7))
     assert rendered.subject == "Confirm your subscription to Daily <Papers>"
     document = lxml_html.document_fromstring(rendered.html)
     assert set(document.xpath("//a/@href")) == {LINK}

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from newsletter.domain.digest import Why
 from newsletter.domain.paper import Paper
 from newsletter.domain.topics import Matcher, parse_topic
+from newsletter.render.language import Language
 from newsletter.render.wording import Part, authors, marked, reason
 
+ENGLISH = Language()
 NAMES = ("Ada One", "Ben Two", "Cy Three", "Di Four", "Tri Dao", "Eve Five", "Chloë Müller")
 
 
@@ -24,7 +26,7 @@ NAMES = ("Ada One", "Ben Two", "Cy Three", "Di Four", "Tri Dao", "Eve Five", "Ch
 )
 def test_the_first_three_authors_are_named(count, expected):
     """And how many more there are."""
-    assert marked(authors(NAMES[:count])) == expected
+    assert marked(authors(ENGLISH, NAMES[:count])) == expected
 
 
 @pytest.mark.parametrize(
@@ -42,22 +44,22 @@ def test_the_first_three_authors_are_named(count, expected):
 )
 def test_an_author_whom_the_reader_follows_is_named_and_marked(topics, expected):
     """However far down the list, as the topic matches."""
-    assert marked(authors(NAMES, topics)) == expected
+    assert marked(authors(ENGLISH, NAMES, topics)) == expected
 
 
 def test_the_parts_say_which_names_to_set_in_bold():
     """What is between them is in one part."""
-    assert authors(NAMES, ["author:Dao"]) == [
+    assert authors(ENGLISH, NAMES, ["author:Dao"]) == [
         Part("Ada One, Ben Two, Cy Three, ", followed=False),
         Part("Tri Dao", followed=True),
         Part(" and 3 more", followed=False),
     ]
-    assert authors((), ["author:Dao"]) == []
+    assert authors(ENGLISH, (), ["author:Dao"]) == []
 
 
 def test_a_family_name_of_hundreds_does_not_name_them_all():
     """Five beyond the first three."""
-    shown = authors([f"Wei Li {n}" for n in range(300)], ["author:Li"])
+    shown = authors(ENGLISH, [f"Wei Li {n}" for n in range(300)], ["author:Li"])
     assert sum(part.followed for part in shown) == 8
     assert shown[-1] == Part(" and 292 more", followed=False)
 
@@ -68,7 +70,7 @@ def test_a_family_name_of_hundreds_does_not_name_them_all():
 def test_a_name_is_marked_exactly_where_the_topic_matches_the_paper(names, topic):
     """What brings a paper into the digest is what is marked on it."""
     matches = Matcher(Paper(title="A", authors=tuple(names))).matches(parse_topic(topic))
-    assert any(part.followed for part in authors(names, [topic])) == matches
+    assert any(part.followed for part in authors(ENGLISH, names, [topic])) == matches
 
 
 @pytest.mark.parametrize(
@@ -84,4 +86,4 @@ def test_a_name_is_marked_exactly_where_the_topic_matches_the_paper(names, topic
 )
 def test_every_reason_has_its_words(why, detail, expected):
     """As the end of a line."""
-    assert reason(why, detail) == expected
+    assert reason(ENGLISH, why, detail) == expected
