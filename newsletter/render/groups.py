@@ -3,7 +3,8 @@
 Papers come here in their order (``domain.digest``); where it does not keep a group together, there are no headings.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from newsletter.domain.digest import Digest, Pick, Why, listed_on
@@ -12,6 +13,7 @@ from newsletter.render.formats import long_date
 
 _FIRST = "The best of the week"
 _SINGLES = "What you follow"
+_TASTE = "What you may like"
 _OTHERS = "The newsletter’s choice"
 
 
@@ -30,8 +32,14 @@ def groups(digest: Digest) -> Sequence[str]:
 
 
 def _topics(picks: Sequence[Pick]) -> list[str]:
-    details = [pick.detail if pick.why is Why.TOPIC else None for pick in picks]
-    return [_OTHERS if one is None else _named(one) if details.count(one) > 1 else _SINGLES for one in details]
+    sizes = Counter(pick.detail for pick in picks if pick.why is Why.TOPIC)
+    return [_topic(pick, sizes) for pick in picks]
+
+
+def _topic(pick: Pick, sizes: Mapping[str, int]) -> str:
+    if pick.why is not Why.TOPIC:
+        return _TASTE if pick.why is Why.TASTE else _OTHERS
+    return _named(pick.detail) if sizes[pick.detail] > 1 else _SINGLES
 
 
 @lru_cache(maxsize=1024)

@@ -5,6 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from newsletter.domain.digest import Why
+from newsletter.domain.taste import Said
 from newsletter.domain.text import plain
 from newsletter.domain.topics import Term, names_author, parse_topic
 from newsletter.errors import UsageError
@@ -85,10 +86,12 @@ def since(first: date, issued: date) -> str:
 
 
 def reason(why: Why, detail: str) -> str:
-    """Return why a paper is in the digest, as the end of a line. ``detail`` is the reader's topic."""
+    """Return why a paper is in the digest, as the end of a line. ``detail`` is what ``Why`` says."""
     match why:
         case Why.TOPIC:
             return _topic(detail)
+        case Why.TASTE:
+            return _taste(detail)
         case Why.EDITOR:
             return "the editor’s choice"
         case Why.TOP:
@@ -97,6 +100,12 @@ def reason(why: Why, detail: str) -> str:
             return "on the front page"
         case Why.POOL:
             return "among the latest papers"
+
+
+def _taste(detail: str) -> str:
+    said, _, words = plain(detail).partition(" ")
+    asked = "you saved papers on" if said == Said.SAVE else "you asked for more on"
+    return f"because {asked} “{words}”" if words else "like what you saved"
 
 
 def _topic(text: str) -> str:
