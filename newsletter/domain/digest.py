@@ -14,7 +14,7 @@ looked for once per issue, and the pool is walked only until the digest is full.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -124,10 +124,14 @@ class Pool:
         self.found = lru_cache(maxsize=_TOPICS)(self._look_for)
         self.unpopular = lru_cache(maxsize=_VOTES)(self._below)
 
-    def places(self, paper_ids: Iterable[int]) -> str:
+    def places(self, paper_ids: Set[int]) -> str:
         """Return where in the pool these papers stand, '' where none does: bits from the first on, in hexadecimal."""
-        bits = sum(1 << self._in_order.rank[i] for i in paper_ids if i in self.by_id)
+        bits = sum(map(self._bits.__getitem__, self._bits.keys() & paper_ids))
         return f"{bits:x}" if bits else ""
+
+    @cached_property
+    def _bits(self) -> Mapping[int, int]:
+        return {paper_id: 1 << rank for paper_id, rank in self._in_order.rank.items()}
 
     def prepare(self) -> None:
         """Fold the papers' texts now, rather than for the first topic."""

@@ -7,14 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
 from newsletter.domain.paper import Paper
 from newsletter.domain.text import singular, whole_words, words
 
-HALF_LIFE = 90  # days until what was said counts half
+_HALF_LIFE = timedelta(days=90)  # until what was said counts half
 REMEMBERED = 200  # of what a reader said, the newest: so training costs the same after years
 _TITLE = 2  # how often a title counts
 _COMMON = frozenset(
@@ -56,8 +56,8 @@ class Feedback:
 
 def weight(feedback: Feedback, now: datetime) -> float:
     """Return what *feedback* counts at *now*: half after ninety days, a sixteenth after a year."""
-    days = max((now - feedback.at).total_seconds() / 86400, 0.0)
-    return feedback.said.weight * float(0.5 ** (days / HALF_LIFE))
+    lives = max((now - feedback.at) / _HALF_LIFE, 0.0)
+    return feedback.said.weight * 0.5**lives if lives else feedback.said.weight
 
 
 def marks(paper: Paper) -> Mapping[str, int]:

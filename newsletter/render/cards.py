@@ -51,7 +51,7 @@ class Cards:
         self._cards: dict[int, _Set] = {}
         self.placed = lru_cache(maxsize=8192)(self._place)
         self._reason = lru_cache(maxsize=16384)(self._reason_anew)
-        self._group = lru_cache(maxsize=1024)(self._group_anew)
+        self._group = lru_cache(maxsize=8192)(self._group_anew)
 
     def set_in_type(self, picks: Iterable[Pick]) -> None:
         """Make the papers of *picks* ready to be placed."""

@@ -42,7 +42,7 @@ def _topic(pick: Pick, sizes: Mapping[str, int]) -> str:
     return _named(pick.detail) if sizes[pick.detail] > 1 else _SINGLES
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)
 def _named(topic: str) -> str:
     reason = wording.reason(Why.TOPIC, topic)
     return reason[:1].upper() + reason[1:]

@@ -12,6 +12,7 @@ How much each paper of the corpus is like one that somebody spoke of is the same
 (``Corpus.likeness``), and a reader costs a sum of as many rows as they spoke of papers.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -25,11 +26,13 @@ from newsletter.domain.paper import Paper
 from newsletter.domain.taste import Feedback, Said, as_written, marks, weight
 
 _DIRECTIONS = 24  # main ones of the corpus
+_SMALL = 200  # papers, of which each word is known
 _SAMPLE = 800  # papers that they are found among
 _GENERAL = 0.5  # what they count beside the words themselves
-_REJECTED = 0.5  # what a paper that is not liked counts beside one that is
-_FLOOR = 0.75  # standard deviations within which a score says nothing
+_REJECTED = 0.2  # what a paper that is not liked counts beside one that is
+_FLOOR = 0.5  # standard deviations within which a score says nothing
 _EXPLAIN = 2  # words at most that explain a pick
+_WRITTEN = 1 << 14  # words as papers write them
 _LIKENESSES = 4_000_000  # numbers that are kept of how papers are like others: 16 MB
 
 _Floats = NDArray[np.float32]
@@ -50,7 +53,7 @@ class Words(NamedTuple):
 class Shelf(NamedTuple):
     """Papers of a corpus that are to be scored together, and where they stand in it."""
 
-    ids: Sequence[int]
+    ids: NDArray[np.int64]
     rows: _Places
 
 
@@ -63,11 +66,13 @@ class Corpus:
         counts = Counter(mark for one in said for mark in one)
         self._rarity = {mark: float(np.log((1 + len(said)) / (1 + count))) + 1 for mark, count in counts.items()}
         self._rarest = max(self._rarity.values(), default=1.0)
-        self.vocabulary = [mark for mark, count in counts.items() if count > 1]  # others are like nothing
+        fewest = 1 if len(said) < _SMALL else 2  # what only one of many papers says is like nothing
+        self.vocabulary = [mark for mark, count in counts.items() if count >= fewest]
         self.place = {mark: place for place, mark in enumerate(self.vocabulary)}
         self._row = {paper_id: row for row, paper_id in enumerate(self._papers)}
         self._rows = [self._weighed(one) for one in said]
         self._known: dict[int, Words] = {}
+        self.written = lru_cache(maxsize=_WRITTEN)(lambda mark, paper_id: as_written(mark, self._papers[paper_id]))
         self.likeness = lru_cache(maxsize=max(_LIKENESSES // max(len(said), 1), 16))(self._likeness)
 
     def _weighed(self, said: Mapping[str, int]) -> Words:
@@ -96,6 +101,11 @@ class Corpus:
         total = np.bincount(words.places, words.values, len(self.vocabulary))
         mean = (total / len(self._rows)).astype(np.float32)
         return mean, self._product(mean), float(mean @ mean)
+
+    @property
+    def mean(self) -> _Floats:
+        """Return how much of each mark the papers have in the mean."""
+        return self._mean[0]
 
     def _lexical(self, words: Words) -> _Floats:
         """Return the product of each paper with one, both as they differ from the mean."""
@@ -135,6 +145,8 @@ class Corpus:
         """Return how much each paper of the corpus is like a known one, in the mean nothing."""
         words, (by_mark, lies), (lexical, general) = self.words(paper_id), self._directions, self._scales
         found = self._lexical(words) / lexical + _GENERAL / general * (lies @ self._lies(words, by_mark))
+        if (row := self._row.get(paper_id)) is not None and len(found) > 1:
+            found[row] = (found.sum() - found[row]) / (len(found) - 1)  # that it is like itself says nothing
         return np.asarray(found - found.mean(), dtype=np.float32)
 
     def words(self, paper_id: int) -> Words:
@@ -146,6 +158,9 @@ class Corpus:
         """Make known papers that readers spoke of and that are not of these days."""
         self._known |= {paper.id: self._weighed(marks(paper)) for paper in papers}
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     def knows(self, paper_id: int) -> bool:
         """Return whether a paper is of these days or was made known."""
         return paper_id in self._row or paper_id in self._known
@@ -156,12 +171,8 @@ class Corpus:
 
     def shelf(self, paper_ids: Iterable[int]) -> Shelf:
         """Return papers of the corpus to be scored together."""
-        ids = tuple(paper_ids)
-        return Shelf(ids, np.array([self._row[i] for i in ids], dtype=np.intp))
-
-    def paper(self, paper_id: int) -> Paper:
-        """Return a paper of the corpus."""
-        return self._papers[paper_id]
+        ids = list(paper_ids)
+        return Shelf(np.array(ids, dtype=np.int64), np.array([self._row[i] for i in ids], dtype=np.intp))
 
     def learn(self, said: Sequence[Feedback], now: datetime) -> "Taste":
         """Return what a reader's words say of all papers at *now*. Papers that are not known do not count."""
@@ -174,21 +185,25 @@ class Taste:
     def __init__(self, corpus: Corpus, said: Sequence[Feedback], now: datetime) -> None:
         self._corpus, self._said = corpus, said
         weights = [weight(one, now) for one in said]
-        self._weights = np.array([w if w > 0 else _REJECTED * w for w in weights], dtype=np.float32)
+        self._shares = [np.float32(w if w > 0 else _REJECTED * w) for w in weights]
 
     def scores(self, shelf: Shelf) -> dict[int, float]:
         """Return what papers score; those of which nothing is to be said are left out."""
         if not self._said:
             return {}
-        found = self._weights @ np.array([self._corpus.likeness(one.paper_id) for one in self._said])
-        spread = float(np.sqrt(found @ found / len(found)))
+        found = np.zeros(len(self._corpus), dtype=np.float32)
+        for share, one in zip(self._shares, self._said, strict=True):
+            found += share * self._corpus.likeness(one.paper_id)
+        spread = math.sqrt(float(found @ found) / len(found))
         if spread < 1e-9:
             return {}
         own = found[shelf.rows] / spread
-        sure = np.sign(own) * np.maximum(np.abs(own) - _FLOOR, 0)
-        # Who only liked papers disliked none.
-        telling = np.flatnonzero(sure if (self._weights < 0).any() else sure > 0)
-        return {shelf.ids[n]: score for n, score in zip(telling.tolist(), sure[telling].tolist(), strict=True)}
+        # Who only liked papers disliked none, and the other way round.
+        liking, disliking = max(self._shares) > 0, min(self._shares) < 0
+        told = np.abs(own) if liking and disliking else own if liking else -own
+        telling = np.flatnonzero(told > _FLOOR)
+        sure = own[telling]
+        return dict(zip(shelf.ids[telling].tolist(), (sure - np.copysign(_FLOOR, sure)).tolist(), strict=True))
 
     def because(self, paper_id: int) -> str:
         """Return why a paper is liked: ``save`` or ``more``, a blank, and its strongest words as it writes them."""
@@ -196,21 +211,27 @@ class Taste:
         best = self._strongest(words.places, words.times(self._wanted), _EXPLAIN)
         having = [one for one in self._said if one.said is not Said.LESS and self._has(one.paper_id, best[:1])]
         how = Said.SAVE if any(one.said is Said.SAVE for one in having) else Said.MORE
-        paper = self._corpus.paper(paper_id)
-        return f"{how} {' and '.join(as_written(mark, paper) for mark in best)}".rstrip()
+        return f"{how} {' and '.join(self._corpus.written(mark, paper_id) for mark in best)}".rstrip()
 
     def strongest(self, count: int) -> tuple[list[str], list[str]]:
         """Return the marks that count most for a paper, and those that count most against one."""
-        places = np.arange(len(self._wanted))
-        return self._strongest(places, self._wanted, count), self._strongest(places, -self._wanted, count)
+        places, signs = np.arange(len(self._wanted)), (1, -1)
+        likes, dislikes = (
+            self._strongest(places, sign * self._wanted, count)
+            if any(sign * share > 0 for share in self._shares)
+            else []
+            for sign in signs
+        )
+        return likes, dislikes
 
     @cached_property
     def _wanted(self) -> _Floats:
         found = np.zeros(len(self._corpus.vocabulary), dtype=np.float32)
-        for share, one in zip(self._weights, self._said, strict=True):
+        for share, one in zip(self._shares, self._said, strict=True):
             words = self._corpus.words(one.paper_id)
             found[words.places] += share * words.values
-        return found
+        # What any paper says tells nothing of what is liked.
+        return found - np.float32(sum(self._shares)) * self._corpus.mean
 
     def _strongest(self, places: _Places, values: _Floats, count: int) -> list[str]:
         """Return the marks with the highest values above nothing, the strongest first, none that another one holds."""
