@@ -83,9 +83,10 @@ class Maker:
         """Whether the issue has no papers: then a digest holds only what its reader missed, if anything."""
         return not self._sealed.front
 
-    def prepare(self) -> None:
-        """Make the papers ready for topics, which takes a tenth of a second for a few hundred."""
+    def prepare(self, session: Session) -> None:
+        """Make the papers ready for topics and tastes, which takes some tenths of a second for a few hundred."""
         self._sealed.prepare()
+        self._tastes.prepare(session, self._pools)
 
     def by_the_clock(self, session: Session, readers: Sequence[DueReader], now: datetime) -> None:
         """Make the rows of readers whose instant has come, and who have not had the issue."""

@@ -24,7 +24,7 @@ from newsletter.storage.database import Database
 if TYPE_CHECKING:
     from newsletter.services.learning import Corpus, Taste
 
-_BACKGROUND = 800  # papers at least by which it is known which words are rare
+_BACKGROUND = 1200  # papers gathered last, by which it is known which words are rare; they hold most of a fortnight's
 _SHOWN = 8  # strongest words
 _NEEDS = "learning what readers like needs one more package: pip install '.[taste]'"
 
@@ -98,6 +98,11 @@ class Tastes:
         self._corpus: Corpus | None = None
         self._shelves: dict[int, Any] = {}  # by the identity of a pool
 
+    def prepare(self, session: Session, pools: Iterable[Pool]) -> None:
+        """Do what takes longest, a second for a thousand papers, where anybody said anything."""
+        if self._is_there and feedback.any_at_all(session):
+            self._prepared(session, pools)
+
     def of(
         self, session: Session, reader_ids: Collection[int], now: datetime, pools: Iterable[Pool] = ()
     ) -> "Mapping[int, Taste]":
@@ -105,16 +110,19 @@ class Tastes:
         said = feedback.of(session, reader_ids) if self._is_there and reader_ids else {}
         if not said:
             return {}
-        corpus = self._prepared(session, [candidate.paper for pool in pools for candidate in pool.order])
+        corpus = self._prepared(session, pools)
         unknown = {one.paper_id for some in said.values() for one in some if not corpus.knows(one.paper_id)}
         corpus.add({paper.id: paper for paper in papers.load(session, unknown).values()}.values())
         return {reader: corpus.learn(some, now) for reader, some in said.items()}
 
-    def _prepared(self, session: Session, pooled: Sequence[Paper]) -> "Corpus":
+    def _prepared(self, session: Session, pools: Iterable[Pool]) -> "Corpus":
+        pooled = [candidate.paper for pool in pools for candidate in pool.order]
+        if self._corpus and self._corpus.holds(paper.id for paper in pooled):
+            return self._corpus
         from newsletter.services.learning import Corpus  # noqa: PLC0415 - numpy takes long to import, and is an extra
 
-        if self._corpus is None or not self._corpus.holds(paper.id for paper in pooled):
-            self._corpus, self._shelves = Corpus([*pooled, *papers.newest(session, _BACKGROUND)]), {}
+        self._corpus, self._shelves = Corpus([*pooled, *papers.newest(session, _BACKGROUND)]), {}
+        self._corpus.prepare()
         return self._corpus
 
     def scores(self, taste: "Taste", pool: Pool) -> dict[int, float]:

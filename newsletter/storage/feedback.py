@@ -32,6 +32,11 @@ def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Feed
     return {reader: list(said.values()) for reader, said in found.items()}
 
 
+def any_at_all(session: Session) -> bool:
+    """Return whether anybody said anything."""
+    return session.exec(select(FeedbackRow.paper_id).limit(1)).first() is not None
+
+
 def erase(session: Session, subscriber_id: int) -> int:
     """Forget all that a reader said; return of how many papers."""
     return session.exec(delete(FeedbackRow).where(col(FeedbackRow.subscriber_id) == subscriber_id)).rowcount
