@@ -51,6 +51,7 @@ class Cards:
         self._cards: dict[int, _Set] = {}
         self.placed = lru_cache(maxsize=8192)(self._place)
         self._reason = lru_cache(maxsize=16384)(self._reason_anew)
+        self._byline = lru_cache(maxsize=8192)(self._byline_anew)
         self._group = lru_cache(maxsize=8192)(self._group_anew)
 
     def set_in_type(self, picks: Iterable[Pick]) -> None:
@@ -82,7 +83,8 @@ class Cards:
         """
         one = self._cards[paper_id]
         html_reason, text_reason = self._reason(why, detail)
-        html_byline, text_byline = self._byline(one.card, detail if why is Why.TOPIC else "")
+        followed = detail if why is Why.TOPIC and wording.may_name_author(detail) else ""
+        html_byline, text_byline = self._byline(paper_id, followed)
         html = self._html(one, rank).fill(
             {"rank": self._encode(str(rank)), "reason": html_reason, "byline": html_byline}
         )
@@ -104,8 +106,9 @@ class Cards:
         reason = wording.reason(why, detail)
         return self._encode(str(escape(reason))), self._encode(wrap(reason, _INDENT))
 
-    def _byline(self, said: Card, followed: str) -> tuple[bytes, bytes]:
+    def _byline_anew(self, paper_id: int, followed: str) -> tuple[bytes, bytes]:
         """Return whom a paper is by, with the authors named and marked that the topic *followed* speaks of."""
+        said = self._cards[paper_id].card
         parts = wording.authors(said.names, [followed] if followed else [])
         html = Markup("").join(Markup("<strong>{}</strong>").format(p.text) if p.followed else p.text for p in parts)
         whole = Markup(" · ").join(text for text in (html, said.organisation) if text)

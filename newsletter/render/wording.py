@@ -39,6 +39,11 @@ def authors(names: Sequence[str], followed: Iterable[str] = ()) -> list[Part]:
     return list(_joined(pieces[1:]))
 
 
+def may_name_author(topic: str) -> bool:
+    """Return whether the *topic*, as its reader wrote it, can follow anybody by name."""
+    return "author:" in topic.lower()
+
+
 def marked(parts: Iterable[Part]) -> str:
     """Return *parts* in one line of text, the names of followed authors between asterisks."""
     return "".join(f"*{part.text}*" if part.followed else part.text for part in parts)
