@@ -215,7 +215,8 @@ def choose(
 ) -> Digest:
     """Return the digest of a reader who was already sent the papers ``sent``.
 
-    Papers of the reader's topics come first, those of one topic together. Then come those whose ``scores`` (by paper
+    Papers of the reader's topics come first, those of followed authors before all others, and those of one topic
+    together. Then come those whose ``scores`` (by paper
     id, of the reader's learned taste) are above nothing, the highest first, as also among the papers of topics; then
     the front, then the rest of the pool, each in order; and last those whose scores are below nothing. ``by_day``,
     behind the best paper they stand by the days of their listing. With ``since`` the reader missed issues: the whole
@@ -232,7 +233,7 @@ def choose(
     picks = _together(choice.picks())
     if by_day:
         picks[1:] = sorted(picks[1:], key=lambda pick: listed_on(pick.candidate))
-    return Digest(picks=tuple(picks), since=since, barred=choice.barred)
+    return Digest(picks=tuple(picks), since=since, barred=choice.unlisted(picks))
 
 
 class _Choice:
@@ -252,6 +253,7 @@ class _Choice:
         self._walk = pool.walk(alike=alike)
         self._is_own = bool(topics or scores or alike)  # not the newsletter's front as it is
         self.followed: dict[int, Pick] = {}
+        self._by_name: set[int] = set()  # of authors whom the reader follows
         barred = pool.unpopular(min_upvotes).union(sent)
         # Of several that match the first is the reason, but an author before all others.
         weightiest_first = sorted(topics, key=lambda topic: not topic.follows_author) if len(topics) > 1 else topics
@@ -259,6 +261,8 @@ class _Choice:
             found = pool.found(topic.text)
             self.followed.update(found.picks)
             barred |= found.excluded
+            if topic.follows_author:
+                self._by_name.update(found.picks)
         if pool.twins:
             barred = barred.union(*(pool.twins[i] for i in pool.twins.keys() & set(sent)))
         self.barred = barred
@@ -270,11 +274,19 @@ class _Choice:
         chosen = varied(others, room, self._pool.kinds) if self._is_own else list(islice(others, room))
         return [self.followed[i] for i in asked[: self._room]] + [self.pick(i) for i in chosen]
 
+    def unlisted(self, picks: Iterable[Pick]) -> frozenset[int]:
+        """Return what is not even to be named beside *picks*: what is barred, and what is the same work as one."""
+        if not self._pool.twins:
+            return self.barred
+        return self.barred.union(*(self._pool.twins.get(pick.candidate.paper.id, ()) for pick in picks))
+
     def asked(self) -> list[int]:
         """Return the papers of topics in the order in which they are taken, each work once."""
         found = sorted(self.followed.keys() - self.barred, key=self._walk.rank.__getitem__)
         if self._scores:
             found.sort(key=self._dislike)
+        if self._by_name:
+            found.sort(key=lambda paper_id: paper_id not in self._by_name)
         return list(self._once(found)) if self._pool.twins else found
 
     def others(self) -> Iterator[int]:

@@ -125,26 +125,26 @@ class Index:
     """Papers prepared for very many topics: of each word is known who says it, so that few are looked at closely."""
 
     def __init__(self, papers: Iterable[Paper]) -> None:
-        self._matchers = {paper.id: Matcher(paper) for paper in papers}
+        self.matchers = {paper.id: Matcher(paper) for paper in papers}
         self._saying: dict[str, set[int]] = defaultdict(set)
-        for paper_id, matcher in self._matchers.items():
+        for paper_id, matcher in self.matchers.items():
             for word in matcher.said:
                 self._saying[word].add(paper_id)
 
     def matched_by(self, topic: Topic) -> list[int]:
         """Return the papers that *topic* matches, by id in their order."""
-        return [i for i in self._possible(topic) if self._matchers[i].matches(topic)]
+        return [i for i in self._possible(topic) if self.matchers[i].matches(topic)]
 
     def excluded_by(self, topic: Topic) -> list[int]:
         """Return the papers that *topic* excludes, by id in their order."""
-        possible = self._matchers if len(topic.terms) > 1 else self._possible(topic)
-        return [i for i in possible if self._matchers[i].excluded_by(topic)]
+        possible = self.matchers if len(topic.terms) > 1 else self._possible(topic)
+        return [i for i in possible if self.matchers[i].excluded_by(topic)]
 
     def _possible(self, topic: Topic) -> Iterable[int]:
         """Return who says all words that the topic's terms name; all of them where it names none."""
         named = [word for term in topic.terms if self._is_named(term, topic) for word in term.words]
         if not named:
-            return self._matchers
+            return self.matchers
         saying = [self._saying.get(word, frozenset[int]()) for word in named]
         return sorted(frozenset.intersection(*map(frozenset, saying)))
 

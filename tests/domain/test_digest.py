@@ -151,6 +151,14 @@ def test_the_worked_example_of_a_taste():
     }
 
 
+def test_whom_one_follows_finds_room_before_what_one_follows():
+    """A word that many papers say does not crowd out the one paper of a person."""
+    by_ada = replace(candidate(9, "Others", 1).paper, authors=("Ada Lovelace",))
+    pool = Pool([*issue().order, replace(candidate(9, "Others", 1), paper=by_ada)], (1, 2, 3), ())
+    chosen = digest(pool, "vision", "speech", "robots", "author:Lovelace", room=2)
+    assert ids(chosen) == [9, 1]
+
+
 def test_one_work_under_two_titles_comes_once():
     """Whichever is first, with the reason of the other; and not at all to who had it under the other title."""
     order = [
@@ -165,6 +173,8 @@ def test_one_work_under_two_titles_comes_once():
     assert ids(digest(pool, sent=(3,))) == [2]
     assert reasons(digest(pool, sent=(3,)))[1] == (WhyNot.TWIN, "")
     assert ids(digest(pool, "reading")) == [1, 2]
+    unlisted = choose(pool, topics=[], max_papers=3, min_upvotes=0, sent=()).barred
+    assert unlisted == {3}  # nor is it named among what else there is today
 
 
 def test_a_reader_who_asked_for_nothing_gets_the_front_as_it_was_sealed():
