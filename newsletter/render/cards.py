@@ -51,6 +51,8 @@ class Cards:
         self._cards: dict[int, _Set] = {}
         self.placed = lru_cache(maxsize=8192)(self._place)
         self._reason = lru_cache(maxsize=16384)(self._reason_anew)
+        self._between = encode("\n"), encode("\n\n\n")
+        self._ranked = lru_cache(maxsize=16384)(self._ranked_anew)
         self._byline = lru_cache(maxsize=8192)(self._byline_anew)
         self._group = lru_cache(maxsize=8192)(self._group_anew)
 
@@ -85,14 +87,11 @@ class Cards:
         html_reason, text_reason = self._reason(why, detail)
         followed = detail if why is Why.TOPIC and wording.may_name_author(detail) else ""
         html_byline, text_byline = self._byline(paper_id, followed)
-        html = self._html(one, rank).fill(
-            {"rank": self._encode(str(rank)), "reason": html_reason, "byline": html_byline}
-        )
-        text = one.text.fill(
-            {"heading": self._encode(f"{rank:>2}. {one.heading}"), "reason": text_reason, "byline": text_byline}
-        )
+        html_rank, heading = self._ranked(paper_id, rank)
+        html = self._html(one, rank).fill({"rank": html_rank, "reason": html_reason, "byline": html_byline})
+        text = one.text.fill({"heading": heading, "reason": text_reason, "byline": text_byline})
         html_group, text_group = self._group(group) if group else (b"", b"")
-        before = (b"", b"") if rank == 1 else (self._encode("\n"), self._encode("\n\n\n"))
+        before = (b"", b"") if rank == 1 else self._between
         return before[0] + html_group + html, before[1] + text_group + text
 
     def _html(self, one: _Set, rank: int) -> Slotted:
@@ -101,6 +100,9 @@ class Cards:
             said = {"card": one.card, "size": size, "slots": slots("rank", "reason", "byline")}
             one.html[size] = Slotted(self._type.fragment("card.html", **said), self._encode)
         return one.html[size]
+
+    def _ranked_anew(self, paper_id: int, rank: int) -> tuple[bytes, bytes]:
+        return self._encode(str(rank)), self._encode(f"{rank:>2}. {self._cards[paper_id].heading}")
 
     def _reason_anew(self, why: Why, detail: str) -> tuple[bytes, bytes]:
         reason = wording.reason(why, detail)
