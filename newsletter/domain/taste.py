@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 
 from newsletter.domain.paper import Paper
-from newsletter.domain.text import singular, whole_words, words
+from newsletter.domain.text import words
 
 _HALF_LIFE = timedelta(days=90)  # until what was said counts half
 REMEMBERED = 200  # of what a reader said, the newest: so training costs the same after years
@@ -99,9 +100,14 @@ def as_written(mark: str, paper: Paper) -> str:
 
 
 def _in_text(wanted: list[str], text: str) -> str:
-    pieces = [piece for piece in re.split(r"[\s/(){}\[\],;:.–—-]+", text) if piece]
+    pieces = _pieces(text)
     for at in range(len(pieces) - len(wanted) + 1):
         some = pieces[at : at + len(wanted)]
-        if [singular(word) for piece in some for word in whole_words(piece)] == wanted:
-            return " ".join(some).strip("\"'“”‘’!?")
+        if [word for _, said in some for word in said] == wanted:
+            return " ".join(piece for piece, _ in some).strip("\"'“”‘’!?")
     return ""
+
+
+@lru_cache(maxsize=512)  # papers of a pool, whose words explain the picks of many
+def _pieces(text: str) -> list[tuple[str, list[str]]]:
+    return [(piece, words(piece)) for piece in re.split(r"[\s/(){}\[\],;:.–—-]+", text) if piece]

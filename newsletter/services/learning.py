@@ -33,6 +33,7 @@ _GENERAL = 0.5  # what they count beside the words themselves
 _REJECTED = 0.2  # what a paper that is not liked counts beside one that is
 _FLOOR = 0.5  # standard deviations within which a score says nothing
 _EXPLAIN = 2  # words at most that explain a pick
+_MARKED = 1 << 10  # papers whose marks are looked at one by one
 _WRITTEN = 1 << 14  # words as papers write them
 _LIKENESSES = 4_000_000  # numbers that are kept of how papers are like others: 16 MB
 
@@ -73,6 +74,7 @@ class Corpus:
         self._row = {paper_id: row for row, paper_id in enumerate(self._papers)}
         self._rows = [self._weighed(one) for one in said]
         self._known: dict[int, Words] = {}
+        self.marked = lru_cache(maxsize=_MARKED)(lambda paper_id: frozenset(self.words(paper_id).places.tolist()))
         self.written = lru_cache(maxsize=_WRITTEN)(lambda mark, paper_id: as_written(mark, self._papers[paper_id]))
         self.likeness = lru_cache(maxsize=max(_LIKENESSES // max(len(said), 1), 16))(self._likeness)
 
@@ -240,10 +242,11 @@ class Taste:
         """Return the marks with the highest values above nothing, the strongest first, none that another one holds."""
         order = [n for n in np.argsort(-values, kind="stable")[: 4 * count] if values[n] > 0]
         found = [self._corpus.vocabulary[places[n]] for n in order]
-        return [one for one in found if not any(f" {one} " in f" {other} " and one != other for other in found)][:count]
+        held = {word for one in found if " " in one for word in one.split()}
+        return [one for one in found if one not in held][:count]
 
     def _has(self, paper_id: int, wanted: Sequence[str]) -> bool:
-        return all(self._corpus.place[mark] in self._corpus.words(paper_id).places for mark in wanted)
+        return all(self._corpus.place[mark] in self._corpus.marked(paper_id) for mark in wanted)
 
 
 def _main(alike: _Floats) -> _Floats:
