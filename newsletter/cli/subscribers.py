@@ -8,6 +8,7 @@ import click
 
 from newsletter.cli.preview import of_subscriber
 from newsletter.cli.subscribers_files import export, import_
+from newsletter.cli.subscribers_taste import feedback, taste
 from newsletter.cli.terminal import Group, Terminal, examples
 
 _STATUSES = ("pending", "active", "paused", "unsubscribed", "suppressed")
@@ -243,6 +244,8 @@ def remove(terminal: Terminal, /, email: str) -> None:
         terminal.answer({"email": gone.email, "status": "removed"}, f"{gone.email}: removed")
 
 
+group.add_command(feedback)
+group.add_command(taste)
 group.add_command(import_)
 group.add_command(export)
 group.add_command(of_subscriber)

@@ -1,15 +1,20 @@
 """What one reader gets of an issue: choosing the picks, each with its reason.
 
-Pure: the same pool, preferences and history give the same picks. Worked example: with the front A B C, a pool
+Pure: the same pool, preferences, history and scores give the same picks. Worked example: with the front A B C, a pool
 A B C D E, topics ("rag",) of which only E speaks, the exclusion ("-audio",) which strikes B, A already sent, and
 room for three, the picks are E (matches "rag"), C (front) and D (the next of the pool, in A's place).
+
+The same reader, who has saved papers, with room for five and a pool that goes on F G H I: the scores F 1.5, G 0.5 and
+C -0.3, all others none. E is first, then what the taste says, F and G, then D, H, I in the newsletter's order and C
+last. D, F, G and H are of one category, and room for four is left behind E: no more than two of them, F and G. So the
+picks are E (topic), F and G (taste), I and C (front); D and H are left out for the sake of variety.
 
 Choosing is done for every reader, so it costs what the digest holds, not what the pool holds: what a topic finds is
 looked for once per issue, and the pool is walked only until the digest is full.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -17,10 +22,12 @@ from functools import cached_property, lru_cache
 from itertools import islice
 
 from newsletter.domain.ranking import Candidate
-from newsletter.domain.topics import Matcher, Topic, parse_topic
+from newsletter.domain.topics import Index, Topic, parse_topic
+from newsletter.domain.variety import varied
+from newsletter.domain.works import twins
 
 WEEK = timedelta(days=7)  # what a weekly reader's own rhythm leaves out at most
-_TOPICS = 1024  # whose finds are kept: readers share the popular ones
+_TOPICS = 1 << 16  # whose finds are kept, some hundred bytes each: with fewer different ones each is looked for once
 _VOTES = 64  # numbers of upvotes asked for
 
 
@@ -28,6 +35,7 @@ class Why(StrEnum):
     """Why a paper is in a digest."""
 
     TOPIC = "topic"  # the reader follows it; detail is the topic
+    TASTE = "taste"  # like what the reader saved; detail is how they said so, a blank, and the strongest words
     TOP = "top"  # the front's paper with the most upvotes
     FRONT = "front"  # on the issue's front
     EDITOR = "editor"  # the editor pinned or added it
@@ -40,6 +48,8 @@ class WhyNot(StrEnum):
     SENT = "sent"  # the reader had it
     EXCLUDED = "excluded"  # detail is the topic that excludes it
     VOTES = "votes"  # fewer upvotes than asked for
+    TWIN = "twin"  # the same work is in it, or was sent, under another title
+    VARIETY = "variety"  # enough of its category, which nobody asked for; detail is the category
     ROOM = "room"  # the digest was full
 
 
@@ -114,14 +124,19 @@ class Pool:
         self.found = lru_cache(maxsize=_TOPICS)(self._look_for)
         self.unpopular = lru_cache(maxsize=_VOTES)(self._below)
 
-    def places(self, paper_ids: Iterable[int]) -> str:
+    def places(self, paper_ids: Set[int]) -> str:
         """Return where in the pool these papers stand, '' where none does: bits from the first on, in hexadecimal."""
-        bits = sum(1 << self._in_order.rank[i] for i in paper_ids if i in self.by_id)
+        bits = sum(map(self._bits.__getitem__, self._bits.keys() & paper_ids))
         return f"{bits:x}" if bits else ""
+
+    @cached_property
+    def _bits(self) -> Mapping[int, int]:
+        return {paper_id: 1 << rank for paper_id, rank in self._in_order.rank.items()}
 
     def prepare(self) -> None:
         """Fold the papers' texts now, rather than for the first topic."""
-        assert len(self._matchers) == len(self.order)
+        assert self._index is not None
+        assert self.twins is not None
 
     def walk(self, *, alike: bool) -> Walk:
         """Return the order of the picks that no topic brings: the front first, or all *alike* in the pool's order."""
@@ -158,19 +173,33 @@ class Pool:
         return votes[0][1]
 
     @cached_property
-    def _matchers(self) -> list[tuple[int, Matcher]]:
-        return [(i, Matcher(candidate.paper)) for i, candidate in self.by_id.items()]
+    def _index(self) -> Index:
+        return Index(candidate.paper for candidate in self.order)
+
+    @cached_property
+    def twins(self) -> Mapping[int, frozenset[int]]:
+        """Return of the papers that are one work with others which these are, by id."""
+        return twins(candidate.paper for candidate in self.order)
+
+    @cached_property
+    def kinds(self) -> Mapping[int, str]:
+        """Return the category of each paper that counts for variety, by id: its first, the editor's choices aside."""
+        first = {i: c.paper.categories[0] for i, c in self.by_id.items() if c.paper.categories}
+        return {i: category for i, category in first.items() if i not in self.editors}
 
     def _look_for(self, topic: str) -> Found:
         wanted = parse_topic(topic)
         if wanted.excludes:
-            return Found({}, frozenset(i for i, matcher in self._matchers if matcher.excluded_by(wanted)))
-        matched = (i for i, matcher in self._matchers if matcher.matches(wanted))
+            return Found({}, frozenset(self._index.excluded_by(wanted)))
+        matched = self._index.matched_by(wanted)
         return Found({i: Pick(self.by_id[i], Why.TOPIC, wanted.text) for i in matched}, frozenset())
 
     def _below(self, votes: int) -> frozenset[int]:
         counted = ((i, c.upvotes) for i, c in self.by_id.items() if i not in self.editors)
         return frozenset(i for i, upvotes in counted if upvotes is not None and upvotes < votes)
+
+
+NO_SCORES: Mapping[int, float] = {}
 
 
 def choose(
@@ -180,49 +209,108 @@ def choose(
     max_papers: int,
     min_upvotes: int,
     sent: Collection[int],
+    scores: Mapping[int, float] = NO_SCORES,
     since: date | None = None,
     by_day: bool = False,
 ) -> Digest:
     """Return the digest of a reader who was already sent the papers ``sent``.
 
-    Papers of the reader's topics come first, those of one topic together, then the front, then the rest of the pool,
-    each in order; ``by_day``, behind the best paper they stand by the days of their listing. With ``since`` the reader
-    missed issues: the whole pool counts alike, as the fronts missed are in it. Papers that a
-    topic excludes, or with fewer upvotes than ``min_upvotes`` where a source counts any, are left out; the
-    editor's choices are never held back for want of votes.
+    Papers of the reader's topics come first, those of followed authors before all others, and those of one topic
+    together. Then come those whose ``scores`` (by paper
+    id, of the reader's learned taste) are above nothing, the highest first, as also among the papers of topics; then
+    the front, then the rest of the pool, each in order; and last those whose scores are below nothing. ``by_day``,
+    behind the best paper they stand by the days of their listing. With ``since`` the reader missed issues: the whole
+    pool counts alike, as the fronts missed are in it.
+
+    Papers that a topic excludes, or with fewer upvotes than ``min_upvotes`` where a source counts any, are left out;
+    the editor's choices are never held back for want of votes. Of papers that are one work under two titles the first
+    is taken, and none where the reader had one.
+
+    Of what neither a topic nor the editor brings, no more than half is of one category (``variety``); but a reader
+    without topics and scores who missed nothing gets the front as it was sealed.
     """
-    picks, barred = _best(
-        pool, topics=topics, max_papers=max_papers, min_upvotes=min_upvotes, sent=sent, alike=since is not None
-    )
-    picks = _together(picks)
+    choice = _Choice(pool, topics, max_papers, min_upvotes, sent, scores, since is not None)
+    picks = _together(choice.picks())
     if by_day:
         picks[1:] = sorted(picks[1:], key=lambda pick: listed_on(pick.candidate))
-    return Digest(picks=tuple(picks), since=since, barred=barred)
+    return Digest(picks=tuple(picks), since=since, barred=choice.unlisted(picks))
 
 
-def _best(
-    pool: Pool,
-    *,
-    topics: Sequence[Topic],
-    max_papers: int,
-    min_upvotes: int,
-    sent: Collection[int],
-    alike: bool,
-) -> tuple[list[Pick], frozenset[int]]:
-    """Return the picks in their order, those of topics first, and the papers that are barred."""
-    walk, barred = pool.walk(alike=alike), pool.unpopular(min_upvotes).union(sent)
-    followed: dict[int, Pick] = {}
-    # Of several that match the first is the reason, but an author before all others.
-    weightiest_first = sorted(topics, key=lambda topic: not topic.follows_author)
-    for topic in reversed(weightiest_first):
-        found = pool.found(topic.text)
-        followed.update(found.picks)
-        barred |= found.excluded
-    of_topics = sorted(followed.keys() - barred, key=walk.rank.__getitem__)
-    picks = [followed[i] for i in of_topics[:max_papers]]
-    others = (i for i in walk.ids if i not in barred and i not in followed)
-    picks += [pool.plain[i] for i in islice(others, max_papers - len(picks))]
-    return picks, barred
+class _Choice:
+    """One reader's choice among a pool: what is barred, what topics bring, and the order of the rest."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        topics: Sequence[Topic],
+        max_papers: int,
+        min_upvotes: int,
+        sent: Collection[int],
+        scores: Mapping[int, float],
+        alike: bool,
+    ) -> None:
+        self._pool, self._room, self._scores = pool, max_papers, scores
+        self._walk = pool.walk(alike=alike)
+        self._is_own = bool(topics or scores or alike)  # not the newsletter's front as it is
+        self.followed: dict[int, Pick] = {}
+        self._by_name: set[int] = set()  # of authors whom the reader follows
+        barred = pool.unpopular(min_upvotes).union(sent)
+        # Of several that match the first is the reason, but an author before all others.
+        weightiest_first = sorted(topics, key=lambda topic: not topic.follows_author) if len(topics) > 1 else topics
+        for topic in reversed(weightiest_first):
+            found = pool.found(topic.text)
+            self.followed.update(found.picks)
+            barred |= found.excluded
+            if topic.follows_author:
+                self._by_name.update(found.picks)
+        if pool.twins:
+            barred = barred.union(*(pool.twins[i] for i in pool.twins.keys() & set(sent)))
+        self.barred = barred
+
+    def picks(self) -> list[Pick]:
+        """Return the picks in their order, those of topics first."""
+        asked, others = self.asked(), self.others()
+        room = max(self._room - len(asked), 0)
+        chosen = varied(others, room, self._pool.kinds) if self._is_own else list(islice(others, room))
+        return [self.followed[i] for i in asked[: self._room]] + [self.pick(i) for i in chosen]
+
+    def unlisted(self, picks: Iterable[Pick]) -> frozenset[int]:
+        """Return what is not even to be named beside *picks*: what is barred, and what is the same work as one."""
+        if not self._pool.twins:
+            return self.barred
+        return self.barred.union(*(self._pool.twins.get(pick.candidate.paper.id, ()) for pick in picks))
+
+    def asked(self) -> list[int]:
+        """Return the papers of topics in the order in which they are taken, each work once."""
+        found = sorted(self.followed.keys() - self.barred, key=self._walk.rank.__getitem__)
+        if self._scores:
+            found.sort(key=self._dislike)
+        if self._by_name:
+            found.sort(key=lambda paper_id: paper_id not in self._by_name)
+        return list(self._once(found)) if self._pool.twins else found
+
+    def others(self) -> Iterator[int]:
+        """Yield the papers that no topic brings in the order in which they are taken, each work once."""
+        walk: Iterable[int] = sorted(self._walk.ids, key=self._dislike) if self._scores else self._walk.ids
+        barred, followed = self.barred, self.followed
+        found = (i for i in walk if i not in barred and i not in followed)
+        return self._once(found, self.asked()) if self._pool.twins else found
+
+    def pick(self, paper_id: int) -> Pick:
+        """Return a paper that no topic brings as a pick."""
+        plain = self._pool.plain[paper_id]
+        return Pick(plain.candidate, Why.TASTE) if self._scores.get(paper_id, 0.0) > 0 else plain
+
+    def _dislike(self, paper_id: int) -> float:
+        return -self._scores.get(paper_id, 0.0)
+
+    def _once(self, paper_ids: Iterable[int], taken: Iterable[int] = ()) -> Iterator[int]:
+        pairs = self._pool.twins
+        gone = {twin for i in taken for twin in pairs.get(i, ())}
+        for paper_id in paper_ids:
+            if paper_id not in gone:
+                gone.update(pairs.get(paper_id, ()))
+                yield paper_id
 
 
 def listed_on(candidate: Candidate) -> date:
@@ -249,6 +337,7 @@ def left_out(
     max_papers: int,
     min_upvotes: int,
     sent: Collection[int],
+    scores: Mapping[int, float] = NO_SCORES,
     since: date | None = None,
 ) -> list[LeftOut]:
     """Return the papers of *pool* that ``choose`` leaves out for the same reader, each with its reason.
@@ -256,24 +345,30 @@ def left_out(
     For whoever looks at one reader's digest: it costs what the pool holds. Those without room come last, as they
     would have been picked.
     """
-    fitting, _ = _best(
-        pool,
-        topics=topics,
-        max_papers=len(pool.order),
-        min_upvotes=min_upvotes,
-        sent=sent,
-        alike=since is not None,
-    )
-    fits = {pick.candidate.paper.id for pick in fitting}
+    choice = _Choice(pool, topics, max_papers, min_upvotes, sent, scores, since is not None)
+    fitting = [*choice.asked(), *choice.others()]
+    picked = {pick.candidate.paper.id for pick in choice.picks()}
+    last = max((place for place, i in enumerate(fitting) if i in picked), default=0)
+    fits = set(fitting)
     barred = [i for i in pool.walk(alike=since is not None).ids if i not in fits]
-    out = [_barred(pool, paper_id, topics, sent) for paper_id in barred]
-    return out + [LeftOut(pick.candidate, WhyNot.ROOM) for pick in fitting[max_papers:]]
+    out = [_barred(pool, paper_id, topics, sent, choice.barred) for paper_id in barred]
+    return out + [_unfit(pool, i, passed=place < last) for place, i in enumerate(fitting) if i not in picked]
 
 
-def _barred(pool: Pool, paper_id: int, topics: Sequence[Topic], sent: Collection[int]) -> LeftOut:
+def _barred(
+    pool: Pool, paper_id: int, topics: Sequence[Topic], sent: Collection[int], barred: Collection[int]
+) -> LeftOut:
     candidate = pool.by_id[paper_id]
     if paper_id in sent:
         return LeftOut(candidate, WhyNot.SENT)
     if topic := next((t for t in topics if paper_id in pool.found(t.text).excluded), None):
         return LeftOut(candidate, WhyNot.EXCLUDED, topic.text)
+    if paper_id not in barred or pool.twins.get(paper_id, frozenset()) & set(sent):
+        return LeftOut(candidate, WhyNot.TWIN)
     return LeftOut(candidate, WhyNot.VOTES, str(candidate.upvotes))
+
+
+def _unfit(pool: Pool, paper_id: int, *, passed: bool) -> LeftOut:
+    """Return a paper that might have been taken, and was passed over for another one or came too late."""
+    candidate = pool.by_id[paper_id]
+    return LeftOut(candidate, WhyNot.VARIETY, pool.kinds[paper_id]) if passed else LeftOut(candidate, WhyNot.ROOM)

@@ -6,6 +6,8 @@ quoted). A leading ``-`` excludes. Words are compared folded and singular, never
 """
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -45,7 +47,7 @@ class Topic:
         return any(term.field == "author" and not term.excludes for term in self.terms)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 14)
 def parse_topic(text: str) -> Topic:
     """Return the topic that *text* says. Raises UsageError that points at the place where it cannot be read."""
     terms: list[Term] = []
@@ -103,6 +105,11 @@ class Matcher:
         """Return whether *topic* only excludes, and one of its terms is found."""
         return topic.excludes and any(self._holds(t) for t in topic.terms)
 
+    @property
+    def said(self) -> set[str]:
+        """Return every word that a ``word`` or "phrase" may find, singular."""
+        return set(self._text.split())
+
     def _holds(self, term: Term) -> bool:
         if term.field == "cat":
             return any(c == term.words[0] or c.startswith(term.words[0] + ".") for c in self._categories)
@@ -112,3 +119,35 @@ class Matcher:
         if term.field == "org":
             return f" {phrase} " in self._organisation
         return f" {phrase}" in self._whole if term.prefix else f" {phrase} " in self._text
+
+
+class Index:
+    """Papers prepared for very many topics: of each word is known who says it, so that few are looked at closely."""
+
+    def __init__(self, papers: Iterable[Paper]) -> None:
+        self.matchers = {paper.id: Matcher(paper) for paper in papers}
+        self._saying: dict[str, set[int]] = defaultdict(set)
+        for paper_id, matcher in self.matchers.items():
+            for word in matcher.said:
+                self._saying[word].add(paper_id)
+
+    def matched_by(self, topic: Topic) -> list[int]:
+        """Return the papers that *topic* matches, by id in their order."""
+        return [i for i in self._possible(topic) if self.matchers[i].matches(topic)]
+
+    def excluded_by(self, topic: Topic) -> list[int]:
+        """Return the papers that *topic* excludes, by id in their order."""
+        possible = self.matchers if len(topic.terms) > 1 else self._possible(topic)
+        return [i for i in possible if self.matchers[i].excluded_by(topic)]
+
+    def _possible(self, topic: Topic) -> Iterable[int]:
+        """Return who says all words that the topic's terms name; all of them where it names none."""
+        named = [word for term in topic.terms if self._is_named(term, topic) for word in term.words]
+        if not named:
+            return self.matchers
+        saying = [self._saying.get(word, frozenset[int]()) for word in named]
+        return sorted(frozenset.intersection(*map(frozenset, saying)))
+
+    @staticmethod
+    def _is_named(term: Term, topic: Topic) -> bool:
+        return not (term.field or term.prefix) and (not term.excludes or topic.excludes)

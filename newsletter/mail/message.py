@@ -186,7 +186,7 @@ def ascii_domain(domain: str) -> str:
     return encoded
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)
 def _subject(subject: str) -> bytes:
     return _folded("Subject", _words("Subject", subject)).encode()
 
@@ -256,7 +256,7 @@ def _phrase(header: str, name: str) -> list[str]:
     return ('"' + re.sub(r'(["\\])', r"\\\1", phrase) + '"').split(" ")
 
 
-@lru_cache(maxsize=256)  # subjects and names are the same for thousands of readers
+@lru_cache(maxsize=8192)  # subjects and names are the same for thousands of readers
 def _words(header: str, text: str) -> tuple[str, ...]:
     """Return foreign *text* as harmless words to fold between, encoded (RFC 2047) where it is not short ASCII.
 

@@ -51,7 +51,10 @@ class Cards:
         self._cards: dict[int, _Set] = {}
         self.placed = lru_cache(maxsize=8192)(self._place)
         self._reason = lru_cache(maxsize=16384)(self._reason_anew)
-        self._group = lru_cache(maxsize=1024)(self._group_anew)
+        self._between = encode("\n"), encode("\n\n\n")
+        self._ranked = lru_cache(maxsize=16384)(self._ranked_anew)
+        self._byline = lru_cache(maxsize=8192)(self._byline_anew)
+        self._group = lru_cache(maxsize=8192)(self._group_anew)
 
     def set_in_type(self, picks: Iterable[Pick]) -> None:
         """Make the papers of *picks* ready to be placed."""
@@ -86,15 +89,14 @@ class Cards:
         """
         one = self._cards[paper_id]
         html_reason, text_reason = self._reason(why, detail)
-        html_byline, text_byline = self._byline(one.card, detail if why is Why.TOPIC else "")
-        html = self._html(one, "lead" if rank == 1 else "full" if rank <= _FULL else later).fill(
-            {"rank": self._encode(str(rank)), "reason": html_reason, "byline": html_byline}
-        )
-        text = one.text.fill(
-            {"heading": self._encode(f"{rank:>2}. {one.heading}"), "reason": text_reason, "byline": text_byline}
-        )
+        followed = detail if why is Why.TOPIC and wording.may_name_author(detail) else ""
+        html_byline, text_byline = self._byline(paper_id, followed)
+        html_rank, heading = self._ranked(paper_id, rank)
+        size = "lead" if rank == 1 else "full" if rank <= _FULL else later
+        html = self._html(one, size).fill({"rank": html_rank, "reason": html_reason, "byline": html_byline})
+        text = one.text.fill({"heading": heading, "reason": text_reason, "byline": text_byline})
         html_group, text_group = self._group(group) if group else (b"", b"")
-        before = (b"", b"") if rank == 1 else (self._encode("\n"), self._encode("\n\n\n"))
+        before = (b"", b"") if rank == 1 else self._between
         return before[0] + html_group + html, before[1] + text_group + text
 
     def _html(self, one: _Set, size: str) -> Slotted:
@@ -103,12 +105,16 @@ class Cards:
             one.html[size] = Slotted(self._type.fragment("card.html", **said), self._encode)
         return one.html[size]
 
+    def _ranked_anew(self, paper_id: int, rank: int) -> tuple[bytes, bytes]:
+        return self._encode(str(rank)), self._encode(f"{rank:>2}. {self._cards[paper_id].heading}")
+
     def _reason_anew(self, why: Why, detail: str) -> tuple[bytes, bytes]:
         reason = wording.reason(self._type.language, why, detail)
         return self._encode(str(escape(reason))), self._encode(wrap(reason, _INDENT))
 
-    def _byline(self, said: Card, followed: str) -> tuple[bytes, bytes]:
+    def _byline_anew(self, paper_id: int, followed: str) -> tuple[bytes, bytes]:
         """Return whom a paper is by, with the authors named and marked that the topic *followed* speaks of."""
+        said = self._cards[paper_id].card
         parts = wording.authors(self._type.language, said.names, [followed] if followed else [])
         html = Markup("").join(Markup("<strong>{}</strong>").format(p.text) if p.followed else p.text for p in parts)
         whole = Markup(" · ").join(text for text in (html, said.organisation) if text)

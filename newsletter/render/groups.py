@@ -3,7 +3,8 @@
 Papers come here in their order (``domain.digest``); where it does not keep a group together, there are no headings.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from newsletter.domain.digest import Digest, Pick, Why, listed_on
@@ -29,15 +30,19 @@ def groups(digest: Digest, language: Language) -> Sequence[str]:
 
 
 def _topics(picks: Sequence[Pick], language: Language) -> list[str]:
-    details = [pick.detail if pick.why is Why.TOPIC else None for pick in picks]
-    return [_heading(one, one is None or details.count(one) > 1, language) for one in details]
+    sizes = Counter(pick.detail for pick in picks if pick.why is Why.TOPIC)
+    return [_topic(pick, sizes, language) for pick in picks]
 
 
-@lru_cache(maxsize=1024)
-def _heading(topic: str | None, several: bool, language: Language) -> str:
-    if topic is None:
+def _topic(pick: Pick, sizes: Mapping[str, int], language: Language) -> str:
+    if pick.why is Why.TASTE:
+        return language.gettext("What you may like")
+    if pick.why is not Why.TOPIC:
         return language.gettext("The newsletter’s choice")
-    if not several:
-        return language.gettext("What you follow")
+    return _named(pick.detail, language) if sizes[pick.detail] > 1 else language.gettext("What you follow")
+
+
+@lru_cache(maxsize=8192)
+def _named(topic: str, language: Language) -> str:
     reason = wording.reason(language, Why.TOPIC, topic)
     return reason[:1].upper() + reason[1:]

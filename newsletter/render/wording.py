@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from newsletter.domain.digest import Why
+from newsletter.domain.taste import Said
 from newsletter.domain.text import plain
 from newsletter.domain.topics import Term, names_author, parse_topic
 from newsletter.errors import UsageError
@@ -36,6 +37,11 @@ def authors(language: Language, names: Sequence[str], followed: Iterable[str] = 
     if more := len(names) - len(shown):
         pieces.append(Part(language.npgettext("authors", " and %(num)s more", " and %(num)s more", more), False))
     return list(_joined(pieces[1:]))
+
+
+def may_name_author(topic: str) -> bool:
+    """Return whether the *topic*, as its reader wrote it, can follow anybody by name."""
+    return "author:" in topic.lower()
 
 
 def marked(parts: Iterable[Part]) -> str:
@@ -95,10 +101,12 @@ def days(language: Language, span: timedelta) -> str:
 
 
 def reason(language: Language, why: Why, detail: str) -> str:
-    """Return why a paper is in the digest, as the end of a line. ``detail`` is the reader's topic."""
+    """Return why a paper is in the digest, as the end of a line. ``detail`` is what ``Why`` says."""
     match why:
         case Why.TOPIC:
             return _topic(language, detail)
+        case Why.TASTE:
+            return _taste(language, detail)
         case Why.EDITOR:
             return language.gettext("the editor’s choice")
         case Why.TOP:
@@ -107,6 +115,15 @@ def reason(language: Language, why: Why, detail: str) -> str:
             return language.gettext("on the front page")
         case Why.POOL:
             return language.gettext("among the latest papers")
+
+
+def _taste(language: Language, detail: str) -> str:
+    said, _, words = plain(detail).partition(" ")
+    if not words:
+        return language.gettext("like what you saved")
+    if said == Said.SAVE:
+        return language.gettext("because you saved papers on “%(words)s”", words=words)
+    return language.gettext("because you asked for more on “%(words)s”", words=words)
 
 
 def _topic(language: Language, text: str) -> str:

@@ -78,6 +78,7 @@ class Composer:
         self._pool = shown.arranged.pool
         self._named = lru_cache(maxsize=256)(self._named_anew)
         self._corrections = dict(known)
+        self._key = lru_cache(maxsize=8192)(attrgetter("key"))  # of a paper
         self._pick = lru_cache(maxsize=8192)(self._pick_anew)
         self._headers = lru_cache(maxsize=2)(self._headers_anew)
         self._edition = lru_cache(maxsize=8192)(self._edition_anew)  # a list of shared pieces each
@@ -196,7 +197,7 @@ class Composer:
         """Return a pick and the key that X-Papers gives its paper, None for one that is not known any more."""
         paper_id, why, detail = stored
         candidate = self._candidates.get(paper_id)
-        return (Pick(candidate, Why(why), detail), candidate.paper.key) if candidate else None
+        return (Pick(candidate, Why(why), detail), self._key(candidate.paper)) if candidate else None
 
     def _headers_anew(self, smtputf8: bool) -> tuple[bytes, bytes]:
         mail = self._mail

@@ -10,22 +10,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlmodel import Session
 
 from newsletter.config.settings import NewsletterSettings, Settings
 from newsletter.domain.calendar import Rhythm, current, local_date, next_due
 from newsletter.domain.delivery import expires_at
-from newsletter.domain.digest import WEEK, Digest, LeftOut, Pool, choose, left_out
+from newsletter.domain.digest import NO_SCORES, WEEK, Digest, LeftOut, Pool, choose, left_out
 from newsletter.domain.ranking import newsletter_order
 from newsletter.domain.subscriber import WEEKDAYS, Preferences
 from newsletter.domain.topics import Topic, parse_topic
 from newsletter.mail.message import message_id
 from newsletter.services.edit import Policy, Shown
 from newsletter.services.subscribe import rhythm_of
+from newsletter.services.taste import Tastes, explained
 from newsletter.storage import corrections, due, issues, papers
 from newsletter.storage.due import Contents, DueReader, Had, History, NewDelivery
+
+if TYPE_CHECKING:
+    from newsletter.services.learning import Taste
 
 CHUNK = 256  # readers whose rows are made in one transaction: for some thousandths of a second others wait for it
 WINDOW = timedelta(days=14)  # how far back a digest reaches at most
@@ -67,6 +71,7 @@ class Maker:
         self._sealed = Pool(shown.arranged.pool, front, shown.hand.chosen)
         self._wider: dict[date, Pool] = {}
         self._history: History | None = None  # of the pools that there are
+        self._tastes = Tastes()
         self._closed = issues.closed_days(session, self.issue.date - WINDOW, self.issue.date)
         self._domain = self._newsletter.sender_address.rpartition("@")[2]
         self._wish = lru_cache(maxsize=_KEPT)(lambda preferences: _Wish(preferences, self._newsletter))
@@ -78,9 +83,10 @@ class Maker:
         """Whether the issue has no papers: then a digest holds only what its reader missed, if anything."""
         return not self._sealed.front
 
-    def prepare(self) -> None:
-        """Make the papers ready for topics, which takes a tenth of a second for a few hundred."""
+    def prepare(self, session: Session) -> None:
+        """Make the papers ready for topics and tastes, which takes some tenths of a second for a few hundred."""
         self._sealed.prepare()
+        self._tastes.prepare(session, self._pools)
 
     def by_the_clock(self, session: Session, readers: Sequence[DueReader], now: datetime) -> None:
         """Make the rows of readers whose instant has come, and who have not had the issue."""
@@ -132,6 +138,7 @@ class Maker:
         history = self._history_of(session)
         had = history.of(session, [reader.id for reader, _, _ in rows if reader.last_digest_on])
         history.expire(session, [reader for reader, found in had.items() if found.waits], now)
+        tastes = self._tastes.of(session, [reader.id for reader, _, _ in rows], now, self._pools)
         owed = self._owed(session, [reader for reader, _, _ in rows if reader.last_digest_on])
         ids = due.new_ids(session, now, len(rows))
         made = [
@@ -142,7 +149,14 @@ class Maker:
                 message_id(new, self._domain),
                 found.expires_at,
                 None if stays else found.next_due_at,
-                self._contents(wish, had.get(reader.id, _NOTHING).sent, since, owed.get(reader.id, ())),
+                # A taste is its reader's own; who has none shares a digest with all who wish for the same.
+                (self._carried if reader.id in tastes else self._contents)(
+                    wish,
+                    had.get(reader.id, _NOTHING).sent,
+                    since,
+                    owed.get(reader.id, ()),
+                    *([tastes[reader.id]] if reader.id in tastes else []),
+                ),
             )
             for new, (reader, found, stays), wish, since in zip(ids, rows, wishes, sinces, strict=True)
         ]
@@ -150,13 +164,24 @@ class Maker:
 
     def _history_of(self, session: Session) -> History:
         if self._history is None:
-            known = {c.paper.id for pool in (self._sealed, *self._wider.values()) for c in pool.order}
+            known = {c.paper.id for pool in self._pools for c in pool.order}
             earlier = issues.that_may_bring(session, known, WINDOW) | due.waiting_issues(session)
             self._history = History(session, known, earlier - {self.issue.id})
         return self._history
 
-    def _carried(self, wish: _Wish, sent: frozenset[int], since: date | None, owed: tuple[int, ...]) -> Contents:
-        digest = self._digest(wish, sent, since)
+    @property
+    def _pools(self) -> list[Pool]:
+        return [self._sealed, *self._wider.values()]
+
+    def _carried(
+        self,
+        wish: _Wish,
+        sent: frozenset[int],
+        since: date | None,
+        owed: tuple[int, ...],
+        taste: "Taste | None" = None,
+    ) -> Contents:
+        digest = self._digest(wish, sent, since, taste)
         picks = tuple((p.candidate.paper.id, p.why.value, p.detail) for p in digest.picks)
         if picks or self._is_empty:
             return Contents(picks, since, unlisted=self._sealed.places(digest.barred), corrections=owed)
@@ -171,32 +196,42 @@ class Maker:
         since = min([self.issue.date, *served]) - WINDOW
         return corrections.owed(session, [reader.id for reader in readers], datetime.combine(since, time(), UTC))
 
-    def _digest(self, wish: _Wish, sent: frozenset[int], since: date | None) -> Digest:
-        return choose(
-            self._pool_since(since),
+    def _digest(self, wish: _Wish, sent: frozenset[int], since: date | None, taste: "Taste | None") -> Digest:
+        pool = self._pool_since(since)
+        digest = choose(
+            pool,
             topics=wish.topics,
             max_papers=wish.max_papers,
             min_upvotes=wish.min_upvotes,
             sent=sent,
+            scores=self._tastes.scores(taste, pool) if taste else NO_SCORES,
             since=since,
             by_day=wish.weekly and since is not None and self.issue.date - since <= WEEK,
         )
+        return explained(digest, taste) if taste else digest
 
     def for_reader(
-        self, session: Session, reader_id: int, preferences: Preferences, last_accepted_on: date | None
+        self,
+        session: Session,
+        reader_id: int,
+        preferences: Preferences,
+        last_accepted_on: date | None,
+        now: datetime,
     ) -> tuple[Digest, list[LeftOut]]:
         """Return what one reader would get of the issue if they had not had it, and what not. Nothing is stored."""
         wish = self._wish(preferences)
         since = self._since(wish.weekly, last_accepted_on)
         pool = self._pool(session, since)
         sent = self._history_of(session).of(session, [reader_id]).get(reader_id, _NOTHING).sent
-        digest = self._digest(wish, sent, since)
+        taste = self._tastes.of(session, [reader_id], now, self._pools).get(reader_id)
+        digest = self._digest(wish, sent, since, taste)
         not_in_it = left_out(
             pool,
             topics=wish.topics,
             max_papers=wish.max_papers,
             min_upvotes=wish.min_upvotes,
             sent=sent,
+            scores=self._tastes.scores(taste, pool) if taste else NO_SCORES,
             since=since,
         )
         return replace(digest, picks=()) if self._is_empty and not since else digest, not_in_it

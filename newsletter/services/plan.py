@@ -46,7 +46,7 @@ class Plan:
         """Do what takes longest of making the first readers due, if anybody is. Writes nothing, so needs no lock."""
         issue = issues.get(session, self._on_date) if self._on_date else issues.newest_sealed(session)
         if issue and issue.status is Status.SEALED and _Round().next(session, None if self._on_date else now, but=None):
-            self._maker(session, issue).prepare()
+            self._maker(session, issue).prepare(session)
 
     def make_due(self, session: Session, now: datetime) -> bool:
         """Make a chunk of due rows. Return whether there may be more."""

@@ -163,11 +163,11 @@ class _Previewer:
     def _digest(self, reader: Subscriber | None, stored: Delivery | None) -> tuple[Digest, list[LeftOut]]:
         maker = Maker(self.session, self.dispatch.settings, self.dispatch.policy, self.shown)
         if reader is None:
-            return maker.for_reader(self.session, 0, Preferences(), None)
+            return maker.for_reader(self.session, 0, Preferences(), None, self.now)
         last = subscribers.history(self.session, reader.id).last_accepted_on
         if stored:  # the last accepted one may be this very issue, or a later one
             last = stored.since - timedelta(days=1) if stored.since else self.shown.issue.date
-        return maker.for_reader(self.session, reader.id, reader.preferences, last)
+        return maker.for_reader(self.session, reader.id, reader.preferences, last, self.now)
 
     def _delivery(self, reader: Subscriber | None, digest: Digest) -> Delivery:
         """Return a delivery as it would be made now, but for its id."""
@@ -233,5 +233,9 @@ def _why_not(out: LeftOut) -> str:
             return f"excluded by {out.detail}"
         case WhyNot.VOTES:
             return f"only {out.detail} upvotes"
+        case WhyNot.TWIN:
+            return "the same work under another title"
+        case WhyNot.VARIETY:
+            return f"enough of {out.detail}"
         case WhyNot.ROOM:
             return "no room"

@@ -118,6 +118,12 @@ def latest_listings(session: Session, paper_id: int) -> tuple[Listing, ...]:
     return tuple(n for n in listings if n.day == listings[-1].day)
 
 
+def newest(session: Session, limit: int) -> list[Paper]:
+    """Return the papers that were gathered last."""
+    query = select(col(PaperRow.id)).order_by(col(PaperRow.id).desc()).limit(limit)
+    return list(load(session, (i for i in session.exec(query) if i is not None)).values())
+
+
 def search(session: Session, words: str, limit: int) -> list[Paper]:
     """Return up to *limit* papers whose title, people or abstract has every one of *words*, newest gathered first.
 

@@ -251,6 +251,16 @@ class SubscriberRow(SQLModel, table=True):
     last_accepted_on: date | None = None
 
 
+class FeedbackRow(SQLModel, table=True):
+    """What a reader last said of a paper: ``save``, ``more`` or ``less``."""
+
+    __tablename__ = "feedback"
+    subscriber_id: int = Field(sa_type=BigInteger, primary_key=True)
+    paper_id: int = Field(primary_key=True)
+    said: str
+    said_at: datetime = _instant(nullable=False)
+
+
 class SuppressionRow(SQLModel, table=True):
     """An address that must not be mailed again, as a hash that outlives the address."""
 

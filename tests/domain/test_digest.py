@@ -1,6 +1,7 @@
 """What one reader gets of an issue."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.domain.digest import LeftOut, Pick, Pool, Why, WhyNot, choose, left_out
+from newsletter.domain.digest import NO_SCORES, LeftOut, Pick, Pool, Why, WhyNot, choose, left_out
 from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.topics import Matcher, Topic, parse_topic
@@ -40,12 +41,18 @@ class Chosen:
 
 
 def digest(
-    pool: Pool, *topics: str, room: int = 3, votes: int = 0, sent: tuple[int, ...] = (), since: date | None = None
+    pool: Pool,
+    *topics: str,
+    room: int = 3,
+    votes: int = 0,
+    sent: tuple[int, ...] = (),
+    since: date | None = None,
+    scores: Mapping[int, float] = NO_SCORES,
 ) -> Chosen:
     """Return what a reader with these preferences gets."""
     parsed = [parse_topic(text) for text in topics]
-    chosen = choose(pool, topics=parsed, max_papers=room, min_upvotes=votes, sent=sent, since=since)
-    left = left_out(pool, topics=parsed, max_papers=room, min_upvotes=votes, sent=sent, since=since)
+    chosen = choose(pool, topics=parsed, max_papers=room, min_upvotes=votes, sent=sent, since=since, scores=scores)
+    left = left_out(pool, topics=parsed, max_papers=room, min_upvotes=votes, sent=sent, since=since, scores=scores)
     return Chosen(chosen.picks, tuple(left), chosen.since)
 
 
@@ -116,6 +123,71 @@ def test_the_worked_example():
         1: (WhyNot.SENT, ""),
         2: (WhyNot.EXCLUDED, "-speech"),
     }
+
+
+def test_the_worked_example_of_a_taste():
+    """Topics, then what the reader likes, then the newsletter's order with variety, then what they do not like."""
+    titles = ("A", "B audio", "C", "D", "E rag", "F", "G", "H", "I")
+    same = {4, 6, 7, 8}
+    papers = [
+        replace(candidate(n, title, None).paper, categories=("cs.CL",) if n in same else ())
+        for n, title in enumerate(titles, 1)
+    ]
+    pool = Pool([replace(candidate(p.id, p.title, None), paper=p) for p in papers], (1, 2, 3), ())
+
+    chosen = digest(pool, "rag", "-audio", room=5, sent=(1,), scores={6: 1.5, 7: 0.5, 3: -0.3})
+
+    assert ids(chosen) == [5, 6, 7, 9, 3]
+    assert reasons(chosen) == {
+        5: (Why.TOPIC, "rag"),
+        6: (Why.TASTE, ""),
+        7: (Why.TASTE, ""),
+        9: (Why.POOL, ""),
+        3: (Why.FRONT, ""),
+        1: (WhyNot.SENT, ""),
+        2: (WhyNot.EXCLUDED, "-audio"),
+        4: (WhyNot.VARIETY, "cs.CL"),
+        8: (WhyNot.VARIETY, "cs.CL"),
+    }
+
+
+def test_whom_one_follows_finds_room_before_what_one_follows():
+    """A word that many papers say does not crowd out the one paper of a person."""
+    by_ada = replace(candidate(9, "Others", 1).paper, authors=("Ada Lovelace",))
+    pool = Pool([*issue().order, replace(candidate(9, "Others", 1), paper=by_ada)], (1, 2, 3), ())
+    chosen = digest(pool, "vision", "speech", "robots", "author:Lovelace", room=2)
+    assert ids(chosen) == [9, 1]
+
+
+def test_one_work_under_two_titles_comes_once():
+    """Whichever is first, with the reason of the other; and not at all to who had it under the other title."""
+    order = [
+        candidate(1, "Reading Long Documents with Memory", 50),
+        candidate(2, "Robots", 40),
+        candidate(3, "Reading long documents with memory!", 30),
+    ]
+    pool = Pool(order, (1, 2, 3), ())
+
+    assert ids(digest(pool)) == [1, 2]
+    assert reasons(digest(pool))[3] == (WhyNot.TWIN, "")
+    assert ids(digest(pool, sent=(3,))) == [2]
+    assert reasons(digest(pool, sent=(3,)))[1] == (WhyNot.TWIN, "")
+    assert ids(digest(pool, "reading")) == [1, 2]
+    unlisted = choose(pool, topics=[], max_papers=3, min_upvotes=0, sent=()).barred
+    assert unlisted == {3}  # nor is it named among what else there is today
+
+
+def test_a_reader_who_asked_for_nothing_gets_the_front_as_it_was_sealed():
+    """Variety is for digests of one's own: the front is the newsletter's word, and the same in the archive."""
+    alike = [
+        replace(candidate(n, t, 9), paper=replace(candidate(n, t, 9).paper, categories=("cs.CL",)))
+        for n, t in enumerate(TITLES, 1)
+    ]
+    other = candidate(9, "Other", 9)
+    pool = Pool([*alike, other], (1, 2, 3, 4), ())
+
+    assert ids(digest(pool, room=4)) == [1, 2, 3, 4]
+    assert ids(digest(pool, "-nothing", room=4)) == [1, 2, 3, 9]
 
 
 def test_papers_without_enough_votes_are_left_out():
@@ -278,3 +350,52 @@ def test_the_fast_way_chooses_as_the_slow_one(order, front, editors, asked):
         since = DAY if missed else None
         expected = plainly(pool, [parse_topic(text) for text in wanted], room, votes, sent, since)
         assert expected == digest(pool, *wanted, room=room, votes=votes, sent=tuple(sent), since=since)
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda number, title, kind: replace(
+                candidate(number, f"{title} {number}", 9),
+                paper=replace(candidate(number, f"{title} {number}", 9).paper, categories=kind),
+            ),
+            st.integers(1, 40),
+            st.sampled_from(TITLES),
+            st.sampled_from([("cs.CL",), ("cs.CV",), ("cs.RO", "cs.CL"), ()]),
+        ),
+        unique_by=lambda c: c.paper.id,
+    ),
+    topics,
+    st.integers(1, 10),
+    st.sets(st.integers(1, 40), max_size=6),
+    st.dictionaries(st.integers(1, 40), st.floats(-2, 2).filter(bool)),
+    st.sets(st.integers(1, 40), max_size=2),
+)
+def test_what_nobody_asked_for_is_varied_and_in_the_order_of_the_taste(order, wanted, room, sent, scores, editors):
+    """Topics first, then by the scores; no category beyond half while another paper could take its place."""
+    pool = Pool(order, [c.paper.id for c in order[:5]], editors)
+    chosen = digest(pool, *wanted, room=room, sent=tuple(sent), scores=scores)
+    others = [pick for pick in chosen.picks if pick.why is not Why.TOPIC]
+
+    gains = [scores.get(pick.candidate.paper.id, 0.0) for pick in others]
+    assert gains == sorted(gains, reverse=True)
+    assert all((pick.why is Why.TASTE) == (gain > 0) for pick, gain in zip(others, gains, strict=True))
+    assert [pick.why for pick in chosen.picks[: len(chosen.picks) - len(others)]].count(Why.TOPIC) == len(
+        chosen.picks
+    ) - len(others)
+    again = digest(pool, *wanted, room=room, sent=tuple(sent), scores=scores)
+    assert chosen == again
+    if not (wanted or scores):
+        return
+    most = max((room - (len(chosen.picks) - len(others))) // 2, 1)
+    counts = Counter(pick.candidate.paper.categories[0] for pick in others if counted(pick.candidate, editors))
+    fitting = [out for out in chosen.left_out if out.why in {WhyNot.ROOM, WhyNot.VARIETY}]
+    if others and any(count > most for count in counts.values()):
+        assert all(
+            counted(out.candidate, editors) and counts[out.candidate.paper.categories[0]] >= most for out in fitting
+        )
+
+
+def counted(one: Candidate, editors: Collection[int]) -> bool:
+    """Return whether a paper counts for a category."""
+    return bool(one.paper.categories) and one.paper.id not in editors

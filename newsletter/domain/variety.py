@@ -1,0 +1,31 @@
+"""Variety among what nobody asked for: no more than half of it from one category.
+
+Of so much room a category may fill half, rounded down, and always one place. What comes after that is passed over as
+long as others can take its place; where they cannot, as in a pool of one category, it fills the room after all, so that
+variety never makes a digest shorter. A paper without a category counts for none. The order stays that of the papers.
+"""
+
+from collections.abc import Iterable, Mapping
+
+
+def varied(paper_ids: Iterable[int], room: int, categories: Mapping[int, str]) -> list[int]:
+    """Return at most *room* of *paper_ids* in their order. *categories* are by id, where a paper counts for one.
+
+    Example: with room for four, of 1 2 3 4 5 6, where 1, 2, 3 and 5 are of one category and the others of none, they
+    are 1 2 4 6; without 6 they are 1 2 3 4.
+    """
+    most, taken, passed = max(room // 2, 1), list[tuple[int, int]](), list[tuple[int, int]]()
+    counts: dict[str, int] = {}
+    for place, paper_id in enumerate(paper_ids):
+        if len(taken) >= room:
+            break
+        category = categories.get(paper_id)
+        if category is None:
+            taken.append((place, paper_id))
+        elif (count := counts.get(category, 0)) < most:
+            counts[category] = count + 1
+            taken.append((place, paper_id))
+        else:
+            passed.append((place, paper_id))
+    filled = passed[: room - len(taken)]
+    return [paper_id for _, paper_id in (sorted(taken + filled) if filled else taken)]

@@ -1,0 +1,42 @@
+"""What readers said of papers. Not here: what is learned from it (``services/learning``)."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlmodel import Session, col, delete, select
+
+from newsletter.domain.taste import REMEMBERED, Feedback, Said
+from newsletter.storage import papers
+from newsletter.storage.database import listed, upsert
+from newsletter.storage.tables import FeedbackRow
+
+
+def say(session: Session, subscriber_id: int, paper_id: int, said: Said, now: datetime) -> None:
+    """Keep what a reader says of a paper, in the place of what they said of it before."""
+    new = {"subscriber_id": subscriber_id, "paper_id": paper_id, "said": said.value, "said_at": now}
+    same = ["subscriber_id", "paper_id"]
+    session.exec(upsert(FeedbackRow).values(new).on_conflict_do_update(index_elements=same, set_=new))
+
+
+def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Feedback]]:
+    """Return what these readers said, by reader, the newest first and no more than counts; papers by today's ids."""
+    query = select(FeedbackRow).where(col(FeedbackRow.subscriber_id).in_(listed("readers")))
+    rows = session.execute(query, {"readers": list(subscriber_ids)}).scalars().all()
+    today = papers.resolve(session, (row.paper_id for row in rows)) if rows else {}
+    found: dict[int, dict[int, Feedback]] = defaultdict(dict)
+    for row in sorted(rows, key=lambda row: (row.said_at, row.paper_id), reverse=True):
+        theirs, paper_id = found[row.subscriber_id], today[row.paper_id]
+        if len(theirs) < REMEMBERED:  # two papers that were joined have one last word
+            theirs.setdefault(paper_id, Feedback(paper_id, Said(row.said), row.said_at))
+    return {reader: list(said.values()) for reader, said in found.items()}
+
+
+def any_at_all(session: Session) -> bool:
+    """Return whether anybody said anything."""
+    return session.exec(select(FeedbackRow.paper_id).limit(1)).first() is not None
+
+
+def erase(session: Session, subscriber_id: int) -> int:
+    """Forget all that a reader said; return of how many papers."""
+    return session.exec(delete(FeedbackRow).where(col(FeedbackRow.subscriber_id) == subscriber_id)).rowcount

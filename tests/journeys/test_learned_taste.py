@@ -1,0 +1,128 @@
+"""Learned taste, from what a reader says of a paper to the reason in their next mail."""
+
+import sys
+from datetime import date
+
+from newsroom import Newsroom, instant
+
+from newsletter.services.preview import preview
+from newsletter.services.taste import show
+
+ANN, BOB = "ann@example.net", "bob@example.net"
+WED, THU = "2026-07-15", "2026-07-16"
+CACHE = "A small KV cache for long contexts"
+LATER = ("Robots that fold towels", "Proteins and how they fold", "Speech of many people", "Sharing the KV cache")
+
+
+def begin(newsroom: Newsroom) -> str:
+    """Send Wednesday's issue to two readers, publish Thursday's, and return the key of the paper that Ann likes."""
+    newsroom.subscribe(ANN, BOB, max_papers="2")
+    key, _ = newsroom.publish(WED, CACHE, "Cameras that see at night")
+    newsroom.tick(f"{WED}T08:00Z")
+    newsroom.publish(THU, *LATER)
+    return key
+
+
+def say(newsroom: Newsroom, key: str, said: str) -> None:
+    """Let Ann say something of a paper."""
+    newsroom.run("subscribers", "feedback", ANN, key, said)
+
+
+def test_one_saved_paper_brings_its_like_with_the_reason(newsroom):
+    """From the first, in HTML and text, in ``why`` and the preview; nobody else's digest changes."""
+    say(newsroom, begin(newsroom), "save")
+    because = "because you saved papers on “KV cache”"
+    newsroom.tick(f"{THU}T07:00Z")
+    with newsroom.app(instant(f"{THU}T07:00Z")) as app:
+        seen = preview(app.dispatch, date.fromisoformat(THU), ANN, instant(f"{THU}T07:00Z"))
+    assert seen.papers[0].why == because
+
+    newsroom.tick(f"{THU}T08:00Z")
+
+    *_, mail = newsroom.sink.to(ANN)
+    assert mail.papers[0] == newsroom._papers["Sharing the KV cache"]
+    assert because in mail.text
+    assert because in mail.html
+    told = newsroom.run("why", ANN, "--date", THU, "--json").json
+    assert told["papers"][0]["why"] == because
+    *_, other = newsroom.sink.to(BOB)
+    assert other.papers == [newsroom._papers[title] for title in LATER[:2]]
+
+
+def test_what_is_less_wanted_goes_behind(newsroom):
+    """Also where the newsletter has it first."""
+    newsroom.subscribe(ANN, max_papers="3")
+    key, *_ = newsroom.publish(WED, "Robots that fold shirts", "Cameras that see at night")
+    newsroom.tick(f"{WED}T08:00Z")
+    newsroom.publish(THU, *LATER)
+    say(newsroom, key, "less")
+
+    newsroom.tick(f"{THU}T08:00Z")
+
+    *_, mail = newsroom.sink.to(ANN)
+    assert set(mail.papers) == {newsroom._papers[title] for title in LATER[1:]}
+    assert "saved" not in mail.text
+
+
+def test_a_taste_is_shown_and_erased(newsroom):
+    """On request, and with the subscriber; the last word on a paper is what counts."""
+    key = begin(newsroom)
+    say(newsroom, key, "less")
+    say(newsroom, key, "save")
+    shown = newsroom.run("subscribers", "taste", ANN, "--json").json
+    assert [(one["key"], one["said"]) for one in shown["said"]] == [(key, "save")]
+    assert "kv cache" in shown["likes"]
+    assert shown["dislikes"] == []
+    assert "likes " in newsroom.run("subscribers", "taste", ANN).out
+
+    assert newsroom.run("subscribers", "taste", ANN, "--erase").out == f"{ANN}: erased what was said of 1 paper\n"
+    assert newsroom.run("subscribers", "taste", ANN).out == f"{ANN}: said nothing of papers yet\n"
+    say(newsroom, key, "more")
+    newsroom.run("subscribers", "remove", ANN)
+    newsroom.run("subscribers", "add", ANN, "--resubscribe", "--source", "asked by phone")
+    with newsroom.app() as app:
+        assert show(app.database, ANN, instant(f"{THU}T07:00Z")).said == []
+
+
+def test_more_like_this_says_so(newsroom):
+    """Who saved nothing is not told that they had."""
+    say(newsroom, begin(newsroom), "more")
+    newsroom.tick(f"{THU}T08:00Z")
+    *_, mail = newsroom.sink.to(ANN)
+    assert "because you asked for more on “KV cache”" in mail.text
+
+
+def test_feedback_names_what_it_cannot_find(newsroom):
+    """One line each for a stranger, an unknown paper, and a word that is none."""
+    key = begin(newsroom)
+    assert "no subscriber" in newsroom.run("subscribers", "feedback", "eve@example.net", key, "save", expect=1).err
+    assert "no paper 2601.99999" in newsroom.run("subscribers", "feedback", ANN, "2601.99999", "save", expect=1).err
+    assert "'like' is not one of" in newsroom.run("subscribers", "feedback", ANN, key, "like", expect=2).err
+
+
+def test_without_the_extra_everything_else_works(newsroom, monkeypatch):
+    """Feedback says in one line what to install; digests come as ever, also to who said something before."""
+    key = begin(newsroom)
+    say(newsroom, key, "save")
+    monkeypatch.setitem(sys.modules, "numpy", None)
+
+    refused = newsroom.run("subscribers", "feedback", ANN, key, "save", expect=1)
+    assert refused.err.count("\n") == 1
+    assert "pip install '.[taste]'" in refused.err
+    assert "pip install '.[taste]'" in newsroom.run("subscribers", "taste", ANN).out
+    newsroom.tick(f"{THU}T08:00Z")
+    *_, mail = newsroom.sink.to(ANN)
+    assert mail.papers == [newsroom._papers[title] for title in LATER[:2]]
+
+
+def test_what_was_sent_half_a_year_ago_does_not_come_again(newsroom):
+    """By its identity, whatever version it comes back in, and also where the reader likes it."""
+    newsroom.subscribe(ANN, at="2026-01-10")
+    key, _ = newsroom.publish("2026-01-12", CACHE, "Cameras that see at night")
+    newsroom.tick("2026-01-12T08:00Z")
+    say(newsroom, key, "save")
+    newsroom.publish("2026-07-15", CACHE, LATER[3], abstract="Revised, with more on the KV cache.", version=3)
+
+    newsroom.tick("2026-07-15T08:00Z")
+
+    assert [mail.papers for mail in newsroom.sink.to(ANN)] == [[key, "2601.00002"], [newsroom._papers[LATER[3]]]]
