@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import islice
+from operator import itemgetter
 
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.topics import Matcher, Topic, parse_topic
@@ -32,6 +33,9 @@ class Why(StrEnum):
     FRONT = "front"  # on the issue's front
     EDITOR = "editor"  # the editor pinned or added it
     POOL = "pool"  # the next best of the pool
+    OURS = "ours"  # one of our own people wrote it; detail is the topic that it matches too, or ''
+    ALERT = "alert"  # a saved search found it; detail is the search
+    NEAREST = "nearest"  # nothing matched for long, and this comes closest; detail is the topic
 
 
 class WhyNot(StrEnum):
@@ -41,6 +45,7 @@ class WhyNot(StrEnum):
     EXCLUDED = "excluded"  # detail is the topic that excludes it
     VOTES = "votes"  # fewer upvotes than asked for
     ROOM = "room"  # the digest was full
+    TOPIC = "topic"  # the reader wants only what a topic finds, and none did
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,11 @@ class Pick:
     candidate: Candidate
     why: Why
     detail: str = ""
+
+    @property
+    def topic(self) -> str:
+        """Return the topic that the reader follows and that brings the paper, '' where none does."""
+        return self.detail if self.why in {Why.TOPIC, Why.OURS} else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +115,14 @@ class Pool:
     """An issue's papers as choosing needs them: prepared once, used for every reader.
 
     ``order`` is the newsletter's, ``front`` the front's paper ids in order, ``editors`` the ids of the papers that
-    the editor pinned or added. ``found`` and ``unpopular`` remember what they were asked.
+    the editor pinned or added, ``ours`` of those that our own people wrote. ``found`` and ``unpopular`` remember what they were asked.
     """
 
-    def __init__(self, order: Sequence[Candidate], front: Sequence[int], editors: Collection[int]) -> None:
+    def __init__(
+        self, order: Sequence[Candidate], front: Sequence[int], editors: Collection[int], ours: Collection[int] = ()
+    ) -> None:
         self.order, self.front, self.editors = tuple(order), tuple(front), frozenset(editors)
+        self.ours = frozenset(ours)
         self.by_id = {c.paper.id: c for c in self.order}
         self.found = lru_cache(maxsize=_TOPICS)(self._look_for)
         self.unpopular = lru_cache(maxsize=_VOTES)(self._below)
@@ -142,7 +155,20 @@ class Pool:
         """Return each paper as a pick that no topic brings, by id."""
         return {i: Pick(candidate, self._why(i)) for i, candidate in self.by_id.items()}
 
+    def nearest(self, topics: Iterable[Topic], barred: Collection[int], count: int) -> list[Pick]:
+        """Return the papers, but those *barred*, that come closest to any of *topics*, with it; then in order."""
+        asked = [topic for topic in topics if not topic.excludes]
+        found = [
+            (-share, place, Pick(self.by_id[i], Why.NEAREST, text if share else ""))
+            for place, (i, matcher) in enumerate(self._matchers)
+            if i not in barred
+            for share, text in [max(((matcher.share(t), t.text) for t in asked), default=(0.0, ""))]
+        ]
+        return [pick for _, _, pick in sorted(found, key=itemgetter(0, 1))[:count]]
+
     def _why(self, paper_id: int) -> Why:
+        if paper_id in self.ours:
+            return Why.OURS
         if paper_id in self.editors:
             return Why.EDITOR
         if paper_id == self._top:
@@ -166,7 +192,8 @@ class Pool:
         if wanted.excludes:
             return Found({}, frozenset(i for i, matcher in self._matchers if matcher.excluded_by(wanted)))
         matched = (i for i, matcher in self._matchers if matcher.matches(wanted))
-        return Found({i: Pick(self.by_id[i], Why.TOPIC, wanted.text) for i in matched}, frozenset())
+        picks = {i: Pick(self.by_id[i], Why.OURS if i in self.ours else Why.TOPIC, wanted.text) for i in matched}
+        return Found(picks, frozenset())
 
     def _below(self, votes: int) -> frozenset[int]:
         counted = ((i, c.upvotes) for i, c in self.by_id.items() if i not in self.editors)
@@ -182,18 +209,22 @@ def choose(
     sent: Collection[int],
     since: date | None = None,
     by_day: bool = False,
+    only_topics: bool = False,
 ) -> Digest:
     """Return the digest of a reader who was already sent the papers ``sent``.
 
     Papers of the reader's topics come first, those of one topic together, then the front, then the rest of the pool,
     each in order; ``by_day``, behind the best paper they stand by the days of their listing. With ``since`` the reader
-    missed issues: the whole pool counts alike, as the fronts missed are in it. Papers that a
+    missed issues: the whole pool counts alike, as the fronts missed are in it. With ``only_topics`` there is nothing
+    but what a topic finds, and nothing else is named; unless no topic asks for anything. Papers that a
     topic excludes, or with fewer upvotes than ``min_upvotes`` where a source counts any, are left out; the
     editor's choices are never held back for want of votes.
     """
     picks, barred = _best(
         pool, topics=topics, max_papers=max_papers, min_upvotes=min_upvotes, sent=sent, alike=since is not None
     )
+    if only_topics and any(not topic.excludes for topic in topics):
+        picks, barred = _only(pool, picks, topics, barred)
     picks = _together(picks)
     if by_day:
         picks[1:] = sorted(picks[1:], key=lambda pick: listed_on(pick.candidate))
@@ -225,6 +256,14 @@ def _best(
     return picks, barred
 
 
+def _only(
+    pool: Pool, picks: Iterable[Pick], topics: Sequence[Topic], barred: Collection[int]
+) -> tuple[list[Pick], frozenset[int]]:
+    """Return what remains of *picks* where nothing else than *topics* counts, and what is barred then."""
+    found = {i for topic in topics for i in pool.found(topic.text).picks}
+    return [p for p in picks if p.candidate.paper.id in found], frozenset(pool.by_id.keys() - found).union(barred)
+
+
 def listed_on(candidate: Candidate) -> date:
     """Return the newest day on which *candidate* was listed."""
     return max((listing.day for listing in candidate.listings), default=candidate.first_listed)
@@ -232,12 +271,12 @@ def listed_on(candidate: Candidate) -> date:
 
 def _together(picks: list[Pick]) -> list[Pick]:
     """Return *picks* with those of one topic behind its best, those of topics that bring one paper too, others last."""
-    sizes = Counter(pick.detail for pick in picks if pick.why is Why.TOPIC)
+    sizes = Counter(pick.topic for pick in picks if pick.topic)
     if not sizes:
         return picks
     groups: dict[str | None, list[Pick]] = {}
     for pick in picks:
-        own = None if pick.why is not Why.TOPIC else pick.detail if sizes[pick.detail] > 1 else ""
+        own = None if not pick.topic else pick.topic if sizes[pick.topic] > 1 else ""
         groups.setdefault(own, []).append(pick)
     return [pick for group in groups.values() for pick in group]
 
@@ -250,6 +289,7 @@ def left_out(
     min_upvotes: int,
     sent: Collection[int],
     since: date | None = None,
+    only_topics: bool = False,
 ) -> list[LeftOut]:
     """Return the papers of *pool* that ``choose`` leaves out for the same reader, each with its reason.
 
@@ -267,6 +307,10 @@ def left_out(
     fits = {pick.candidate.paper.id for pick in fitting}
     barred = [i for i in pool.walk(alike=since is not None).ids if i not in fits]
     out = [_barred(pool, paper_id, topics, sent) for paper_id in barred]
+    if only_topics and any(not topic.excludes for topic in topics):
+        wanted, unasked = _only(pool, fitting, topics, ())
+        out += [LeftOut(pick.candidate, WhyNot.TOPIC) for pick in fitting if pick.candidate.paper.id in unasked]
+        fitting = wanted
     return out + [LeftOut(pick.candidate, WhyNot.ROOM) for pick in fitting[max_papers:]]
 
 

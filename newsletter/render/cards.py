@@ -23,6 +23,7 @@ from newsletter.render.wrapping import WIDTH, columns, shorten, wrap, wrapped
 _BRIEF = 90  # a title in the preheader
 _OPENING = 140  # a summary in the preheader
 _INDENT = 4  # of a card's text, and so the room for its rank
+_FOLLOWED = {Why.TOPIC, Why.OURS, Why.ALERT, Why.NEAREST}  # whose detail is a topic
 _FULL = 12  # papers that have a whole card; those after them have a short one: nobody reads fifty, many skim them
 
 
@@ -82,7 +83,7 @@ class Cards:
         """
         one = self._cards[paper_id]
         html_reason, text_reason = self._reason(why, detail)
-        html_byline, text_byline = self._byline(one.card, detail if why is Why.TOPIC else "")
+        html_byline, text_byline = self._byline(one.card, detail if why in _FOLLOWED else "")
         html = self._html(one, rank).fill(
             {"rank": self._encode(str(rank)), "reason": html_reason, "byline": html_byline}
         )

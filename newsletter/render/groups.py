@@ -30,7 +30,7 @@ def groups(digest: Digest) -> Sequence[str]:
 
 
 def _topics(picks: Sequence[Pick]) -> list[str]:
-    details = [pick.detail if pick.why is Why.TOPIC else None for pick in picks]
+    details = [pick.topic or None for pick in picks]
     return [_OTHERS if one is None else _named(one) if details.count(one) > 1 else _SINGLES for one in details]
 
 

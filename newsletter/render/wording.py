@@ -84,8 +84,13 @@ def since(first: date, issued: date) -> str:
     return f"The best since {day(first, issued)}"
 
 
+def found(papers: int) -> str:
+    """Return how many papers alerts found."""
+    return f"{counted(papers, 'paper')} that your alerts found"
+
+
 def reason(why: Why, detail: str) -> str:
-    """Return why a paper is in the digest, as the end of a line. ``detail`` is the reader's topic."""
+    """Return why a paper is in the digest, as the end of a line. ``detail`` is the reader's topic or alert."""
     match why:
         case Why.TOPIC:
             return _topic(detail)
@@ -97,6 +102,12 @@ def reason(why: Why, detail: str) -> str:
             return "on the front page"
         case Why.POOL:
             return "among the latest papers"
+        case Why.OURS:
+            return "from our group" + (f", {_topic(detail)}" if detail else "")
+        case Why.ALERT:
+            return f"your alert “{_unquoted(plain(detail))}”"
+        case Why.NEAREST:
+            return f"close to “{_unquoted(plain(detail))}”" if detail else "among the latest papers"
 
 
 def _topic(text: str) -> str:

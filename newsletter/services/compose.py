@@ -16,11 +16,11 @@ from types import MappingProxyType
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sqlmodel import Session
 
-from newsletter.domain.calendar import instant, local_date, next_due
+from newsletter.domain.calendar import local_date, next_due, next_issue
 from newsletter.domain.digest import WEEK, Digest, Pick, Why, outside
 from newsletter.domain.issue import Correction
 from newsletter.domain.ranking import Candidate
-from newsletter.domain.subscriber import WEEKDAYS, Preferences, zone_info
+from newsletter.domain.subscriber import Preferences, zone_info
 from newsletter.errors import ConfigurationError, UsageError
 from newsletter.mail.message import (
     SharedHead,
@@ -233,6 +233,10 @@ class Composer:
         Not what their subscription holds: where this digest came early, that is the instant it stands for.
         """
         chosen = rhythm_of(Preferences(frequency=frequency, hour=hour, zone=zone), self._newsletter)
+        if not chosen.has_digests:
+            return self._renderer.foot.sentence(
+                f"Your alerts are looked at every day at {chosen.hour:%H:%M} ({zone}); a mail comes when one finds something."
+            )
         following = next_due(chosen, after, last).at.astimezone(chosen.zone)
         return self._renderer.foot.sentence(f"Next digest: {long_date(following)}, {following:%H:%M} ({zone}).")
 
@@ -247,9 +251,8 @@ class Composer:
     def _next_issue_at(self) -> datetime:
         """Return just before there is another issue."""
         newsletter = self._newsletter
-        later = (self._issue.date + timedelta(days=n) for n in range(1, 8))
-        day = next((d for d in later if WEEKDAYS[d.weekday()] in newsletter.days), self._issue.date)
-        return instant(day, newsletter.send_at, newsletter.zone) - timedelta(seconds=1)
+        at = next_issue(self._issue.date, newsletter.days, newsletter.send_at, newsletter.zone)
+        return at - timedelta(seconds=1)
 
     @cached_property
     def _mailto_reply(self) -> str:

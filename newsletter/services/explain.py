@@ -11,6 +11,7 @@ from enum import StrEnum
 from newsletter.domain.calendar import Rhythm, local_date
 from newsletter.domain.delivery import Delivery
 from newsletter.domain.delivery import Status as Sending
+from newsletter.domain.digest import Why
 from newsletter.domain.issue import Brake, Issue
 from newsletter.domain.issue import Status as Editing
 from newsletter.domain.subscriber import WEEKDAYS, Status, Subscriber
@@ -89,8 +90,16 @@ def _of_delivery(facts: Facts, delivery: Delivery) -> Explained:
 
 def _sent(facts: Facts, delivery: Delivery) -> str:
     server = f" to {delivery.server}, which said" if delivery.server else ""
-    late = f"; with the best since {delivery.since}" if delivery.since else ""
-    return f"sent {_settled(facts, delivery)}{server}: {delivery.reply}{late}"
+    return f"sent {_settled(facts, delivery)}{server}: {delivery.reply}{_kind(delivery)}"
+
+
+def _kind(delivery: Delivery) -> str:
+    whys = {why for _, why, _ in delivery.picks}
+    if Why.NEAREST in whys:
+        return f"; nothing matched since {delivery.since}, which it says once, with what comes closest"
+    if Why.ALERT in whys:
+        return "; an alert, on a day without a digest"
+    return f"; with the best since {delivery.since}" if delivery.since else ""
 
 
 def _skipped(_facts: Facts, delivery: Delivery) -> str:

@@ -234,3 +234,5 @@ def _why_not(out: LeftOut) -> str:
             return f"only {out.detail} upvotes"
         case WhyNot.ROOM:
             return "no room"
+        case WhyNot.TOPIC:
+            return "matches no topic, and only those are wanted"
