@@ -20,7 +20,7 @@ _PREFERENCES = (
         help="Nothing but what a topic or alert finds; or topics first, then the best of the rest.",
     ),
     click.option("--alert", multiple=True, metavar="Q", help="A search that mails what it finds on any day; again."),
-    click.option("--frequency", metavar="F", help="daily, weekdays, weekly:DAY as in weekly:mon, or alerts: no digest."),
+    click.option("--frequency", metavar="F", help="daily, weekdays, weekly:DAY (weekly:mon), or alerts: no digest."),
     click.option("--hour", metavar="HH:MM", help="When the digest comes."),
     click.option("--zone", metavar="Z", help="The time zone of that hour, as Europe/Zurich."),
     click.option("--max-papers", metavar="N", help="At most so many papers, 1 to 100."),

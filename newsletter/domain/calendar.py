@@ -97,8 +97,8 @@ def next_issue(after: date, days: Collection[str], hour: time, zone: ZoneInfo) -
 def after_change(rhythm: Rhythm, now: datetime, last_day: date | None, promised: datetime) -> Occurrence:
     """Return when a digest is due for who chose *rhythm* at *now* and was due at *promised* before.
 
-    Who is due already, and only waits for the next tick, stays due, today by the new clock: a change at the wrong minute
-    costs no digest, and brings none of a date that is over.
+    Who is due already, and only waits for the next tick, stays due, today by the new clock: a change at the wrong
+    minute costs no digest, and brings none of a date that is over.
     """
     today = local_date(now, rhythm.zone)
     if promised <= now and (last_day is None or today > last_day):

@@ -115,7 +115,8 @@ class Pool:
     """An issue's papers as choosing needs them: prepared once, used for every reader.
 
     ``order`` is the newsletter's, ``front`` the front's paper ids in order, ``editors`` the ids of the papers that
-    the editor pinned or added, ``ours`` of those that our own people wrote. ``found`` and ``unpopular`` remember what they were asked.
+    the editor pinned or added, ``ours`` of those that our own people wrote. ``found`` and ``unpopular`` remember what
+    they were asked.
     """
 
     def __init__(

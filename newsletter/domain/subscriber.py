@@ -65,8 +65,6 @@ class Preferences:
     """
 
     topics: tuple[str, ...] = ()
-    only_topics: bool | None = None  # nothing but what a topic or an alert finds
-    alerts: tuple[str, ...] = ()
     frequency: str | None = None  # daily, weekdays, weekly:DAY, alerts
     hour: time | None = None
     zone: str | None = None
@@ -74,6 +72,8 @@ class Preferences:
     min_upvotes: int | None = None
     format: str | None = None
     language: str | None = None
+    only_topics: bool | None = None  # nothing but what a topic or an alert finds
+    alerts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +153,9 @@ def _frequency(text: str) -> str:
     rhythm, _, day = chosen.partition(":")
     if chosen in {"daily", "weekdays", ALERTS} or (rhythm == "weekly" and day in WEEKDAYS):
         return chosen
-    raise UsageError(f"frequency {text!r}: use daily, weekdays, alerts or weekly:DAY with DAY one of {', '.join(WEEKDAYS)}")
+    raise UsageError(
+        f"frequency {text!r}: use daily, weekdays, alerts or weekly:DAY with DAY one of {', '.join(WEEKDAYS)}"
+    )
 
 
 def parse_hour(text: str) -> time:

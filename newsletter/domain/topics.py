@@ -16,9 +16,7 @@ from newsletter.domain.text import singular, whole_words, words
 from newsletter.errors import UsageError
 
 _TERM = re.compile(r'\s*(-?)(?:(cat|author|org):\s*)?(?:"([^"]*)"|(\S*))', re.IGNORECASE)
-_TO_THE_NEXT = re.compile(
-    r'\s*(-?)(author|org):\s*([^"\s].*?)(?=\s+-|\s+(?:cat|author|org):|\s*"|\s*$)', re.IGNORECASE
-)
+_TO_THE_NEXT = re.compile(r'\s*(-?)(author|org):\s*([^"\s].*?)(?=\s+-|\s+(?:cat|author|org):|\s*"|\s*$)', re.IGNORECASE)
 _UNKNOWN_FIELD = re.compile(r"([A-Za-z]+):(?!//)")
 _OPERATORS = {"AND": "all terms of a topic must match, so leave it out", "OR": "write two topics", "NOT": "write -word"}
 

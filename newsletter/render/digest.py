@@ -20,8 +20,8 @@ from newsletter.domain.text import plain
 from newsletter.errors import ConfigurationError
 from newsletter.render import wording
 from newsletter.render.cards import Cards
-from newsletter.render.formats import day
 from newsletter.render.foot import TOKEN, Foot, Reader
+from newsletter.render.formats import day
 from newsletter.render.groups import groups
 from newsletter.render.lines import Lines, Pieces
 from newsletter.render.slots import Slotted, slots
@@ -82,6 +82,7 @@ class IssueRenderer:
         self._type = Typesetter(environment, self._masthead)
         self.foot = Foot(self._type, encode)
         self._subjects = lru_cache(maxsize=len(_KINDS))(self._subject_of)
+        self._subjects("digest")  # a template that does not work is found at once
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
         self._dot = encode(" · ")

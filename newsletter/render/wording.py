@@ -94,20 +94,24 @@ def reason(why: Why, detail: str) -> str:
     match why:
         case Why.TOPIC:
             return _topic(detail)
-        case Why.EDITOR:
-            return "the editor’s choice"
-        case Why.TOP:
-            return "most upvoted today"
-        case Why.FRONT:
-            return "on the front page"
-        case Why.POOL:
-            return "among the latest papers"
-        case Why.OURS:
-            return "from our group" + (f", {_topic(detail)}" if detail else "")
+        case Why.OURS if detail:
+            return f"{_PLAIN[why]}, {_topic(detail)}"
         case Why.ALERT:
             return f"your alert “{_unquoted(plain(detail))}”"
-        case Why.NEAREST:
-            return f"close to “{_unquoted(plain(detail))}”" if detail else "among the latest papers"
+        case Why.NEAREST if detail:
+            return f"close to “{_unquoted(plain(detail))}”"
+        case _:
+            return _PLAIN[why]
+
+
+_PLAIN = {
+    Why.EDITOR: "the editor’s choice",
+    Why.TOP: "most upvoted today",
+    Why.FRONT: "on the front page",
+    Why.POOL: "among the latest papers",
+    Why.OURS: "from our group",
+    Why.NEAREST: "among the latest papers",
+}
 
 
 def _topic(text: str) -> str:

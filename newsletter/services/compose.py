@@ -234,9 +234,8 @@ class Composer:
         """
         chosen = rhythm_of(Preferences(frequency=frequency, hour=hour, zone=zone), self._newsletter)
         if not chosen.has_digests:
-            return self._renderer.foot.sentence(
-                f"Your alerts are looked at every day at {chosen.hour:%H:%M} ({zone}); a mail comes when one finds something."
-            )
+            daily = f"Your alerts are looked at every day at {chosen.hour:%H:%M} ({zone})"
+            return self._renderer.foot.sentence(f"{daily}; a mail comes when one finds something.")
         following = next_due(chosen, after, last).at.astimezone(chosen.zone)
         return self._renderer.foot.sentence(f"Next digest: {long_date(following)}, {following:%H:%M} ({zone}).")
 

@@ -202,7 +202,9 @@ class Maker:
                 message_id(new, self._domain),
                 found.expires_at,
                 None if stays else found.next_due_at,
-                self._carried_by(wish, had.get(reader.id, _NOTHING).sent, since, owed.get(reader.id, ()), reader, found),
+                self._of_row(
+                    reader, found.day, wish, had.get(reader.id, _NOTHING).sent, since, owed.get(reader.id, ())
+                ),
             )
             for new, (reader, found, stays), wish, since in zip(ids, rows, wishes, sinces, strict=True)
         ]
@@ -222,19 +224,19 @@ class Maker:
             return Contents(picks, since, unlisted=self._sealed.places(digest.barred), corrections=owed)
         return Contents((), since, "nothing new for this reader")
 
-    def _carried_by(
+    def _of_row(
         self,
+        reader: DueReader,
+        day: date,
         wish: _Wish,
         sent: frozenset[int],
         since: date | None,
         owed: tuple[int, ...],
-        reader: DueReader,
-        found: _Occasion,
     ) -> Contents:
-        """Return what a row carries: where nothing matched for a week, once a mail that says so."""
+        """Return what a row of *day* carries: where nothing matched for a week, once a mail that says so."""
         contents = self._contents(wish, sent, since, owed)
         quiet = reader.quiet_since
-        if not contents.skipped or reader.quiet_told or quiet is None or found.day - quiet < WEEK:
+        if not contents.skipped or reader.quiet_told or quiet is None or day - quiet < WEEK:
             return contents
         return self._nearest(wish, sent, quiet, owed) or contents
 

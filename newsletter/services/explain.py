@@ -56,6 +56,16 @@ class Facts:
     came_on: date | None = None
     owed: Issue | None = None
     route_paused_until: datetime | None = None
+    silent: tuple[str, ...] = ()  # sources that were asked and listed nothing on that date, or the issue's
+
+    @property
+    def silence(self) -> str:
+        """Return what upstreams did not bring, '' where they did."""
+        if not self.silent:
+            return ""
+        day = self.issue.date if self.issue else self.day
+        holiday = "a weekend there" if day.weekday() > 4 else "a holiday there"
+        return f"{' and '.join(self.silent)} listed nothing on {day:%A} {day}, {holiday}"
 
     def when(self, at: datetime) -> str:
         """Return *at* as the reader's clock shows it."""
@@ -102,8 +112,9 @@ def _kind(delivery: Delivery) -> str:
     return f"; with the best since {delivery.since}" if delivery.since else ""
 
 
-def _skipped(_facts: Facts, delivery: Delivery) -> str:
-    return f"no mail: {delivery.reply}; 'subscribers preview' shows what was left out and why"
+def _skipped(facts: Facts, delivery: Delivery) -> str:
+    silence = f" ({facts.silence})" if facts.silence else ""
+    return f"no mail: {delivery.reply}{silence}; 'subscribers preview' shows what was left out and why"
 
 
 def _failed(facts: Facts, delivery: Delivery) -> str:
@@ -194,6 +205,8 @@ def _of_date(facts: Facts) -> Explained:
     joined = local_date(facts.subscriber.confirmed_at or facts.subscriber.created_at, facts.rhythm.zone)
     if day < joined:
         return Answer.NOT_DUE, _and_next(facts, f"on the list since {joined} only")
+    if not facts.rhythm.has_digests:
+        return Answer.SKIPPED, "the reader wants no digest, only what alerts find, and they found nothing new"
     if not facts.rhythm.includes(day):
         return Answer.SKIPPED, _and_next(facts, f"{day:%A} is not one of the reader's days ({facts.rhythm.frequency})")
     if day > today:
@@ -208,11 +221,11 @@ def _of_date(facts: Facts) -> Explained:
 def _without_issue(facts: Facts, today: date) -> Explained:
     day, issue = facts.day, facts.issue
     if issue and issue.status is not Editing.DRAFT:
-        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day}: {issue.reason}")
+        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day}: {issue.reason}", facts.silence)
     if WEEKDAYS[day.weekday()] not in facts.days:
         return Answer.NO_ISSUE, _and_next(facts, f"the newsletter has no issue on a {day:%A}")
     if day < today:
-        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day} was sealed")
+        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day} was sealed", facts.silence)
     if facts.now < facts.seals_at:
         return Answer.NOT_DUE, f"the issue of {day} is sealed {facts.when(facts.seals_at)}"
     return Answer.WAITING, f"the issue of {day} is not sealed yet; 'run' says what it waits for"
@@ -242,5 +255,5 @@ def _halted(issue: Issue | None) -> str:
     return f"the issue of {issue.date} is halted ({issue.reason}); 'issues resume {issue.date}' lets it go on"
 
 
-def _and_next(facts: Facts, said: str) -> str:
-    return "; ".join(filter(None, (said, facts.next)))
+def _and_next(facts: Facts, *said: str) -> str:
+    return "; ".join(filter(None, (*said, facts.next)))

@@ -170,7 +170,13 @@ class _Press:
         """Return what greets a weekly reader with topics."""
         newest = f"{self._dispatch.mail.archive_url or 'https://papers.example/archive'}/{self._day}"
         chosen = notices.Subscription(
-            frequency="weekly:fri", first=self._first, at_once=True, max_papers=1, topics=_TOPICS, only_topics=True, newest=newest
+            frequency="weekly:fri",
+            first=self._first,
+            at_once=True,
+            max_papers=1,
+            topics=_TOPICS,
+            only_topics=True,
+            newest=newest,
         )
         return self._welcome(chosen)
 

@@ -114,9 +114,10 @@ def add(
 ) -> list[Added]:
     """Put *addresses* on the list, all or none, with the preferences in *texts* by name.
 
-    They are active and due at once for the newest issue, the operator vouching for their consent, recorded as *source*; with *pending* they first have to
-    confirm (``confirm``). Who is active or paused stays as they are. Who unsubscribed or was suppressed or removed
-    is refused, except to ``resubscribe``; who unsubscribed or was removed may be asked to confirm.
+    They are active and due at once for the newest issue, the operator vouching for their consent, recorded as
+    *source*; with *pending* they first have to confirm (``confirm``). Who is active or paused stays as they are. Who
+    unsubscribed or was suppressed or removed is refused, except to ``resubscribe``; who unsubscribed or was removed may
+    be asked to confirm.
     """
     if resubscribe and (pending or not source):
         raise UsageError("--resubscribe: needs --source TEXT saying how they asked to come back, and no --confirm")

@@ -132,6 +132,8 @@ def readers(
     query, instant = _of_group(served_on), col(_S.next_due_at)
     if now:
         query = query.where(instant <= now)
+    elif not after:
+        query = query.where(instant.is_not(None))  # who wants alerts only is due for no digest
     # Two ranges of the index: as one, SQLite would go through all who share an instant to find who is next.
     parts = [query]
     if after:
@@ -142,8 +144,8 @@ def readers(
         left = limit - len(found)
         found += session.connection().execute(part.order_by(instant, col(_S.id)).limit(left)) if left else []
     return [
-        DueReader(i, wishes(*wishes), at, digest_on, issue_on, served_on, quiet_since, told)
-        for i, at, digest_on, issue_on, quiet_since, told, *wishes in found
+        DueReader(i, wishes(*chosen), at, digest_on, issue_on, served_on, quiet_since, told)
+        for i, at, digest_on, issue_on, quiet_since, told, *chosen in found
     ]
 
 
@@ -162,7 +164,7 @@ WISHES = (
 def _of_group(served_on: date | None) -> Any:
     facts = (col(_S.id), col(_S.next_due_at), col(_S.last_digest_on), col(_S.last_issue_on))
     last = col(_S.last_accepted_on)
-    wanted = sql(*facts, col(_S.quiet_since), col(_S.quiet_told), *WISHES).where(col(_S.next_due_at).is_not(None))
+    wanted = sql(*facts, col(_S.quiet_since), col(_S.quiet_told), *WISHES)
     return wanted.where(_ACTIVE, last.is_(None) if served_on is None else last == served_on)
 
 

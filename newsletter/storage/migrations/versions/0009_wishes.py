@@ -16,5 +16,5 @@ def upgrade() -> None:
     op.add_column("subscribers", sa.Column("last_alert_on", sa.Date()))
     op.add_column("subscribers", sa.Column("quiet_since", sa.Date()))
     op.add_column("subscribers", sa.Column("quiet_told", sa.Boolean(), nullable=False, server_default=sa.false()))
-    where = sa.text("next_alert_at IS NOT NULL")
-    op.create_index("ix_subscribers_alert", "subscribers", ["next_alert_at"], sqlite_where=where, postgresql_where=where)
+    some = sa.text("next_alert_at IS NOT NULL")
+    op.create_index("ix_subscribers_alert", "subscribers", ["next_alert_at"], sqlite_where=some, postgresql_where=some)
