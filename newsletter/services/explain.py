@@ -225,7 +225,7 @@ def _without_issue(facts: Facts, today: date) -> Explained:
     if WEEKDAYS[day.weekday()] not in facts.days:
         return Answer.NO_ISSUE, _and_next(facts, f"the newsletter has no issue on a {day:%A}")
     if day < today:
-        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day} was sealed", facts.silence)
+        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day} was sealed")
     if facts.now < facts.seals_at:
         return Answer.NOT_DUE, f"the issue of {day} is sealed {facts.when(facts.seals_at)}"
     return Answer.WAITING, f"the issue of {day} is not sealed yet; 'run' says what it waits for"

@@ -338,7 +338,8 @@ def test_no_issue_says_why_there_was_none(newsroom):
     newsroom.tick("2026-07-19T08:00Z")
     assert said(newsroom, ANN, "2026-07-19T09:00Z", THU) == (
         "no_issue",
-        f"no issue of 2026-07-16: nothing was listed that the last issue did not know; {monday}",
+        "no issue of 2026-07-16: nothing was listed that the last issue did not know; "
+        f"file listed nothing on Thursday 2026-07-16, a holiday there; {monday}",
     )
     assert said(newsroom, ANN, "2026-07-19T09:00Z", SAT) == (
         "no_issue",
