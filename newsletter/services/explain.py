@@ -205,10 +205,8 @@ def _of_date(facts: Facts) -> Explained:
     joined = local_date(facts.subscriber.confirmed_at or facts.subscriber.created_at, facts.rhythm.zone)
     if day < joined:
         return Answer.NOT_DUE, _and_next(facts, f"on the list since {joined} only")
-    if not facts.rhythm.has_digests:
-        return Answer.SKIPPED, "the reader wants no digest, only what alerts find, and they found nothing new"
     if not facts.rhythm.includes(day):
-        return Answer.SKIPPED, _and_next(facts, f"{day:%A} is not one of the reader's days ({facts.rhythm.frequency})")
+        return Answer.SKIPPED, _not_their_day(facts)
     if day > today:
         return Answer.NOT_DUE, _and_next(facts, "not due yet")
     if facts.owed:
@@ -216,6 +214,14 @@ def _of_date(facts: Facts) -> Explained:
     if facts.issue is None or facts.issue.status is not Editing.SEALED:
         return _without_issue(facts, today)
     return _without_delivery(facts, facts.issue, today)
+
+
+def _not_their_day(facts: Facts) -> str:
+    if not facts.rhythm.has_digests:
+        return "the reader wants no digest, only what alerts find, and they found nothing new"
+    day = f"{facts.day:%A} is not one of the reader's days ({facts.rhythm.frequency})"
+    alerts = "alerts found nothing new" if facts.subscriber.preferences.alerts else ""
+    return _and_next(facts, *filter(None, (day, alerts)))
 
 
 def _without_issue(facts: Facts, today: date) -> Explained:

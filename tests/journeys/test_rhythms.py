@@ -6,6 +6,7 @@ import tempfile
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from newsroom import Newsroom
@@ -82,15 +83,16 @@ def deliveries(app: App) -> list[DeliveryRow]:
         return list(session.exec(select(DeliveryRow).order_by(col(DeliveryRow.made_at))))
 
 
-@settings(max_examples=int(os.environ.get("NEWSLETTER_RHYTHMS", "15")))
+@pytest.mark.slow
+@settings(max_examples=int(os.environ.get("NEWSLETTER_RHYTHMS", "10")))
 @given(st.sampled_from(STARTS), _choices, _changes)
 def test_no_change_brings_two_of_a_day_or_silences_for_longer_than_the_rhythm(
     start: date, chosen: dict[str, str], later: list[tuple[int, dict[str, str]]]
 ):
     """Hour, zone, frequency and alerts, changed at any hour over two weeks around a change of the clocks.
 
-    With an issue each day and a tick each hour: one mail on a local date of the reader's, which is that of the clock on
-    their wall but for the hour after midnight; no paper twice; never longer without one than the rhythm in force leaves.
+    With an issue each day and a tick each hour: one mail on a local date of the reader's, which is that of the clock
+    on their wall but for the hour after midnight; no paper twice; never longer without one than the rhythm leaves.
     """
     folder = Path(tempfile.mkdtemp())
     room = Newsroom(folder, newsletter={"days": list(WEEKDAYS), "send_at": "00:00"})
