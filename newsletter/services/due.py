@@ -97,9 +97,12 @@ class Maker:
         """Make the rows of readers whose instant has come, and who have not had the issue."""
         passed: list[tuple[DueReader, datetime]] = []
         rows: list[_Row] = []
+        in_rhythm = cache(lambda rhythm: current(rhythm, now).at)
         occasion = cache(lambda rhythm, last, at: self._occasion(rhythm, last, at, now))
         for reader in readers:
-            found = occasion(self._rhythm(reader), reader.last_digest_on, reader.next_due_at)
+            rhythm = self._rhythm(reader)
+            # Whenever they were due in their rhythm, it is the same: what is looked up is shared.
+            found = occasion(rhythm, reader.last_digest_on, max(reader.next_due_at, in_rhythm(rhythm)))
             if reader.last_digest_on and found.day <= reader.last_digest_on:
                 passed.append((reader, found.next_due_at))
             else:
