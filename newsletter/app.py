@@ -19,6 +19,7 @@ from newsletter.config.settings import (
     Settings,
     SourceSettings,
 )
+from newsletter.domain.people import Person
 from newsletter.domain.topics import parse_topic
 from newsletter.mail.tokens import Signer
 from newsletter.render.languages import Languages
@@ -121,6 +122,7 @@ class App:
             topics=[parse_topic(text) for text in newsletter.topics],
             max_papers=newsletter.max_papers,
             lookback_days=newsletter.lookback_days,
+            people=tuple(Person(one.name, one.places) for one in self.settings.people),
             send_empty=newsletter.on_empty == "send",
         )
 

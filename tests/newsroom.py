@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -28,7 +28,7 @@ from types import MappingProxyType
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from newsletter.app import App, open_app
 from newsletter.cli.main import main
@@ -290,7 +290,20 @@ class Newsroom:
         return [known[title] for title in titles]
 
     def subscribe(self, *emails: str, at: str | datetime = "2026-07-14T12:00Z", **preferences: str) -> None:
-        """Put readers on the list as of *at*, with preferences as on the command line (``topics``, ``hour`` …)."""
+        """Put readers on the list as of *at*, with preferences as on the command line (``topics``, ``hour`` …).
+
+        They had their first digest long ago: nothing is due before their hour, as it is for who ``joins``.
+        """
+        now = instant(at)
+        with self.app(now) as app:
+            for each in subscribe.add(app.database, app.settings.newsletter, emails, preferences, now):
+                due = subscribe.instants(each.subscriber.preferences, app.settings.newsletter, now, None)
+                row = update(SubscriberRow).where(col(SubscriberRow.id) == each.subscriber.id)
+                with app.database.write() as session:
+                    session.exec(row.values(asdict(due)))
+
+    def join(self, *emails: str, at: str | datetime, **preferences: str) -> None:
+        """Put readers on the list who are due at once."""
         with self.app(instant(at)) as app:
             subscribe.add(app.database, app.settings.newsletter, emails, preferences, instant(at))
 

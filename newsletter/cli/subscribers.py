@@ -9,12 +9,19 @@ import click
 from newsletter.cli.preview import of_subscriber
 from newsletter.cli.subscribers_files import export, import_
 from newsletter.cli.subscribers_taste import feedback, taste
+from newsletter.cli.subscribers_wishes import alert, seed
 from newsletter.cli.terminal import Group, Terminal, examples
 
 _STATUSES = ("pending", "active", "paused", "unsubscribed", "suppressed")
 _PREFERENCES = (
     click.option("--topic", multiple=True, metavar="T", help="What to follow; again and again. -WORD leaves out."),
-    click.option("--frequency", metavar="F", help="daily, weekdays, or weekly:DAY as in weekly:mon."),
+    click.option(
+        "--only-topics/--no-only-topics",
+        default=None,
+        help="Nothing but what a topic or alert finds; or topics first, then the best of the rest.",
+    ),
+    click.option("--alert", multiple=True, metavar="Q", help="A search that mails what it finds on any day; again."),
+    click.option("--frequency", metavar="F", help="daily, weekdays, weekly:DAY (weekly:mon), or alerts: no digest."),
     click.option("--hour", metavar="HH:MM", help="When the digest comes."),
     click.option("--zone", metavar="Z", help="The time zone of that hour, as Europe/Zurich."),
     click.option("--max-papers", metavar="N", help="At most so many papers, 1 to 100."),
@@ -41,9 +48,12 @@ def _with_preferences(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _texts(given: Mapping[str, Any]) -> dict[str, str]:
-    """Return the preferences that were given, by name; several topics are one text."""
-    texts = {name: value for name, value in given.items() if value is not None and name != "topic"}
-    return {"topics": ";".join(given["topic"])} | texts if given["topic"] else texts
+    """Return the preferences that were given, by name; several topics or alerts are one text."""
+    texts = {name: value for name, value in given.items() if value is not None and name not in {"topic", "alert"}}
+    if "only_topics" in texts:
+        texts["only_topics"] = "yes" if texts["only_topics"] else "no"
+    lists = {"topics": given["topic"], "alerts": given["alert"]}
+    return {name: ";".join(values) for name, values in lists.items() if values} | texts
 
 
 @group.command(
@@ -65,7 +75,8 @@ def add(
 ) -> None:
     """Put people on the list, active at once; with --confirm, when they have answered a mail.
 
-    All of them or none; you vouch for their consent. Whoever is there already stays as they are ('edit' changes
+    All of them or none; you vouch for their consent. The next run sends them the newest issue, as their digest of that
+    day. Whoever is there already stays as they are ('edit' changes
     preferences). Whoever unsubscribed, was suppressed or was removed is refused. An address gets at most one mail
     a day that asks; its link opens the pages ('web') and works for 7 days.
     """
@@ -155,7 +166,7 @@ def show(terminal: Terminal, /, email: str) -> None:
 @_with_preferences
 @click.pass_obj
 def edit(terminal: Terminal, /, email: str, **given: Any) -> None:
-    """Change preferences. '' goes back to the newsletter's default; --topic replaces all topics.
+    """Change preferences. '' goes back to the newsletter's default; --topic replaces all topics, --alert all alerts.
 
     A new hour, zone or frequency holds from now on, and never brings a second digest of one date.
     """
@@ -249,3 +260,5 @@ group.add_command(taste)
 group.add_command(import_)
 group.add_command(export)
 group.add_command(of_subscriber)
+group.add_command(alert)
+group.add_command(seed)

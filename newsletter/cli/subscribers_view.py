@@ -10,6 +10,7 @@ from newsletter.services.subscribe import Added, Outcome, defaults, rhythm_of
 from newsletter.services.subscriber_files import document
 from newsletter.storage.subscribers import Selection
 
+_UNSET = {"alerts": "none"}
 _UNCHANGED = "nothing was changed, 'subscribers edit' changes preferences"
 
 
@@ -51,8 +52,10 @@ def _added(newsletter: NewsletterSettings, each: Added) -> str:
 
 def _standing(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
     match subscriber.status:
-        case Status.ACTIVE:
+        case Status.ACTIVE if subscriber.next_due_at:
             return f"active, next digest {_next(newsletter, subscriber)}"
+        case Status.ACTIVE:
+            return "active, gets what alerts find"
         case Status.PAUSED if subscriber.paused_until:
             return f"paused until {subscriber.paused_until}"
         case Status.SUPPRESSED:
@@ -64,7 +67,7 @@ def _standing(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
 def _lines(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
     own = preference_texts(subscriber.preferences)
     usual = preference_texts(defaults(newsletter))
-    chosen = {name: text or f"{usual[name] or 'all'} (default)" for name, text in own.items()}
+    chosen = {name: text or f"{usual[name] or _UNSET.get(name, 'all')} (default)" for name, text in own.items()}
     facts = {
         "email": subscriber.email,
         "status": _standing(newsletter, subscriber),

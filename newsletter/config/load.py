@@ -18,6 +18,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from newsletter.config.people import PersonSettings
 from newsletter.config.sending import DomainSettings, RouteSettings
 from newsletter.config.settings import (
     ArxivSettings,
@@ -111,7 +112,7 @@ def _explain(error: ErrorDetails) -> str:
     place, model = _place(error["loc"])
     key, given = ".".join(place), error["input"]
     message = _MEANINGS.get(error["type"], error["msg"].removeprefix("Value error, "))
-    if key in {"sources", "smtp.routes"} and error["type"] == "tuple_type":
+    if key in {"sources", "people", "smtp.routes"} and error["type"] == "tuple_type":
         message = f"use a list of tables, each beginning with [[{key}]]"
     match error["type"]:
         case "missing":
@@ -136,6 +137,8 @@ def _place(location: tuple[int | str, ...]) -> tuple[list[str], Any]:
         return [*place[:2], *place[3:]], _KINDS[place[2]]
     if place[:2] == ["smtp", "domains"]:
         return place, DomainSettings
+    if place[:1] == ["people"] and len(place) > 2:
+        return place, PersonSettings
     if place[:2] == ["smtp", "routes"] and len(place) > 2:
         return place, RouteSettings
     section = Settings.model_fields.get(place[0]) if place else None

@@ -22,6 +22,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from newsletter.config.people import PersonSettings
 from newsletter.config.sending import DkimSettings, RouteSettings, Section, SmtpSettings
 from newsletter.config.summaries import SummariesSettings
 from newsletter.config.values import (
@@ -223,6 +224,7 @@ class Settings(BaseSettings):
     bounces: BouncesSettings = BouncesSettings()
     operator: OperatorSettings = OperatorSettings()
     summaries: SummariesSettings = SummariesSettings()
+    people: tuple[PersonSettings, ...] = ()
     sources: Annotated[tuple[SourceSettings, ...], Field(min_length=1)]
 
     @classmethod

@@ -20,6 +20,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import islice
+from operator import itemgetter
 
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.topics import Index, Topic, parse_topic
@@ -40,6 +41,9 @@ class Why(StrEnum):
     FRONT = "front"  # on the issue's front
     EDITOR = "editor"  # the editor pinned or added it
     POOL = "pool"  # the next best of the pool
+    OURS = "ours"  # one of our own people wrote it; detail is the topic that it matches too, or ''
+    ALERT = "alert"  # a saved search found it; detail is the search
+    NEAREST = "nearest"  # nothing matched for long, and this comes closest; detail is the topic
 
 
 class WhyNot(StrEnum):
@@ -51,6 +55,7 @@ class WhyNot(StrEnum):
     TWIN = "twin"  # the same work is in it, or was sent, under another title
     VARIETY = "variety"  # enough of its category, which nobody asked for; detail is the category
     ROOM = "room"  # the digest was full
+    TOPIC = "topic"  # the reader wants only what a topic finds, and none did
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,11 @@ class Pick:
     candidate: Candidate
     why: Why
     detail: str = ""
+
+    @property
+    def topic(self) -> str:
+        """Return the topic that the reader follows and that brings the paper, '' where none does."""
+        return self.detail if self.why in {Why.TOPIC, Why.OURS} else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +125,15 @@ class Pool:
     """An issue's papers as choosing needs them: prepared once, used for every reader.
 
     ``order`` is the newsletter's, ``front`` the front's paper ids in order, ``editors`` the ids of the papers that
-    the editor pinned or added. ``found`` and ``unpopular`` remember what they were asked.
+    the editor pinned or added, ``ours`` of those that our own people wrote. ``found`` and ``unpopular`` remember what
+    they were asked.
     """
 
-    def __init__(self, order: Sequence[Candidate], front: Sequence[int], editors: Collection[int]) -> None:
+    def __init__(
+        self, order: Sequence[Candidate], front: Sequence[int], editors: Collection[int], ours: Collection[int] = ()
+    ) -> None:
         self.order, self.front, self.editors = tuple(order), tuple(front), frozenset(editors)
+        self.ours = frozenset(ours)
         self.by_id = {c.paper.id: c for c in self.order}
         self.found = lru_cache(maxsize=_TOPICS)(self._look_for)
         self.unpopular = lru_cache(maxsize=_VOTES)(self._below)
@@ -157,7 +171,20 @@ class Pool:
         """Return each paper as a pick that no topic brings, by id."""
         return {i: Pick(candidate, self._why(i)) for i, candidate in self.by_id.items()}
 
+    def nearest(self, topics: Iterable[Topic], barred: Collection[int], count: int) -> list[Pick]:
+        """Return the papers, but those *barred*, that come closest to any of *topics*, with it; then in order."""
+        asked = [topic for topic in topics if not topic.excludes]
+        found = [
+            (-share, place, Pick(self.by_id[i], Why.NEAREST, text if share else ""))
+            for place, (i, matcher) in enumerate(self._index.matchers.items())
+            if i not in barred
+            for share, text in [max(((matcher.share(t), t.text) for t in asked), default=(0.0, ""))]
+        ]
+        return [pick for _, _, pick in sorted(found, key=itemgetter(0, 1))[:count]]
+
     def _why(self, paper_id: int) -> Why:
+        if paper_id in self.ours:
+            return Why.OURS
         if paper_id in self.editors:
             return Why.EDITOR
         if paper_id == self._top:
@@ -192,7 +219,8 @@ class Pool:
         if wanted.excludes:
             return Found({}, frozenset(self._index.excluded_by(wanted)))
         matched = self._index.matched_by(wanted)
-        return Found({i: Pick(self.by_id[i], Why.TOPIC, wanted.text) for i in matched}, frozenset())
+        picks = {i: Pick(self.by_id[i], Why.OURS if i in self.ours else Why.TOPIC, wanted.text) for i in matched}
+        return Found(picks, frozenset())
 
     def _below(self, votes: int) -> frozenset[int]:
         counted = ((i, c.upvotes) for i, c in self.by_id.items() if i not in self.editors)
@@ -212,6 +240,7 @@ def choose(
     scores: Mapping[int, float] = NO_SCORES,
     since: date | None = None,
     by_day: bool = False,
+    only_topics: bool = False,
 ) -> Digest:
     """Return the digest of a reader who was already sent the papers ``sent``.
 
@@ -220,7 +249,8 @@ def choose(
     id, of the reader's learned taste) are above nothing, the highest first, as also among the papers of topics; then
     the front, then the rest of the pool, each in order; and last those whose scores are below nothing. ``by_day``,
     behind the best paper they stand by the days of their listing. With ``since`` the reader missed issues: the whole
-    pool counts alike, as the fronts missed are in it.
+    pool counts alike, as the fronts missed are in it. With ``only_topics`` there is nothing but what a topic finds, and
+    nothing else is named; unless no topic asks for anything.
 
     Papers that a topic excludes, or with fewer upvotes than ``min_upvotes`` where a source counts any, are left out;
     the editor's choices are never held back for want of votes. Of papers that are one work under two titles the first
@@ -229,7 +259,7 @@ def choose(
     Of what neither a topic nor the editor brings, no more than half is of one category (``variety``); but a reader
     without topics and scores who missed nothing gets the front as it was sealed.
     """
-    choice = _Choice(pool, topics, max_papers, min_upvotes, sent, scores, since is not None)
+    choice = _Choice(pool, topics, max_papers, min_upvotes, sent, scores, since is not None, only_topics)
     picks = _together(choice.picks())
     if by_day:
         picks[1:] = sorted(picks[1:], key=lambda pick: listed_on(pick.candidate))
@@ -248,8 +278,10 @@ class _Choice:
         sent: Collection[int],
         scores: Mapping[int, float],
         alike: bool,
+        only_topics: bool,
     ) -> None:
         self._pool, self._room, self._scores = pool, max_papers, scores
+        self._only_topics = only_topics and any(not topic.excludes for topic in topics)
         self._walk = pool.walk(alike=alike)
         self._is_own = bool(topics or scores or alike)  # not the newsletter's front as it is
         self.followed: dict[int, Pick] = {}
@@ -276,9 +308,15 @@ class _Choice:
 
     def unlisted(self, picks: Iterable[Pick]) -> frozenset[int]:
         """Return what is not even to be named beside *picks*: what is barred, and what is the same work as one."""
+        if self._only_topics:
+            return self.barred.union(self._pool.by_id.keys() - self.followed.keys())
         if not self._pool.twins:
             return self.barred
         return self.barred.union(*(self._pool.twins.get(pick.candidate.paper.id, ()) for pick in picks))
+
+    def is_unasked(self, paper_id: int) -> bool:
+        """Return whether nothing but topics counts, and none brings the paper."""
+        return self._only_topics and paper_id not in self.barred and paper_id not in self.followed
 
     def asked(self) -> list[int]:
         """Return the papers of topics in the order in which they are taken, each work once."""
@@ -291,6 +329,8 @@ class _Choice:
 
     def others(self) -> Iterator[int]:
         """Yield the papers that no topic brings in the order in which they are taken, each work once."""
+        if self._only_topics:
+            return iter(())
         walk: Iterable[int] = sorted(self._walk.ids, key=self._dislike) if self._scores else self._walk.ids
         barred, followed = self.barred, self.followed
         found = (i for i in walk if i not in barred and i not in followed)
@@ -320,12 +360,12 @@ def listed_on(candidate: Candidate) -> date:
 
 def _together(picks: list[Pick]) -> list[Pick]:
     """Return *picks* with those of one topic behind its best, those of topics that bring one paper too, others last."""
-    sizes = Counter(pick.detail for pick in picks if pick.why is Why.TOPIC)
+    sizes = Counter(pick.topic for pick in picks if pick.topic)
     if not sizes:
         return picks
     groups: dict[str | None, list[Pick]] = {}
     for pick in picks:
-        own = None if pick.why is not Why.TOPIC else pick.detail if sizes[pick.detail] > 1 else ""
+        own = None if not pick.topic else pick.topic if sizes[pick.topic] > 1 else ""
         groups.setdefault(own, []).append(pick)
     return [pick for group in groups.values() for pick in group]
 
@@ -339,31 +379,32 @@ def left_out(
     sent: Collection[int],
     scores: Mapping[int, float] = NO_SCORES,
     since: date | None = None,
+    only_topics: bool = False,
 ) -> list[LeftOut]:
     """Return the papers of *pool* that ``choose`` leaves out for the same reader, each with its reason.
 
     For whoever looks at one reader's digest: it costs what the pool holds. Those without room come last, as they
     would have been picked.
     """
-    choice = _Choice(pool, topics, max_papers, min_upvotes, sent, scores, since is not None)
+    choice = _Choice(pool, topics, max_papers, min_upvotes, sent, scores, since is not None, only_topics)
     fitting = [*choice.asked(), *choice.others()]
     picked = {pick.candidate.paper.id for pick in choice.picks()}
     last = max((place for place, i in enumerate(fitting) if i in picked), default=0)
     fits = set(fitting)
     barred = [i for i in pool.walk(alike=since is not None).ids if i not in fits]
-    out = [_barred(pool, paper_id, topics, sent, choice.barred) for paper_id in barred]
+    out = [_barred(pool, paper_id, topics, sent, choice) for paper_id in barred]
     return out + [_unfit(pool, i, passed=place < last) for place, i in enumerate(fitting) if i not in picked]
 
 
-def _barred(
-    pool: Pool, paper_id: int, topics: Sequence[Topic], sent: Collection[int], barred: Collection[int]
-) -> LeftOut:
+def _barred(pool: Pool, paper_id: int, topics: Sequence[Topic], sent: Collection[int], choice: _Choice) -> LeftOut:
     candidate = pool.by_id[paper_id]
     if paper_id in sent:
         return LeftOut(candidate, WhyNot.SENT)
     if topic := next((t for t in topics if paper_id in pool.found(t.text).excluded), None):
         return LeftOut(candidate, WhyNot.EXCLUDED, topic.text)
-    if paper_id not in barred or pool.twins.get(paper_id, frozenset()) & set(sent):
+    if choice.is_unasked(paper_id):
+        return LeftOut(candidate, WhyNot.TOPIC)
+    if paper_id not in choice.barred or pool.twins.get(paper_id, frozenset()) & set(sent):
         return LeftOut(candidate, WhyNot.TWIN)
     return LeftOut(candidate, WhyNot.VOTES, str(candidate.upvotes))
 

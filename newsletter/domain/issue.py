@@ -4,11 +4,12 @@ The pool is everything listed on the issue's days, in the newsletter's order (``
 archive shows, and what a reader without preferences gets.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
+from newsletter.domain.people import Person, by_ours, ours_first
 from newsletter.domain.ranking import Candidate, newsletter_order
 from newsletter.domain.topics import Topic
 from newsletter.errors import IllegalMoveError, UsageError
@@ -143,31 +144,39 @@ def arrange(
     shares: Mapping[str, int],
     topics: Sequence[Topic],
     max_papers: int,
+    people: Collection[Person] = (),
 ) -> Arranged:
     """Return the pool and the front of the issue of *day*.
 
     Withdrawn and dropped papers are in neither. The front is the first ``max_papers`` that were in no earlier
-    front, sharing by source among those; what the editor pinned leads, what the editor added is in it, and what
-    the editor moved stands where it was moved to. It is longer only when the editor chose more.
+    front, sharing by source among those; what the editor pinned leads, then what our own *people* wrote, what the
+    editor added is in it, and what the editor moved stands where it was moved to. It is longer only when the editor
+    chose more.
     """
     chosen = hand.chosen
     kept = [c for c in candidates if not c.paper.withdrawn and c.paper.id not in hand.dropped]
     eligible = [c for c in kept if c.paper.id not in earlier_fronts or c.paper.id in chosen]
-    ranked = newsletter_order(eligible, day, shares, topics)
-    pool = ranked if len(eligible) == len(kept) else newsletter_order(kept, day, shares, topics)
+    ranked = ours_first(newsletter_order(eligible, day, shares, topics), people)
+    pool = ranked
+    if len(eligible) != len(kept):
+        pool = ours_first(newsletter_order(kept, day, shares, topics), people)
     room = max(0, max_papers - sum(c.paper.id in chosen for c in ranked))
     rest = {c.paper.id for c in [c for c in ranked if c.paper.id not in chosen][:room]}
     front = [c for c in ranked if c.paper.id in chosen or c.paper.id in rest]
-    return Arranged(pool=tuple(pool), front=tuple(_moved(_led(front, hand), hand.moved)))
+    return Arranged(pool=tuple(pool), front=tuple(_moved(_led(front, hand, people), hand.moved)))
 
 
-def _led(front: Sequence[Candidate], hand: Hand) -> list[Candidate]:
-    """Return *front* with what the editor pinned first, and last what no source lists, each as it was chosen."""
+def _led(front: Sequence[Candidate], hand: Hand, people: Collection[Person]) -> list[Candidate]:
+    """Return *front* with what the editor pinned first, and last what no source lists, each as it was chosen.
+
+    What is of our own people is not left to the last.
+    """
+    ours = by_ours(front, people)
     by_id = {c.paper.id: c for c in front}
     pinned = [by_id[i] for i in hand.pinned if i in by_id]
-    listed = [c for c in front if c.listings and c.paper.id not in hand.pinned]
+    listed = [c for c in front if (c.listings or c.paper.id in ours) and c.paper.id not in hand.pinned]
     unlisted = dict.fromkeys(i for i in (*hand.added, *hand.moved) if i in by_id and i not in hand.pinned)
-    return [*pinned, *listed, *(by_id[i] for i in unlisted if not by_id[i].listings)]
+    return [*pinned, *listed, *(by_id[i] for i in unlisted if by_id[i] not in listed)]
 
 
 def _moved(front: Sequence[Candidate], moved: Mapping[int, int]) -> list[Candidate]:

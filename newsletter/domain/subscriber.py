@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from newsletter.domain.topics import parse_topic
 from newsletter.errors import IllegalMoveError, UsageError
 
+ALERTS = "alerts"  # the frequency of who wants no digest, only what a saved search finds
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FORMATS = ("html", "text", "both")
 
@@ -58,21 +59,29 @@ def move(status: Status, to: Move) -> Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What a reader asked for; None (and no topics) where the newsletter's default holds."""
+    """What a reader asked for; None (and no topics) where the newsletter's default holds.
+
+    ``alerts`` are saved searches, each a topic that asks for something.
+    """
 
     topics: tuple[str, ...] = ()
-    frequency: str | None = None  # daily, weekdays, weekly:DAY
+    frequency: str | None = None  # daily, weekdays, weekly:DAY, alerts
     hour: time | None = None
     zone: str | None = None
     max_papers: int | None = None
     min_upvotes: int | None = None
     format: str | None = None
     language: str | None = None
+    only_topics: bool | None = None  # nothing but what a topic or an alert finds
+    alerts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """One address on the list. Instants are UTC; ``next_due_at`` is None unless active."""
+    """One address on the list. Instants are UTC, None unless active.
+
+    ``next_due_at`` is the next digest's, None also for who wants none; ``next_alert_at`` is when alerts are looked at.
+    """
 
     id: int
     email: str
@@ -81,6 +90,7 @@ class Subscriber:
     created_at: datetime
     confirmed_at: datetime | None = None
     next_due_at: datetime | None = None
+    next_alert_at: datetime | None = None
     paused_until: date | None = None
     suppression_reason: str | None = None
     consent_source: str = ""
@@ -89,10 +99,10 @@ class Subscriber:
 def preference(name: str, text: str) -> object:
     """Return the value that *text* gives the preference *name*, checked. Raises UsageError saying what is allowed.
 
-    ``topics`` are separated by ``;``. An empty text means the newsletter's default.
+    ``topics`` and ``alerts`` are separated by ``;``. An empty text means the newsletter's default.
     """
     if not text.strip():
-        return () if name == "topics" else None
+        return () if name in _LISTS else None
     return _PARSERS[name](text.strip())
 
 
@@ -110,6 +120,8 @@ def _as_text(value: object) -> str:
     match value:
         case None:
             return ""
+        case bool():
+            return "yes" if value else "no"
         case tuple():
             return ";".join(value)
         case time():
@@ -122,12 +134,28 @@ def _topics(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parse_topic(part).text for part in text.split(";") if part.strip()))
 
 
+def _alerts(text: str) -> tuple[str, ...]:
+    found = _topics(text)
+    for one in found:
+        if parse_topic(one).excludes:
+            raise UsageError(f"alert {one!r}: only leaves out; an alert needs something to look for")
+    return found
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in _FLAGS:
+        raise UsageError(f"{name} {text!r}: use yes or no")
+    return _FLAGS[text.lower()]
+
+
 def _frequency(text: str) -> str:
     chosen = text.lower()
     rhythm, _, day = chosen.partition(":")
-    if chosen in {"daily", "weekdays"} or (rhythm == "weekly" and day in WEEKDAYS):
+    if chosen in {"daily", "weekdays", ALERTS} or (rhythm == "weekly" and day in WEEKDAYS):
         return chosen
-    raise UsageError(f"frequency {text!r}: use daily, weekdays or weekly:DAY with DAY one of {', '.join(WEEKDAYS)}")
+    raise UsageError(
+        f"frequency {text!r}: use daily, weekdays, alerts or weekly:DAY with DAY one of {', '.join(WEEKDAYS)}"
+    )
 
 
 def parse_hour(text: str) -> time:
@@ -172,8 +200,12 @@ def parse_language(text: str) -> str:
     return text
 
 
+_LISTS = ("topics", "alerts")
+_FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _PARSERS = {
     "topics": _topics,
+    "only_topics": lambda text: _flag("only-topics", text),
+    "alerts": _alerts,
     "frequency": _frequency,
     "hour": parse_hour,
     "zone": parse_zone,

@@ -1,8 +1,9 @@
 """What a topic matches: the small grammar in which readers and the newsletter say what they follow.
 
 A topic is one or more terms, all of which must match; several topics are alternatives. A term is a ``word``,
-a ``"phrase"``, a ``prefix*``, ``cat:cs.CL``, ``author:Tri Dao`` or ``org:NVIDIA`` (to the end of the topic, or
-quoted). A leading ``-`` excludes. Words are compared folded and singular, never inside other words.
+a ``"phrase"``, a ``prefix*``, ``cat:cs.CL``, ``author:Tri Dao`` or ``org:NVIDIA`` (to where another term begins that
+shows itself by its mark, or quoted). A leading ``-`` excludes. Words are compared folded and singular, never inside
+other words. ``docs/preferences.md`` teaches it.
 """
 
 import re
@@ -16,7 +17,9 @@ from newsletter.domain.text import singular, whole_words, words
 from newsletter.errors import UsageError
 
 _TERM = re.compile(r'\s*(-?)(?:(cat|author|org):\s*)?(?:"([^"]*)"|(\S*))', re.IGNORECASE)
-_TO_THE_END = re.compile(r'\s*(-?)(author|org):\s*([^"\s].*)', re.IGNORECASE)
+_TO_THE_NEXT = re.compile(r'\s*(-?)(author|org):\s*([^"\s].*?)(?=\s+-|\s+(?:cat|author|org):|\s*"|\s*$)', re.IGNORECASE)
+_UNKNOWN_FIELD = re.compile(r"([A-Za-z]+):(?!//)")
+_OPERATORS = {"AND": "all terms of a topic must match, so leave it out", "OR": "write two topics", "NOT": "write -word"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def parse_topic(text: str) -> Topic:
     terms: list[Term] = []
     at = 0
     while text[at:].strip():
-        rest = _TO_THE_END.match(text, at) or _TERM.match(text, at)
+        rest = _TO_THE_NEXT.match(text, at) or _TERM.match(text, at)
         assert rest is not None  # any visible character begins a term
         terms.append(_term(text, rest))
         at = rest.end()
@@ -62,16 +65,35 @@ def parse_topic(text: str) -> Topic:
     return Topic(text.strip(), tuple(terms))
 
 
+def read_topics(texts: Iterable[str]) -> list[Topic]:
+    """Return the topics in *texts*, without those that an older version stored and this one does not read."""
+    found: list[Topic] = []
+    for text in texts:
+        try:
+            found.append(parse_topic(text))
+        except UsageError:
+            continue
+    return found
+
+
 def _term(text: str, found: re.Match[str]) -> Term:
     minus, field, *values = found.groups()
     value = next((v for v in values if v is not None), "")
+    place = f"at character {found.start() + len(found[0]) - len(found[0].lstrip()) + 1}"
     prefix = value.endswith("*") and not field
-    if value.count('"'):
-        raise UsageError(f"topic {text!r}: unbalanced quote at character {found.start() + 1}")
     category = (field or "").lower() == "cat"
+    bare = not field and len(values) > 1 and values[1] is not None
+    if value.count('"'):
+        raise UsageError(f"topic {text!r}: unbalanced quote {place}")
+    if bare and (unknown := _UNKNOWN_FIELD.match(value)):
+        raise UsageError(f"topic {text!r}: unknown field {unknown[0]!r} {place}; use cat:, author: or org:")
+    if bare and value in _OPERATORS:
+        raise UsageError(f"topic {text!r}: {value} {place}: {_OPERATORS[value]}")
+    if "*" in value[: -1 if prefix else None].removesuffix(".*" if category else "") and value.strip("*"):
+        raise UsageError(f"topic {text!r}: misplaced * {place}: it stands at the end of a word, as in quanti*")
     kept = (value.casefold().removesuffix(".*"),) if category else tuple(_term_words(value, prefix=prefix))
     if not any(kept):
-        raise UsageError(f"topic {text!r}: nothing to look for at character {found.start() + 1}")
+        raise UsageError(f"topic {text!r}: nothing to look for {place}")
     return Term((field or "").lower(), kept, prefix, bool(minus))
 
 
@@ -119,6 +141,23 @@ class Matcher:
         if term.field == "org":
             return f" {phrase} " in self._organisation
         return f" {phrase}" in self._whole if term.prefix else f" {phrase} " in self._text
+
+    def share(self, topic: Topic) -> float:
+        """Return how near the paper comes to *topic*: the share of its asking terms' words that are found, 0 to 1.
+
+        Another category of the same archive is half of the one asked for.
+        """
+        asked = [term for term in topic.terms if not term.excludes]
+        return sum(map(self._part, asked)) / len(asked) if asked else 0.0
+
+    def _part(self, term: Term) -> float:
+        if self._holds(term):
+            return 1.0
+        if term.field == "cat":
+            archive = term.words[0].partition(".")[0]
+            return 0.5 * any(c.partition(".")[0] == archive for c in self._categories)
+        single = [Term(term.field, (word,), term.prefix, False) for word in term.words]
+        return sum(map(self._holds, single)) / (len(single) + 1)
 
 
 class Index:

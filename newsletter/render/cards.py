@@ -21,6 +21,7 @@ from newsletter.render.wrapping import WIDTH, columns, shorten, wrap, wrapped
 
 _BRIEF = 90  # a title in the preheader
 _INDENT = 4  # of a card's text, and so the room for its rank
+_FOLLOWED = {Why.TOPIC, Why.OURS, Why.ALERT, Why.NEAREST}  # whose detail is a topic
 # Papers that have a whole card; those after them have a short one: nobody reads fifty, many skim them.
 _FULL = 12
 _MANY = 25  # papers of a digest; where there are more, short cards have no room for a summary
@@ -89,7 +90,7 @@ class Cards:
         """
         one = self._cards[paper_id]
         html_reason, text_reason = self._reason(why, detail)
-        followed = detail if why is Why.TOPIC and wording.may_name_author(detail) else ""
+        followed = detail if why in _FOLLOWED and wording.may_name_author(detail) else ""
         html_byline, text_byline = self._byline(paper_id, followed)
         html_rank, heading = self._ranked(paper_id, rank)
         size = "lead" if rank == 1 else "full" if rank <= _FULL else later

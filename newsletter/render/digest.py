@@ -32,7 +32,8 @@ __all__ = ["TOKEN", "Encoded", "IssueRenderer", "Masthead", "Reader"]
 _SUBJECT = 110  # characters: what wide inboxes show
 _REST_HEAD = 700  # octets that the heading over the rest takes at most
 LARGEST = 90_000  # octets of HTML as sent: past 99 KB the largest mail service clips a message
-_paper_id, _why, _detail = map(attrgetter, ("candidate.paper.id", "why", "detail"))
+_paper_id, _why, _detail, _topic = map(attrgetter, ("candidate.paper.id", "why", "detail", "topic"))
+_KINDS = ("digest", "alert", "quiet")  # mails with papers, each with templates of its own
 _FRAME = ("title", "preheader", "corrections", "since", "counts", "cards", "also", "foot")
 
 
@@ -78,7 +79,8 @@ class IssueRenderer:
         self._encode = encode
         self._type = Typesetter(environment, self._masthead)
         self.foot = Foot(self._type, encode)
-        self._subject = Slotted(self._type.line("digest.subject.txt", slots=slots("title", "others")), str.encode)
+        self._subjects = lru_cache(maxsize=len(_KINDS))(self._subject_of)
+        self._subjects("digest")  # a template that does not work is found at once
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
         self._dot = encode(" · ")
@@ -112,19 +114,20 @@ class IssueRenderer:
             return self._spread(self._nothing, self._frame("nothing"), {}, {"corrections": corrected, "foot": foot})
         self._cards.set_in_type(digest.picks)
         papers, whys = list(map(_paper_id, digest.picks)), list(map(_why, digest.picks))
-        subject, title = self._titled(papers[0], len(papers))
+        kind = _kind(whys)
+        subject, title = self._titled(papers[0], len(papers), kind)
         said = {
             "title": title,
             "preheader": self._preheader(papers),
-            "counts": self._counts(len(papers), whys.count(Why.TOPIC)),
-            "since": self._since(digest.since),
+            "counts": self._counts(len(papers), sum(map(bool, map(_topic, digest.picks))), kind),
+            "since": self._since(digest.since, kind),
         }
         headings, later = groups(digest, self._type.language), repeat(self._cards.later(len(papers)))
         placed = map(self._cards.placed, papers, count(1), whys, map(_detail, digest.picks), headings, later)
         html_cards, text_cards = zip(*placed, strict=True)
         also = self._lines.pieces(self._also, digest.also, digest.more)
         parts = {"corrections": corrected, "cards": (html_cards, text_cards), "also": also, "foot": foot}
-        frame = self._frame("digest", since=_between(digest))
+        frame = self._frame(kind, since=_between(digest))
         edition = self._spread(subject, frame, said, parts)
         if (size := sum(map(len, edition.html))) > LARGEST:
             short = self._spread(subject, frame, said, {**parts, **self._shortened(digest, size, html_cards)})
@@ -160,20 +163,27 @@ class IssueRenderer:
         rest = self._lines.pieces(heading, [pick.candidate for pick in digest.picks[kept:]])
         return {"cards": ([*cards[:kept], *rest[0]], ()), "also": also}
 
-    def _title(self, first: int, papers: int) -> tuple[str, bytes]:
-        """Return the subject of a digest of so many *papers*, and the same as HTML."""
+    def _title(self, first: int, papers: int, kind: str) -> tuple[str, bytes]:
+        """Return the subject of a mail of so many *papers*, and the same as HTML."""
         others = wording.others(self._type.language, papers - 1)
-        room = _SUBJECT - len(self._subject_with("", others))
-        subject = self._subject_with(shorten(self._cards.title(first), max(room, _SUBJECT // 3)), others)
+        room = _SUBJECT - len(self._subject_with("", others, kind))
+        subject = self._subject_with(shorten(self._cards.title(first), max(room, _SUBJECT // 3)), others, kind)
         return subject, self._encode(_html(subject))
 
-    def _subject_with(self, title: str, others: str) -> str:
-        return self._subject.fill({"title": title.encode(), "others": others.encode()}).decode()
+    def _subject_with(self, title: str, others: str, kind: str) -> str:
+        return self._subjects(kind).fill({"title": title.encode(), "others": others.encode()}).decode()
 
-    def _counts_anew(self, papers: int, matching: int) -> bytes:
+    def _subject_of(self, kind: str) -> Slotted:
+        return Slotted(self._type.line(f"{kind}.subject.txt", slots=slots("title", "others")), str.encode)
+
+    def _counts_anew(self, papers: int, matching: int, kind: str) -> bytes:
+        if kind == "alert":
+            return self._encode(wording.found(self._type.language, papers))
         return self._encode(wording.counts(self._type.language, papers, matching, self._masthead.pool_size))
 
-    def _since_anew(self, first: date | None) -> bytes:
+    def _since_anew(self, first: date | None, kind: str) -> bytes:
+        if kind == "quiet" and first:
+            return self._encode(wording.quiet_since(self._type.language, first, self._masthead.date))
         return self._encode(wording.since(self._type.language, first, self._masthead.date) if first else "")
 
     def _corrections_anew(self, corrections: tuple[Correction, ...]) -> Pieces:
@@ -195,7 +205,7 @@ class IssueRenderer:
         if (name, since) not in self._frames:
             said = {"slots": slots(*_FRAME), "since": since, "subject": self._nothing, "note": self._note}
             html, text = self._type.document(f"{name}.html", **said), self._type.text(f"{name}.txt", **said)
-            needed = {"corrections", "foot", *(["cards"] if name == "digest" else [])}
+            needed = {"corrections", "foot", *(["cards"] if name in _KINDS else [])}
             self._frames[name, since] = (
                 self._holding(html, needed, f"{name}.html"),
                 self._holding(text, needed, f"{name}.txt"),
@@ -208,6 +218,13 @@ class IssueRenderer:
         for missing in sorted(needed - slotted.names):
             raise ConfigurationError(f"template email/{template}: {{{{ slots.{missing} }}}} is missing; put it back")
         return slotted
+
+
+def _kind(whys: Sequence[Why]) -> str:
+    """Return which mail brings papers for these reasons: a digest, what alerts found, or that nothing matched."""
+    if Why.NEAREST in whys:
+        return "quiet"
+    return "alert" if Why.ALERT in whys else "digest"
 
 
 def _between(digest: Digest) -> str:

@@ -30,16 +30,16 @@ def groups(digest: Digest, language: Language) -> Sequence[str]:
 
 
 def _topics(picks: Sequence[Pick], language: Language) -> list[str]:
-    sizes = Counter(pick.detail for pick in picks if pick.why is Why.TOPIC)
+    sizes = Counter(pick.topic for pick in picks if pick.topic)
     return [_topic(pick, sizes, language) for pick in picks]
 
 
 def _topic(pick: Pick, sizes: Mapping[str, int], language: Language) -> str:
     if pick.why is Why.TASTE:
         return language.gettext("What you may like")
-    if pick.why is not Why.TOPIC:
+    if not pick.topic:
         return language.gettext("The newsletter’s choice")
-    return _named(pick.detail, language) if sizes[pick.detail] > 1 else language.gettext("What you follow")
+    return _named(pick.topic, language) if sizes[pick.topic] > 1 else language.gettext("What you follow")
 
 
 @lru_cache(maxsize=8192)

@@ -21,14 +21,16 @@ from newsletter.render.typesetting import Imprint, Rendered, Typesetter
 class Subscription:
     """What a subscription that begins is told of itself, the newsletter's defaults filled in.
 
-    ``frequency`` as in Preferences; ``first`` is when the first digest is due, in the reader's zone; ``newest`` is
-    the link of the newest issue, '' before there is one.
+    ``frequency`` as in Preferences; ``first`` is when the first digest is due, or ``at_once`` the one after that, in
+    the reader's zone; ``newest`` is the link of the newest issue, '' before there is one.
     """
 
     frequency: str
     first: datetime
     max_papers: int
+    at_once: bool = False
     topics: tuple[str, ...] = ()
+    only_topics: bool = False
     newest: str = ""
 
 

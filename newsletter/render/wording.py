@@ -95,6 +95,16 @@ def since(language: Language, first: date, issued: date) -> str:
     return language.gettext("The best since %(day)s", day=language.day(first, issued))
 
 
+def quiet_since(language: Language, first: date, issued: date) -> str:
+    """Return the heading of the mail that says that nothing matched from the day *first* on."""
+    return language.gettext("Nothing that you asked for has appeared since %(day)s", day=language.day(first, issued))
+
+
+def found(language: Language, papers: int) -> str:
+    """Return how many papers alerts found."""
+    return language.ngettext("%(num)s paper that your alerts found", "%(num)s papers that your alerts found", papers)
+
+
 def days(language: Language, span: timedelta) -> str:
     """Return how many days *span* has."""
     return language.ngettext("%(num)s day", "%(num)s days", span.days)
@@ -107,14 +117,27 @@ def reason(language: Language, why: Why, detail: str) -> str:
             return _topic(language, detail)
         case Why.TASTE:
             return _taste(language, detail)
+        case Why.ALERT:
+            return language.gettext("your alert “%(words)s”", words=_unquoted(plain(detail)))
+        case Why.NEAREST if detail:
+            return language.gettext("close to “%(words)s”", words=_unquoted(plain(detail)))
+        case Why.OURS if detail:
+            return f"{_newsletters(language, why)}, {_topic(language, detail)}"
+    return _newsletters(language, why)
+
+
+def _newsletters(language: Language, why: Why) -> str:
+    """Return why a paper is in the digest that nothing which the reader said brings."""
+    match why:
+        case Why.OURS:
+            return language.gettext("from our group")
         case Why.EDITOR:
             return language.gettext("the editor’s choice")
         case Why.TOP:
             return language.gettext("most upvoted today")
         case Why.FRONT:
             return language.gettext("on the front page")
-        case Why.POOL:
-            return language.gettext("among the latest papers")
+    return language.gettext("among the latest papers")
 
 
 def _taste(language: Language, detail: str) -> str:

@@ -15,11 +15,11 @@ from types import MappingProxyType
 
 from sqlmodel import Session
 
-from newsletter.domain.calendar import instant, local_date
+from newsletter.domain.calendar import local_date, next_issue
 from newsletter.domain.digest import WEEK, Digest, Pick, Why, outside
 from newsletter.domain.issue import Correction
 from newsletter.domain.ranking import Candidate
-from newsletter.domain.subscriber import WEEKDAYS, zone_info
+from newsletter.domain.subscriber import zone_info
 from newsletter.errors import ConfigurationError, UsageError
 from newsletter.mail.message import (
     SharedHead,
@@ -226,9 +226,8 @@ class Composer:
     def _next_issue_at(self) -> datetime:
         """Return just before there is another issue."""
         newsletter = self._newsletter
-        later = (self._issue.date + timedelta(days=n) for n in range(1, 8))
-        day = next((d for d in later if WEEKDAYS[d.weekday()] in newsletter.days), self._issue.date)
-        return instant(day, newsletter.send_at, newsletter.zone) - timedelta(seconds=1)
+        at = next_issue(self._issue.date, newsletter.days, newsletter.send_at, newsletter.zone)
+        return at - timedelta(seconds=1)
 
     @cached_property
     def _mailto_reply(self) -> str:

@@ -6,27 +6,29 @@ date and instants that follow from a rhythm, and the digest of those who wish fo
 whose turn it is (``plan``), sealing (``edit``) and sending (``deliver``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlmodel import Session
 
 from newsletter.config.settings import NewsletterSettings, Settings
-from newsletter.domain.calendar import Rhythm, current, local_date, next_due
+from newsletter.domain.calendar import Rhythm, current, due_day, local_date, next_due, next_issue
 from newsletter.domain.delivery import expires_at
-from newsletter.domain.digest import NO_SCORES, WEEK, Digest, LeftOut, Pool, choose, left_out
-from newsletter.domain.ranking import newsletter_order
+from newsletter.domain.digest import NO_SCORES, WEEK, Digest, LeftOut, Pick, Pool, Why, choose, left_out
+from newsletter.domain.people import by_ours, ours_first
+from newsletter.domain.ranking import Candidate, newsletter_order
 from newsletter.domain.subscriber import WEEKDAYS, Preferences
-from newsletter.domain.topics import Topic, parse_topic
+from newsletter.domain.topics import Topic, read_topics
 from newsletter.mail.message import message_id
 from newsletter.services.edit import Policy, Shown
 from newsletter.services.subscribe import rhythm_of
 from newsletter.services.taste import Tastes, explained
-from newsletter.storage import corrections, due, issues, papers
+from newsletter.storage import alerts, corrections, due, issues, papers
 from newsletter.storage.due import Contents, DueReader, Had, History, NewDelivery
+from newsletter.storage.moves import Picks
 
 if TYPE_CHECKING:
     from newsletter.services.learning import Taste
@@ -36,6 +38,7 @@ WINDOW = timedelta(days=14)  # how far back a digest reaches at most
 _DAY = timedelta(days=1)
 _KEPT = 4096  # digests and wishes that are remembered
 _NOTHING = Had()
+_NEAREST = 3  # papers in the mail that says that nothing matched
 
 
 class _Occasion(NamedTuple):
@@ -50,10 +53,16 @@ _Row = tuple[DueReader, _Occasion, bool]  # and whether the reader's next instan
 
 
 class _Wish:
-    """What a reader wishes for, the newsletter's defaults filled in. Equal preferences have one, known by identity."""
+    """What a reader wishes for, the newsletter's defaults filled in. Equal preferences have one, known by identity.
+
+    What an alert looks for is a topic of digests too.
+    """
 
     def __init__(self, preferences: Preferences, newsletter: NewsletterSettings) -> None:
-        self.topics: list[Topic] = [parse_topic(text) for text in preferences.topics]
+        self.topics: list[Topic] = read_topics(dict.fromkeys((*preferences.topics, *preferences.alerts)))
+        self.excluding = [topic for topic in self.topics if topic.excludes]
+        self.alerts: list[Topic] = read_topics(preferences.alerts)
+        self.only_topics = bool(preferences.only_topics)
         self.rhythm = rhythm_of(preferences, newsletter)
         self.max_papers = preferences.max_papers or newsletter.max_papers
         self.min_upvotes = preferences.min_upvotes or 0
@@ -68,7 +77,7 @@ class Maker:
         self._settings, self._newsletter, self._policy = settings, settings.newsletter, policy
         self._hand = shown.hand
         front = [c.paper.id for c in shown.arranged.front]
-        self._sealed = Pool(shown.arranged.pool, front, shown.hand.chosen)
+        self._sealed = self._pool_of(shown.arranged.pool, front, shown.hand.chosen)
         self._wider: dict[date, Pool] = {}
         self._history: History | None = None  # of the pools that there are
         self._tastes = Tastes()
@@ -77,6 +86,8 @@ class Maker:
         self._wish = lru_cache(maxsize=_KEPT)(lambda preferences: _Wish(preferences, self._newsletter))
         self._since = lru_cache(maxsize=_KEPT)(self._first_missed)
         self._contents = lru_cache(maxsize=_KEPT)(self._carried)
+        self._nearest = lru_cache(maxsize=_KEPT)(self._closest)
+        self._alerted = lru_cache(maxsize=_KEPT)(self._found)
 
     @property
     def _is_empty(self) -> bool:
@@ -92,9 +103,12 @@ class Maker:
         """Make the rows of readers whose instant has come, and who have not had the issue."""
         passed: list[tuple[DueReader, datetime]] = []
         rows: list[_Row] = []
-        occasion = cache(lambda rhythm, last: self._occasion(rhythm, last, now))
+        in_rhythm = cache(lambda rhythm: current(rhythm, now).at)
+        occasion = cache(lambda rhythm, last, at: self._occasion(rhythm, last, at, now))
         for reader in readers:
-            found = occasion(self._rhythm(reader), reader.last_digest_on)
+            rhythm = self._rhythm(reader)
+            # Whenever they were due in their rhythm, it is the same: what is looked up is shared.
+            found = occasion(rhythm, reader.last_digest_on, max(reader.next_due_at, in_rhythm(rhythm)))
             if reader.last_digest_on and found.day <= reader.last_digest_on:
                 passed.append((reader, found.next_due_at))
             else:
@@ -119,11 +133,60 @@ class Maker:
                 rows.append((reader, occasion(rhythm), stays))
         self._make(session, rows, now)
 
+    def by_alert(self, session: Session, found: Sequence[tuple[DueReader, datetime]], now: datetime) -> None:
+        """Make the rows of readers whose alerts find something, each with since when it is looked for.
+
+        Not where a digest comes on the same date, or before there is another issue: then that brings it. Nor while
+        something waits for the reader.
+        """
+        had = self._history_of(session).of(session, [reader.id for reader, _ in found])
+        rows: list[tuple[DueReader, _Occasion, Contents]] = []
+        for reader, _ in found:
+            wish, had_by = self._wish(reader.preferences), had.get(reader.id, _NOTHING)
+            rhythm = wish.rhythm.of_alerts
+            day = current(rhythm, now).day
+            alerts.advance(session, next_due(rhythm, now, day).at, [reader.id])
+            if self._may_alert(reader, day) and not had_by.waits:
+                contents = self._alerted(wish, had_by.sent)
+                rows += [(reader, self._following(rhythm, day, day, now), contents)] if contents.picks else []
+        ids = due.new_ids(session, now, len(rows))
+        made = [
+            NewDelivery(new, reader, on.day, message_id(new, self._domain), on.expires_at, None, contents)
+            for new, (reader, on, contents) in zip(ids, rows, strict=True)
+        ]
+        due.make(session, self.issue, made, now)
+        alerts.made(session, self.issue, [reader.id for reader, _, _ in rows])
+
+    def _may_alert(self, reader: DueReader, day: date) -> bool:
+        newsletter = self._newsletter
+        following = next_issue(self.issue.date, newsletter.days, newsletter.send_at, newsletter.zone)
+        had = (reader.last_digest_on and reader.last_digest_on >= day) or (
+            reader.last_issue_on and reader.last_issue_on >= self.issue.date
+        )
+        return not had and reader.next_due_at >= following
+
+    def _found(self, wish: _Wish, sent: frozenset[int]) -> Contents:
+        """Return what alerts find."""
+        digest = choose(
+            self._sealed,
+            topics=[*wish.excluding, *wish.alerts],
+            max_papers=wish.max_papers,
+            min_upvotes=wish.min_upvotes,
+            sent=sent,
+            only_topics=True,
+        )
+        picks = [replace(p, why=Why.ALERT) if p.why is Why.TOPIC else p for p in digest.picks]
+        return Contents(_stored(picks), unlisted=self._everything)
+
+    @cached_property
+    def _everything(self) -> str:
+        return self._sealed.places(self._sealed.by_id.keys())
+
     def _rhythm(self, reader: DueReader) -> Rhythm:
         return self._wish(reader.preferences).rhythm
 
-    def _occasion(self, rhythm: Rhythm, last: date | None, now: datetime) -> _Occasion:
-        day = current(rhythm, now).day
+    def _occasion(self, rhythm: Rhythm, last: date | None, at: datetime, now: datetime) -> _Occasion:
+        day = due_day(rhythm, at, last, now)
         return self._following(rhythm, day, max(day, last or day), now)
 
     def _following(self, rhythm: Rhythm, day: date, last: date, now: datetime) -> _Occasion:
@@ -149,13 +212,14 @@ class Maker:
                 message_id(new, self._domain),
                 found.expires_at,
                 None if stays else found.next_due_at,
-                # A taste is its reader's own; who has none shares a digest with all who wish for the same.
-                (self._carried if reader.id in tastes else self._contents)(
+                self._of_row(
+                    reader,
+                    found.day,
                     wish,
                     had.get(reader.id, _NOTHING).sent,
                     since,
                     owed.get(reader.id, ()),
-                    *([tastes[reader.id]] if reader.id in tastes else []),
+                    tastes.get(reader.id),
                 ),
             )
             for new, (reader, found, stays), wish, since in zip(ids, rows, wishes, sinces, strict=True)
@@ -182,10 +246,35 @@ class Maker:
         taste: "Taste | None" = None,
     ) -> Contents:
         digest = self._digest(wish, sent, since, taste)
-        picks = tuple((p.candidate.paper.id, p.why.value, p.detail) for p in digest.picks)
+        picks = _stored(digest.picks)
         if picks or self._is_empty:
             return Contents(picks, since, unlisted=self._sealed.places(digest.barred), corrections=owed)
         return Contents((), since, "nothing new for this reader")
+
+    def _of_row(
+        self,
+        reader: DueReader,
+        day: date,
+        wish: _Wish,
+        sent: frozenset[int],
+        since: date | None,
+        owed: tuple[int, ...],
+        taste: "Taste | None",
+    ) -> Contents:
+        """Return what a row of *day* carries: where nothing matched for a week, once a mail that says so."""
+        # A taste is its reader's own; who has none shares a digest with all who wish for the same.
+        contents = self._carried(wish, sent, since, owed, taste) if taste else self._contents(wish, sent, since, owed)
+        quiet = reader.quiet_since
+        if not contents.skipped or reader.quiet_told or quiet is None or day - quiet < WEEK:
+            return contents
+        return self._nearest(wish, sent, quiet, owed) or contents
+
+    def _closest(self, wish: _Wish, sent: frozenset[int], quiet: date, owed: tuple[int, ...]) -> Contents | None:
+        """Return the mail with the papers that come closest, None where there are none that the reader may see."""
+        excluded = frozenset[int]().union(*(self._sealed.found(topic.text).excluded for topic in wish.excluding))
+        picks = self._sealed.nearest(wish.topics, sent | excluded, _NEAREST)
+        stored = _stored(picks)
+        return Contents(stored, quiet, unlisted=self._everything, corrections=owed, quiet=True) if picks else None
 
     def _owed(self, session: Session, readers: Sequence[DueReader]) -> dict[int, tuple[int, ...]]:
         """Return what the next mail of these readers corrects: of issues that they had, and what none told them yet.
@@ -207,6 +296,7 @@ class Maker:
             scores=self._tastes.scores(taste, pool) if taste else NO_SCORES,
             since=since,
             by_day=wish.weekly and since is not None and self.issue.date - since <= WEEK,
+            only_topics=wish.only_topics,
         )
         return explained(digest, taste) if taste else digest
 
@@ -233,12 +323,15 @@ class Maker:
             sent=sent,
             scores=self._tastes.scores(taste, pool) if taste else NO_SCORES,
             since=since,
+            only_topics=wish.only_topics,
         )
         return replace(digest, picks=()) if self._is_empty and not since else digest, not_in_it
 
     def _first_missed(self, weekly: bool, last_accepted_on: date | None) -> date | None:
         """Return the first date on which the reader missed an issue, or might have, since their last digest."""
-        last = last_accepted_on or (self.issue.date - 7 * _DAY if weekly else None)
+        last = last_accepted_on
+        if weekly:  # an alert or a changed day may have come since: the week's best are those of a week
+            last = min(last or date.max, self.issue.date - 7 * _DAY)
         if last is None:
             return None
         first = max(last + _DAY, self.issue.date - WINDOW + _DAY)
@@ -266,4 +359,11 @@ class Maker:
         kept = [c for i, c in by_id.items() if i not in self._hand.dropped]
         kept += [c for c in self._sealed.order if c.paper.id not in by_id]
         order = newsletter_order(kept, self.issue.date, policy.shares, policy.topics)
-        return Pool(order, self._sealed.front, self._sealed.editors)
+        return self._pool_of(ours_first(order, policy.people), self._sealed.front, self._sealed.editors)
+
+    def _pool_of(self, order: Sequence[Candidate], front: Sequence[int], editors: Collection[int]) -> Pool:
+        return Pool(order, front, editors, by_ours(order, self._policy.people))
+
+
+def _stored(picks: Iterable[Pick]) -> Picks:
+    return tuple((p.candidate.paper.id, p.why.value, p.detail) for p in picks)

@@ -4,13 +4,14 @@
 the order of a pool (``domain/ranking.py``) and finding a paper that was not gathered (``gather.look_up``).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
 
 from newsletter.domain.issue import Arranged, Brake, Correction, Hand, Issue, Status, arrange
+from newsletter.domain.people import Person
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.text import plain
 from newsletter.domain.topics import Topic
@@ -22,12 +23,13 @@ from newsletter.storage.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How the newsletter picks: its sources' shares in order, its topics, and how much."""
+    """How the newsletter picks: its sources' shares in order, its topics and people, and how much."""
 
     shares: Mapping[str, int]
     topics: Sequence[Topic]
     max_papers: int
     lookback_days: int
+    people: Collection[Person] = ()
     send_empty: bool = False
 
 
@@ -82,6 +84,7 @@ def arranged_now(session: Session, policy: Policy, day: date, hand: Hand) -> Arr
         shares=policy.shares,
         topics=policy.topics,
         max_papers=policy.max_papers,
+        people=policy.people,
     )
 
 

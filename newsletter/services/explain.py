@@ -11,6 +11,7 @@ from enum import StrEnum
 from newsletter.domain.calendar import Rhythm, local_date
 from newsletter.domain.delivery import Delivery
 from newsletter.domain.delivery import Status as Sending
+from newsletter.domain.digest import Why
 from newsletter.domain.issue import Brake, Issue
 from newsletter.domain.issue import Status as Editing
 from newsletter.domain.subscriber import WEEKDAYS, Status, Subscriber
@@ -55,6 +56,16 @@ class Facts:
     came_on: date | None = None
     owed: Issue | None = None
     route_paused_until: datetime | None = None
+    silent: tuple[str, ...] = ()  # sources that were asked and listed nothing on that date, or the issue's
+
+    @property
+    def silence(self) -> str:
+        """Return what upstreams did not bring, '' where they did."""
+        if not self.silent:
+            return ""
+        day = self.issue.date if self.issue else self.day
+        holiday = "a weekend there" if day.weekday() > 4 else "a holiday there"
+        return f"{' and '.join(self.silent)} listed nothing on {day:%A} {day}, {holiday}"
 
     def when(self, at: datetime) -> str:
         """Return *at* as the reader's clock shows it."""
@@ -89,12 +100,21 @@ def _of_delivery(facts: Facts, delivery: Delivery) -> Explained:
 
 def _sent(facts: Facts, delivery: Delivery) -> str:
     server = f" to {delivery.server}, which said" if delivery.server else ""
-    late = f"; with the best since {delivery.since}" if delivery.since else ""
-    return f"sent {_settled(facts, delivery)}{server}: {delivery.reply}{late}"
+    return f"sent {_settled(facts, delivery)}{server}: {delivery.reply}{_kind(delivery)}"
 
 
-def _skipped(_facts: Facts, delivery: Delivery) -> str:
-    return f"no mail: {delivery.reply}; 'subscribers preview' shows what was left out and why"
+def _kind(delivery: Delivery) -> str:
+    whys = {why for _, why, _ in delivery.picks}
+    if Why.NEAREST in whys:
+        return f"; nothing matched since {delivery.since}, which it says once, with what comes closest"
+    if Why.ALERT in whys:
+        return "; an alert, on a day without a digest"
+    return f"; with the best since {delivery.since}" if delivery.since else ""
+
+
+def _skipped(facts: Facts, delivery: Delivery) -> str:
+    silence = f" ({facts.silence})" if facts.silence else ""
+    return f"no mail: {delivery.reply}{silence}; 'subscribers preview' shows what was left out and why"
 
 
 def _failed(facts: Facts, delivery: Delivery) -> str:
@@ -186,7 +206,7 @@ def _of_date(facts: Facts) -> Explained:
     if day < joined:
         return Answer.NOT_DUE, _and_next(facts, f"on the list since {joined} only")
     if not facts.rhythm.includes(day):
-        return Answer.SKIPPED, _and_next(facts, f"{day:%A} is not one of the reader's days ({facts.rhythm.frequency})")
+        return Answer.SKIPPED, _not_their_day(facts)
     if day > today:
         return Answer.NOT_DUE, _and_next(facts, "not due yet")
     if facts.owed:
@@ -196,10 +216,18 @@ def _of_date(facts: Facts) -> Explained:
     return _without_delivery(facts, facts.issue, today)
 
 
+def _not_their_day(facts: Facts) -> str:
+    if not facts.rhythm.has_digests:
+        return "the reader wants no digest, only what alerts find, and they found nothing new"
+    day = f"{facts.day:%A} is not one of the reader's days ({facts.rhythm.frequency})"
+    alerts = "alerts found nothing new" if facts.subscriber.preferences.alerts else ""
+    return _and_next(facts, *filter(None, (day, alerts)))
+
+
 def _without_issue(facts: Facts, today: date) -> Explained:
     day, issue = facts.day, facts.issue
     if issue and issue.status is not Editing.DRAFT:
-        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day}: {issue.reason}")
+        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day}: {issue.reason}", facts.silence)
     if WEEKDAYS[day.weekday()] not in facts.days:
         return Answer.NO_ISSUE, _and_next(facts, f"the newsletter has no issue on a {day:%A}")
     if day < today:
@@ -233,5 +261,5 @@ def _halted(issue: Issue | None) -> str:
     return f"the issue of {issue.date} is halted ({issue.reason}); 'issues resume {issue.date}' lets it go on"
 
 
-def _and_next(facts: Facts, said: str) -> str:
-    return "; ".join(filter(None, (said, facts.next)))
+def _and_next(facts: Facts, *said: str) -> str:
+    return "; ".join(filter(None, (*said, facts.next)))

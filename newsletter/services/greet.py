@@ -73,12 +73,17 @@ def welcoming(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rend
     chosen = subscriber.preferences
     templates, imprint = dispatch.look(chosen.language)
     rhythm = subscribe.rhythm_of(chosen, newsletter)
-    first = subscriber.next_due_at or next_due(rhythm, now, None).at
+    at_once = subscriber.next_due_at is not None and subscriber.next_due_at <= now
+    first = subscriber.next_due_at or next_due(rhythm.of_alerts, now, None).at
+    if at_once:
+        first = next_due(rhythm, now, local_date(now, rhythm.zone)).at
     subscription = notices.Subscription(
         frequency=rhythm.frequency,
         first=first.astimezone(rhythm.zone),
         max_papers=chosen.max_papers or newsletter.max_papers,
+        at_once=at_once,
         topics=chosen.topics,
+        only_topics=bool(chosen.only_topics),
         newest=_newest(dispatch, imprint.archive_url),
     )
     on = local_date(subscriber.confirmed_at or now, rhythm.zone)

@@ -17,7 +17,7 @@ from newsletter.services import edit
 from newsletter.services.due import CHUNK, Maker
 from newsletter.services.edit import Policy
 from newsletter.services.subscribe import rhythm_of
-from newsletter.storage import due, issues
+from newsletter.storage import alerts, due, issues
 from newsletter.storage.due import DueReader, Place
 
 
@@ -63,9 +63,17 @@ class Plan:
         waiting = [r for r in found if issue and (r.last_issue_on is None or r.last_issue_on < issue.date)]
         if issue and waiting:
             self._maker(session, issue).by_the_clock(session, waiting, now)
-        if not self._late:
-            ours = {reader.id for reader in waiting}
-            self._pass_over(session, [reader for reader in found if reader.id not in ours], now)
+        if self._late:
+            return bool(found)
+        ours = {reader.id for reader in waiting}
+        self._pass_over(session, issue, [reader for reader in found if reader.id not in ours], now)
+        return bool(found) or (issue is not None and self._make_alerts(session, issue, now))
+
+    def _make_alerts(self, session: Session, issue: Issue, now: datetime) -> bool:
+        """Make a chunk of alerts, once every digest is made. Return whether there may be more."""
+        found = alerts.readers(session, now, CHUNK)
+        if found:
+            self._maker(session, issue).by_alert(session, found, now)
         return bool(found)
 
     def _make_on_date(self, session: Session, now: datetime, day: date) -> bool:
@@ -94,9 +102,15 @@ class Plan:
         )
         return expected and (issue is None or issue.status is Status.DRAFT)
 
-    def _pass_over(self, session: Session, readers: Sequence[DueReader], now: datetime) -> None:
-        """Give their next instant to readers who are due and have had the newest issue."""
+    def _pass_over(self, session: Session, issue: Issue | None, readers: Sequence[DueReader], now: datetime) -> None:
+        """Give their next instant to readers who are due and have had the newest issue.
+
+        Not to who had it as an alert only: they wait for the next one, rather than for their rhythm to come round.
+        """
         newsletter = self._settings.newsletter
+        if readers and issue:
+            wait = alerts.only(session, issue.date, [reader.id for reader in readers])
+            readers = [reader for reader in readers if reader.id not in wait]
         due.advance(
             session,
             [(r, next_due(rhythm_of(r.preferences, newsletter), now, r.last_digest_on).at) for r in readers],

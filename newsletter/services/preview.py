@@ -226,16 +226,15 @@ def _left_out(found: Sequence[LeftOut]) -> list[PickedPaper]:
 
 
 def _why_not(out: LeftOut) -> str:
-    match out.why:
-        case WhyNot.SENT:
-            return "sent before"
-        case WhyNot.EXCLUDED:
-            return f"excluded by {out.detail}"
-        case WhyNot.VOTES:
-            return f"only {out.detail} upvotes"
-        case WhyNot.TWIN:
-            return "the same work under another title"
-        case WhyNot.VARIETY:
-            return f"enough of {out.detail}"
-        case WhyNot.ROOM:
-            return "no room"
+    return _WHY_NOT[out.why].format(out.detail)
+
+
+_WHY_NOT = {
+    WhyNot.SENT: "sent before",
+    WhyNot.EXCLUDED: "excluded by {}",
+    WhyNot.VOTES: "only {} upvotes",
+    WhyNot.TWIN: "the same work under another title",
+    WhyNot.VARIETY: "enough of {}",
+    WhyNot.ROOM: "no room",
+    WhyNot.TOPIC: "matches no topic, and only those are wanted",
+}

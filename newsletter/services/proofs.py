@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from newsletter.domain.calendar import local_date
+from newsletter.domain.digest import Why
 from newsletter.domain.issue import Correction
 from newsletter.errors import ConfigurationError
 from newsletter.mail.message import message_id
@@ -79,11 +80,14 @@ def _mails(dispatch: Dispatch, now: datetime) -> Iterator[tuple[str, str, Callab
     yield "weekly", "For a weekly reader", press.weekly
     yield "missed", "After days without mail", press.missed
     yield "corrected", "With corrections", press.corrected
+    yield "alert", "Found by an alert", press.alert
+    yield "quiet", "Nothing matched for a week", press.quiet
     yield "nothing", "Nothing new for a reader", press.nothing
     yield "empty", "Nothing new at all", press.empty
     yield "confirmation", "Confirmation", press.confirmation
     yield "welcome", "Welcome", press.welcome
     yield "welcome-topics", "Welcome, with topics", press.welcome_with_topics
+    yield "welcome-alerts", "Welcome, with alerts only", press.welcome_with_alerts
     yield "goodbye", "Goodbye", press.goodbye
     yield "operator", "To the operator", press.operator
     for tag in dispatch.languages.tags:
@@ -145,6 +149,16 @@ class _Press:
         """Return what begins with corrections of two earlier issues."""
         return self._message(self._titled, specimens.picks(self._titled), corrections=tuple(self._corrections))
 
+    def alert(self) -> bytes:
+        """Return what an alert found, for a reader who wants no digest."""
+        picks = tuple((i, Why.ALERT.value, "summaries") for i, _, _ in specimens.picks(self._noted)[:2])
+        return self._message(self._noted, picks, frequency="alerts")
+
+    def quiet(self) -> bytes:
+        """Return the mail that says that nothing matched, with the papers that come closest."""
+        picks = tuple((i, Why.NEAREST.value, _TOPICS[0]) for i, _, _ in specimens.picks(self._noted)[:3])
+        return self._message(self._noted, picks, since=self._day - timedelta(days=7))
+
     def nothing(self) -> bytes:
         """Return the mail without papers, of an issue that has some."""
         return self._message(self._titled, ())
@@ -165,9 +179,19 @@ class _Press:
         """Return what greets a weekly reader with topics."""
         newest = f"{self._dispatch.mail.archive_url or 'https://papers.example/archive'}/{self._day}"
         chosen = notices.Subscription(
-            frequency="weekly:fri", first=self._first, max_papers=1, topics=_TOPICS, newest=newest
+            frequency="weekly:fri",
+            first=self._first,
+            at_once=True,
+            max_papers=1,
+            topics=_TOPICS,
+            only_topics=True,
+            newest=newest,
         )
         return self._welcome(chosen)
+
+    def welcome_with_alerts(self) -> bytes:
+        """Return what greets a reader who wants no digest."""
+        return self._welcome(notices.Subscription(frequency="alerts", first=self._first, max_papers=10))
 
     def goodbye(self) -> bytes:
         """Return the mail that says to who left that it is done."""

@@ -6,7 +6,7 @@ asked for, it is because they hold where a reader chose nothing. Not here: whole
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -18,11 +18,12 @@ from newsletter.domain.calendar import Rhythm, after_change, instant, local_date
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, preference, zone_info
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
 from newsletter.mail.addresses import Address, address_key, parse_address
-from newsletter.storage import subscribers, suppressions
+from newsletter.storage import issues, subscribers, suppressions
 from newsletter.storage.database import Database
 from newsletter.storage.subscribers import Selection
 
-_RHYTHM = ("frequency", "hour", "zone")
+_RHYTHM = ("frequency", "hour", "zone", "alerts")
+_MATCHING = ("topics", "only_topics", "min_upvotes", "alerts")
 _COME_BACK = "if they asked to come back: 'subscribers add --resubscribe --source TEXT'"
 
 
@@ -48,6 +49,7 @@ class Added:
 def defaults(newsletter: NewsletterSettings) -> Preferences:
     """Return what holds where a reader chose nothing."""
     return Preferences(
+        only_topics=False,
         frequency="daily",
         hour=newsletter.send_at,
         zone=newsletter.time_zone,
@@ -67,6 +69,38 @@ def rhythm_of(preferences: Preferences, newsletter: NewsletterSettings) -> Rhyth
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Instants:
+    """When a reader is due for a digest and when alerts are looked at, None where never."""
+
+    next_due_at: datetime | None
+    next_alert_at: datetime | None
+
+
+def instants(
+    preferences: Preferences,
+    newsletter: NewsletterSettings,
+    now: datetime,
+    last: date | None,
+    *,
+    joins: bool = False,
+    promised: datetime | None = None,
+) -> Instants:
+    """Return when a reader is due after *now*, whose last digest bears the date *last*.
+
+    Who *joins* is due at once, unless they had a digest on their date. Who was *promised* one and waits for it, stays
+    due.
+    """
+    rhythm = rhythm_of(preferences, newsletter)
+    # Alerts begin tomorrow where today's hour has passed; a digest of today brings what they find as well.
+    alert_at = next_due(rhythm.of_alerts, now, None).at if preferences.alerts else None
+    if not rhythm.has_digests:
+        return Instants(None, alert_at)
+    # One who joins had been promised nothing, but it is the same: due now, once for this date.
+    waits = now if joins else promised
+    return Instants((after_change(rhythm, now, last, waits) if waits else next_due(rhythm, now, last)).at, alert_at)
+
+
 def add(
     database: Database,
     newsletter: NewsletterSettings,
@@ -80,9 +114,10 @@ def add(
 ) -> list[Added]:
     """Put *addresses* on the list, all or none, with the preferences in *texts* by name.
 
-    They are active, the operator vouching for their consent, recorded as *source*; with *pending* they first have to
-    confirm (``confirm``). Who is active or paused stays as they are. Who unsubscribed or was suppressed or removed
-    is refused, except to ``resubscribe``; who unsubscribed or was removed may be asked to confirm.
+    They are active and due at once for the newest issue, the operator vouching for their consent, recorded as
+    *source*; with *pending* they first have to confirm (``confirm``). Who is active or paused stays as they are. Who
+    unsubscribed or was suppressed or removed is refused, except to ``resubscribe``; who unsubscribed or was removed may
+    be asked to confirm.
     """
     if resubscribe and (pending or not source):
         raise UsageError("--resubscribe: needs --source TEXT saying how they asked to come back, and no --confirm")
@@ -128,6 +163,7 @@ class _Newcomers:
             raise IllegalMoveError(f"{address.email} was removed from the list ({gone}); {_COME_BACK}")
         if not pending:
             suppressions.lift(self.session, address.key)
+        due = Instants(None, None) if pending else self._joins(self.chosen)
         subscriber = Subscriber(
             id=subscribers.new_id(),
             email=address.email,
@@ -135,12 +171,16 @@ class _Newcomers:
             preferences=self.chosen,
             created_at=self.now,
             confirmed_at=None if pending else self.now,
-            next_due_at=None if pending else next_due(rhythm_of(self.chosen, self.newsletter), self.now, None).at,
+            next_due_at=due.next_due_at,
+            next_alert_at=due.next_alert_at,
             consent_source=self.source,
         )
         subscribers.add(self.session, [(address.key, subscriber)], self.now)
         outcome = Outcome.ASKED if pending else Outcome.RESUBSCRIBED if gone else Outcome.ADDED
         return Added(subscriber, outcome)
+
+    def _joins(self, chosen: Preferences) -> Instants:
+        return instants(chosen, self.newsletter, self.now, None, joins=_has_issue(self.session))
 
     def _activate(self, held: Subscriber, to: Move) -> Subscriber:
         chosen = replace(held.preferences, **{name: getattr(self.chosen, name) for name in self.given})
@@ -177,12 +217,27 @@ def edit(
     with database.write() as session:
         before = _find(session, who)
         after = replace(before, preferences=_changed(before.preferences, texts))
-        if before.next_due_at and any(name in texts for name in _RHYTHM):
+        if before.status is Status.ACTIVE and any(name in texts for name in _RHYTHM):
             last = subscribers.last_digest_on(session, before.id)
-            rhythm = rhythm_of(after.preferences, newsletter)
-            after = replace(after, next_due_at=after_change(rhythm, now, last, before.next_due_at).at)
+            due = instants(after.preferences, newsletter, now, last, promised=before.next_due_at)
+            after = replace(after, next_due_at=due.next_due_at, next_alert_at=due.next_alert_at)
         subscribers.save(session, before, after, now)
+        if any(name in texts for name in _MATCHING):
+            subscribers.end_quiet(session, before.id)
         return after
+
+
+def alert(
+    database: Database, newsletter: NewsletterSettings, who: str, query: str | None, now: datetime, *, remove: bool
+) -> Subscriber:
+    """Save the search *query* for a reader, or *remove* it, or all of them where it is None. Raises NotFoundError."""
+    known = find(database, who).preferences.alerts
+    if not remove:
+        return edit(database, newsletter, who, {"alerts": ";".join((*known, query or ""))}, now)
+    if query is not None and query.strip() not in known:
+        raise NotFoundError(f"{who} has no alert {query!r}; 'subscribers alert {who}' shows which there are")
+    left = () if query is None else (one for one in known if one != query.strip())
+    return edit(database, newsletter, who, {"alerts": ";".join(left)}, now)
 
 
 def pause(
@@ -214,7 +269,8 @@ def wake(session: Session, newsletter: NewsletterSettings, now: datetime) -> int
         rhythm = rhythm_of(held.preferences, newsletter)
         if held.paused_until and held.paused_until <= local_date(now, rhythm.zone):
             midnight = instant(held.paused_until, time(), rhythm.zone) - timedelta(seconds=1)
-            subscribers.apply(session, held, Move.RESUME, now, next_due_at=next_due(rhythm, midnight, last).at)
+            due = instants(held.preferences, newsletter, midnight, last)
+            subscribers.apply(session, held, Move.RESUME, now, **asdict(due))
             awake += 1
     return awake
 
@@ -273,8 +329,12 @@ def _activate(
     session: Session, newsletter: NewsletterSettings, held: Subscriber, to: Move, now: datetime
 ) -> Subscriber:
     last = subscribers.last_digest_on(session, held.id)
-    at = next_due(rhythm_of(held.preferences, newsletter), now, last).at
-    return _apply(session, held, to, now, next_due_at=at)
+    joins = to is not Move.RESUME and _has_issue(session)
+    return _apply(session, held, to, now, **asdict(instants(held.preferences, newsletter, now, last, joins=joins)))
+
+
+def _has_issue(session: Session) -> bool:
+    return issues.newest_sealed(session) is not None
 
 
 def _apply(session: Session, held: Subscriber, to: Move, now: datetime, **facts: object) -> Subscriber:

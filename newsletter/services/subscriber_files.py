@@ -44,6 +44,7 @@ def document(subscriber: Subscriber) -> dict[str, Any]:
         "status": str(subscriber.status),
         **asdict(subscriber.preferences),
         "topics": list(subscriber.preferences.topics),
+        "alerts": list(subscriber.preferences.alerts),
         "hour": chosen["hour"] or None,
         "created_at": _instant(subscriber.created_at),
         "confirmed_at": _instant(subscriber.confirmed_at),
@@ -177,7 +178,9 @@ def _as_text(name: str, value: object) -> str:
     match value:
         case None:
             return ""
-        case list() if name == "topics" and all(isinstance(topic, str) for topic in value):
+        case bool() if name == "only_topics":
+            text = "yes" if value else "no"
+        case list() if name in {"topics", "alerts"} and all(isinstance(topic, str) for topic in value):
             text = ";".join(value)
         case str() | int() if not isinstance(value, bool):
             text = str(value)

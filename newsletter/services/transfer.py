@@ -16,11 +16,10 @@ from typing import IO, Any
 from sqlmodel import Session
 
 from newsletter.config.settings import NewsletterSettings
-from newsletter.domain.calendar import next_due
 from newsletter.domain.subscriber import Preferences, Status, Subscriber, preferences
 from newsletter.errors import UsageError
 from newsletter.mail.addresses import parse_address
-from newsletter.services.subscribe import rhythm_of
+from newsletter.services.subscribe import Instants, instants
 from newsletter.services.subscriber_files import Record, records
 from newsletter.storage import subscribers, suppressions
 from newsletter.storage.database import Database
@@ -75,7 +74,7 @@ def import_file(
     is no file of subscribers.
     """
     report = Report(dry_run=dry_run)
-    due = lru_cache(lambda chosen: next_due(rhythm_of(chosen, newsletter), now, None).at)
+    due = lru_cache(lambda chosen: instants(chosen, newsletter, now, None))
     found = _watched(records(file, name, report.ignored_columns), progress)
     entries = _valid(found, lambda record: _entry(record, f"import of {name}", due, now), report)
     with tempfile.TemporaryFile() as spool:
@@ -117,13 +116,14 @@ def _valid(found: Iterable[Record], taken: Callable[[Record], _Entry], report: R
                 report.invalid.append(Invalid(record.line, str(error)))
 
 
-def _entry(record: Record, source: str, due: Callable[[Preferences], datetime], now: datetime) -> _Entry:
+def _entry(record: Record, source: str, due: Callable[[Preferences], Instants], now: datetime) -> _Entry:
     if record.fault:
         raise UsageError(record.fault)
     texts = record.texts
     address = parse_address(texts.get("email", ""))
     chosen = _preferences(tuple(texts.get(column, "") for column in PREFERENCES))
     status = _status(texts.get("status", ""))
+    at = due(chosen) if status is Status.ACTIVE else Instants(None, None)
     vouched = now if status in {Status.ACTIVE, Status.PAUSED} else None
     reason = " ".join(texts.get("suppression_reason", "").split()) or "suppressed where it was imported from"
     return address.key, Subscriber(
@@ -133,7 +133,8 @@ def _entry(record: Record, source: str, due: Callable[[Preferences], datetime], 
         preferences=chosen,
         created_at=_instant("created_at", texts.get("created_at", "")) or now,
         confirmed_at=_instant("confirmed_at", texts.get("confirmed_at", "")) or vouched,
-        next_due_at=due(chosen) if status is Status.ACTIVE else None,
+        next_due_at=at.next_due_at,
+        next_alert_at=at.next_alert_at,
         suppression_reason=reason if status is Status.SUPPRESSED else None,
         consent_source=source,
     )

@@ -63,6 +63,13 @@ class Voice:
         Not what their subscription holds: where this digest came early, that is the instant it stands for.
         """
         chosen = rhythm_of(Preferences(frequency=frequency, hour=hour, zone=zone), self._newsletter)
+        if not chosen.has_digests:
+            alerts = self._language.gettext(
+                "Your alerts are looked at every day at %(time)s (%(zone)s); a mail comes when one finds something.",
+                time=chosen.hour.strftime("%H:%M"),
+                zone=zone,
+            )
+            return self.renderer.foot.sentence(alerts)
         following = next_due(chosen, after, last).at.astimezone(chosen.zone)
         return self.renderer.foot.sentence(
             self._language.gettext(

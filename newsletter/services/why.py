@@ -17,7 +17,7 @@ from newsletter.services import records, subscribe
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.explain import Answer, Facts, explain
 from newsletter.services.records import PickedPaper
-from newsletter.storage import deliveries, issues, subscribers
+from newsletter.storage import deliveries, fetches, issues, papers, subscribers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +58,10 @@ def why(dispatch: Dispatch, email: str, day: date | None, now: datetime) -> Why:
         facts = _facts(session, dispatch, subscriber, asked, delivery, now)
         answer, text = explain(facts)
         line = deliveries.get(session, delivery.id) if delivery else None
-        papers = records.papers_of(session, delivery) if delivery else []
+        picked = records.papers_of(session, delivery) if delivery else []
     told = records.document(line) if line else None
     return Why(
-        subscriber=subscriber, day=asked, answer=answer, text=text, next=facts.next, delivery=told, papers=papers
+        subscriber=subscriber, day=asked, answer=answer, text=text, next=facts.next, delivery=told, papers=picked
     )
 
 
@@ -79,6 +79,17 @@ def _asked(
     if newest and (due > now or newest.day >= local_date(due, zone)):
         return newest.day, newest
     return local_date(due, zone), None
+
+
+def _silent(session: Session, dispatch: Dispatch, day: date) -> tuple[str, ...]:
+    """Return the sources that were asked since *day* began and listed nothing on it: it was a holiday there."""
+    zone = dispatch.settings.newsletter.zone
+    asked = {name for name, last in fetches.newest_fetches(session).items() if _answered(last.succeeded_at, day, zone)}
+    return tuple(name for name in dispatch.policy.shares if name in asked - papers.sources_of(session, day))
+
+
+def _answered(at: datetime | None, day: date, zone: ZoneInfo) -> bool:
+    return at is not None and local_date(at, zone) >= day
 
 
 def _facts(
@@ -105,4 +116,5 @@ def _facts(
         came_on=elsewhere.day if elsewhere else None,
         owed=newest if is_due and newest and newest.date > (history.last_issue_on or date.min) else None,
         route_paused_until=dispatch.paused_until(session, now),
+        silent=_silent(session, dispatch, issue.date if issue else day),
     )

@@ -41,7 +41,7 @@ class DueReader(NamedTuple):
     """An active reader, with what decides whether and what they get.
 
     Of the preferences those that choose: not the format, nor the language. ``last_issue_on`` and
-    ``last_accepted_on`` are issues' dates, ``last_digest_on`` is the reader's.
+    ``last_accepted_on`` are issues' dates, ``last_digest_on`` is the reader's, and so is ``quiet_since``.
     """
 
     id: int
@@ -50,13 +50,15 @@ class DueReader(NamedTuple):
     last_digest_on: date | None
     last_issue_on: date | None
     last_accepted_on: date | None
+    quiet_since: date | None = None
+    quiet_told: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
     """What a digest carries: made once, and shared by all readers who get the same.
 
-    ``skipped`` says why there is nothing to send, '' where there is.
+    ``skipped`` says why there is nothing to send, '' where there is. ``quiet`` is whether it only says so.
     """
 
     picks: tuple[tuple[int, str, str], ...]
@@ -64,6 +66,7 @@ class Contents:
     skipped: str = ""
     unlisted: str = ""
     corrections: tuple[int, ...] = ()
+    quiet: bool = False
 
     @cached_property
     def stored(self) -> str:
@@ -129,6 +132,8 @@ def readers(
     query, instant = _of_group(served_on), col(_S.next_due_at)
     if now:
         query = query.where(instant <= now)
+    elif not after:
+        query = query.where(instant.is_not(None))  # who wants alerts only is due for no digest
     # Two ranges of the index: as one, SQLite would go through all who share an instant to find who is next.
     parts = [query]
     if after:
@@ -139,8 +144,8 @@ def readers(
         left = limit - len(found)
         found += session.connection().execute(part.order_by(instant, col(_S.id)).limit(left)) if left else []
     return [
-        DueReader(i, _wishes(topics, *rest), at, digest_on, issue_on, served_on)
-        for i, at, digest_on, issue_on, topics, *rest in found
+        DueReader(i, wishes(*chosen), at, digest_on, issue_on, served_on, quiet_since, told)
+        for i, at, digest_on, issue_on, quiet_since, told, *chosen in found
     ]
 
 
@@ -149,26 +154,36 @@ def any_reader(session: Session, now: datetime) -> bool:
     return any(readers(session, day, None, 1, now) for day in groups(session, now))
 
 
+# Topics and alerts as they are written: most readers' are those of another one.
+WISHES = (
+    *(cast(col(_S.topics), String), cast(col(_S.alerts), String), col(_S.only_topics)),
+    *(col(_S.frequency), col(_S.hour), col(_S.zone), col(_S.max_papers), col(_S.min_upvotes)),
+)
+
+
 def _of_group(served_on: date | None) -> Any:
-    chosen = (col(_S.frequency), col(_S.hour), col(_S.zone), col(_S.max_papers), col(_S.min_upvotes))
     facts = (col(_S.id), col(_S.next_due_at), col(_S.last_digest_on), col(_S.last_issue_on))
     last = col(_S.last_accepted_on)
-    # Topics as they are written: most readers' are those of another one.
-    wanted = sql(*facts, cast(col(_S.topics), String), *chosen)
+    wanted = sql(*facts, col(_S.quiet_since), col(_S.quiet_told), *WISHES)
     return wanted.where(_ACTIVE, last.is_(None) if served_on is None else last == served_on)
 
 
 @lru_cache(maxsize=_KEPT)
-def _wishes(
+def wishes(
     topics: str,
+    alerts: str,
+    only_topics: bool | None,
     frequency: str | None,
     hour: time | None,
     zone: str | None,
     max_papers: int | None,
     min_upvotes: int | None,
 ) -> Preferences:
+    """Return the preferences that ``WISHES`` say: the same for equal ones."""
     return Preferences(
         topics=tuple(json.loads(topics)),
+        alerts=tuple(json.loads(alerts)),
+        only_topics=only_topics,
         frequency=frequency,
         hour=hour,
         zone=zone,
@@ -260,9 +275,20 @@ def make(session: Session, issue: Issue, rows: Sequence[NewDelivery], now: datet
     for row in rows:
         reader = row.reader
         digest_on, issue_on = reader.last_digest_on or row.day, reader.last_issue_on or issue.date
-        alike[max(row.day, digest_on), max(issue.date, issue_on), row.next_due_at].append(reader.id)
-    for (digest_on, issue_on, at), ids in alike.items():
-        _remember(session, ids, last_digest_on=digest_on, last_issue_on=issue_on, **({"next_due_at": at} if at else {}))
+        quiet = _quiet(row)
+        alike[max(row.day, digest_on), max(issue.date, issue_on), row.next_due_at, quiet].append(reader.id)
+    for (digest_on, issue_on, at, quiet), ids in alike.items():
+        facts = {**dict(quiet), **({"next_due_at": at} if at else {})}
+        _remember(session, ids, last_digest_on=digest_on, last_issue_on=issue_on, **facts)
+
+
+def _quiet(row: NewDelivery) -> tuple[tuple[str, Any], ...]:
+    """Return what changes of since when nothing was found for the row's reader."""
+    reader, contents = row.reader, row.contents
+    if contents.skipped or contents.quiet:
+        told = (("quiet_told", True),) if contents.quiet else ()
+        return told if reader.quiet_since else (("quiet_since", row.day), *told)
+    return (("quiet_since", None), ("quiet_told", False)) if reader.quiet_since else ()
 
 
 def advance(session: Session, due: Iterable[tuple[DueReader, datetime]]) -> None:

@@ -93,6 +93,11 @@ def _first_listed(session: Session, paper_ids: Iterable[int]) -> dict[int, date]
     return found
 
 
+def sources_of(session: Session, day: date) -> set[str]:
+    """Return the sources that listed anything on *day*."""
+    return set(session.exec(select(col(ListingRow.source)).where(col(ListingRow.day) == day).distinct()))
+
+
 def days_listed(session: Session, paper_id: int) -> list[Listing]:
     """Return every listing of a paper, oldest first."""
     rows = session.exec(select(ListingRow).where(ListingRow.paper_id == paper_id).order_by(col(ListingRow.day)))

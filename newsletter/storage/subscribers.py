@@ -145,10 +145,16 @@ def apply(session: Session, subscriber: Subscriber, to: Move, now: datetime, **f
 
     Raises IllegalMoveError.
     """
-    plain = replace(subscriber, next_due_at=None, paused_until=None, suppression_reason=None)
+    plain = replace(subscriber, next_due_at=None, next_alert_at=None, paused_until=None, suppression_reason=None)
     after = replace(plain, status=move(subscriber.status, to), **facts)
     save(session, subscriber, after, now)
     return after
+
+
+def end_quiet(session: Session, subscriber_id: int) -> None:
+    """Forget that nothing was found for a reader: they look for something else now."""
+    row = (col(SubscriberRow.id) == subscriber_id, col(SubscriberRow.quiet_since).is_not(None))
+    session.exec(update(SubscriberRow).where(*row).values(quiet_since=None, quiet_told=False))
 
 
 class Single(StrEnum):
@@ -229,7 +235,8 @@ def _conditions(wanted: Selection) -> list[ColumnElement[bool]]:
 
 
 def _subscriber(row: SubscriberRow) -> Subscriber:
-    chosen = {name: getattr(row, name) for name in PREFERENCES} | {"topics": tuple(row.topics)}
+    chosen = {name: getattr(row, name) for name in PREFERENCES}
+    chosen |= {"topics": tuple(row.topics), "alerts": tuple(row.alerts)}
     facts = {name: getattr(row, name) for name in _FACTS} | {"status": Status(row.status)}
     return Subscriber(**facts, preferences=Preferences(**chosen))
 
@@ -237,4 +244,5 @@ def _subscriber(row: SubscriberRow) -> Subscriber:
 def _values(subscriber: Subscriber) -> dict[str, Any]:
     facts = {name: getattr(subscriber, name) for name in _FACTS}
     chosen = {name: getattr(subscriber.preferences, name) for name in PREFERENCES}
-    return facts | chosen | {"topics": list(subscriber.preferences.topics)}
+    lists = {"topics": list(subscriber.preferences.topics), "alerts": list(subscriber.preferences.alerts)}
+    return facts | chosen | lists

@@ -62,6 +62,7 @@ IS_WAITING = text("status IN ('ready', 'deferred')")
 IS_OWNED = text("owner IS NOT NULL")
 IS_KEPT = text("status IN ('deferred', 'held', 'failed', 'expired', 'withdrawn', 'skipped')")
 IS_SETTLED = text("settled_at IS NOT NULL")
+IS_ALERTED = text("next_alert_at IS NOT NULL")
 CORRECTS = text("corrections IS NOT NULL")
 
 
@@ -223,12 +224,15 @@ class SubscriberRow(SQLModel, table=True):
         # The longest unserved first, and only those who are due.
         Index("ix_subscribers_due", "status", "last_accepted_on", "next_due_at"),
         Index("ix_subscribers_created", "created_at"),
+        _partial("ix_subscribers_alert", "next_alert_at", where=IS_ALERTED),
     )
     id: int = _big_id()
     email: str
     email_key: str = Field(unique=True)
     status: str
     topics: list[str] = _json([])
+    only_topics: bool | None = None
+    alerts: list[str] = _json([])
     frequency: str | None = None
     hour: time | None = None
     zone: str | None = None
@@ -239,6 +243,7 @@ class SubscriberRow(SQLModel, table=True):
     created_at: datetime = _instant(nullable=False)
     confirmed_at: datetime | None = _instant()
     next_due_at: datetime | None = _instant()
+    next_alert_at: datetime | None = _instant()
     paused_until: date | None = None
     status_at: datetime = _instant(nullable=False)
     suppression_reason: str | None = None
@@ -249,6 +254,9 @@ class SubscriberRow(SQLModel, table=True):
     last_digest_on: date | None = None
     last_issue_on: date | None = None
     last_accepted_on: date | None = None
+    last_alert_on: date | None = None  # the date of the issue of which an alert was made
+    quiet_since: date | None = None  # of the first digest for which nothing was found, until something is
+    quiet_told: bool = False  # that it is so
 
 
 class FeedbackRow(SQLModel, table=True):

@@ -1,5 +1,6 @@
 """The front door and the archive: what was sent, as anyone may read it."""
 
+from collections.abc import Collection
 from datetime import date
 
 from starlette.exceptions import HTTPException
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from newsletter.app import App
 from newsletter.domain.calendar import local_date
 from newsletter.domain.digest import Pick, Why
+from newsletter.domain.people import Person, by_ours
 from newsletter.domain.text import plain
 from newsletter.errors import NotFoundError
 from newsletter.render import wording
@@ -50,7 +52,8 @@ class Archive:
         zone = self._app.settings.newsletter.zone
         corrections = [(local_date(c.made_at, zone), c.text) for c in shown.corrections]
         pages = self._site.asked(request)
-        return pages.public("issue.html", corrections=corrections, **_said(shown, pages.language))
+        said = _said(shown, self._app.policy.people, pages.language)
+        return pages.public("issue.html", corrections=corrections, **said)
 
 
 def _date(text: str) -> date:
@@ -63,10 +66,12 @@ def _date(text: str) -> date:
     return day
 
 
-def _said(shown: Shown, language: Language) -> dict[str, object]:
+def _said(shown: Shown, people: Collection[Person], language: Language) -> dict[str, object]:
     issue, notes = shown.issue, shown.hand.notes
     editors, front = shown.hand.chosen, {c.paper.id for c in shown.arranged.front}
-    picks = [Pick(c, Why.EDITOR if c.paper.id in editors else Why.FRONT) for c in shown.arranged.front]
+    ours = by_ours(shown.arranged.front, people)
+    whys = {**dict.fromkeys(editors, Why.EDITOR), **dict.fromkeys(ours, Why.OURS)}
+    picks = [Pick(c, whys.get(c.paper.id, Why.FRONT)) for c in shown.arranged.front]
     cards = [card(pick.candidate, notes.get(pick.candidate.paper.id, ""), issue.date, language) for pick in picks]
     slots = [
         {"rank": rank, "reason": wording.reason(language, pick.why, ""), "byline": " · ".join(said.byline)}

@@ -9,6 +9,7 @@ from newsroom import Newsroom
 
 KEYS = [
     "email", "status", "topics", "frequency", "hour", "zone", "max_papers", "min_upvotes", "format", "language",
+    "only_topics", "alerts",
     "created_at", "confirmed_at", "next_due_at", "suppression_reason",
 ]  # fmt: skip
 ANN = "ann@example.org"
@@ -38,9 +39,9 @@ def test_a_plain_subscriber(newsroom: Newsroom):
     shown = show(newsroom)
     assert "ann@example.org: added, active, next digest" in said.out
     assert list(shown) == KEYS
-    unset = KEYS[3:10]
+    unset = KEYS[3:11]
     assert [shown[key] for key in unset] == [None] * len(unset)
-    assert (shown["email"], shown["status"], shown["topics"]) == (ANN, "active", [])
+    assert (shown["email"], shown["status"], shown["topics"], shown["alerts"]) == (ANN, "active", [], [])
     assert shown["confirmed_at"] == shown["created_at"]
     assert datetime.now(UTC) - datetime.fromisoformat(str(shown["created_at"])) < timedelta(minutes=5)
     assert shown["next_due_at"] == tomorrow_or_today(time(8), "UTC")
@@ -55,13 +56,13 @@ def test_every_preference(newsroom: Newsroom):
         "--frequency daily --hour 7:30 --zone Asia/Shanghai --max-papers 5 --min-upvotes 0 --format text --language de"
     )
 
-    subscribers(
-        newsroom, "add", ANN, "--topic", "-audio", "--topic=-video", "--topic", '"large model"', *chosen.split()
-    )
+    topics = ("--topic", "-audio", "--topic=-video", "--topic", '"large model"')
+    subscribers(newsroom, "add", ANN, *topics, *chosen.split(), "--only-topics", "--alert", "kv cache")
 
     shown = show(newsroom)
     assert shown["topics"] == ["-audio", "-video", '"large model"']
     assert [shown[key] for key in KEYS[3:10]] == ["daily", "07:30", "Asia/Shanghai", 5, 0, "text", "de"]
+    assert (shown["only_topics"], shown["alerts"]) == (True, ["kv cache"])
     assert shown["next_due_at"] == tomorrow_or_today(time(7, 30), "Asia/Shanghai")
 
 

@@ -225,7 +225,8 @@ def full(newsroom: Newsroom) -> Newsroom:
     chosen = (
         "--frequency weekly:sun --zone Asia/Kathmandu --max-papers 1 --min-upvotes 0 --format both --language zh-Hans"
     )
-    newsroom.run(*add, "full@example.org", *chosen.split())
+    wishes = ("--only-topics", "--alert", '"kv cache"', "--alert", "=SUM(A1)")
+    newsroom.run(*add, "full@example.org", *chosen.split(), *wishes)
     newsroom.run(*add, "paused@example.org", "gone@example.org", "bad@example.org")
     newsroom.run("subscribers", "pause", "paused@example.org")
     newsroom.run("subscribers", "unsubscribe", "gone@example.org")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.domain.calendar import Occurrence, Rhythm, after_change, current, instant, local_date, next_due
+from newsletter.domain.calendar import Occurrence, Rhythm, after_change, current, due_day, instant, local_date, next_due
 from newsletter.domain.subscriber import WEEKDAYS
 
 DAY = timedelta(days=1)
@@ -185,9 +185,9 @@ class Reader:
         """Get what is due, and know when the next is."""
         if self.due > now:
             return
-        owed = current(self.rhythm, now)
-        if self.last_day is None or owed.day > self.last_day:
-            self.digests.append(owed.day)
+        day = due_day(self.rhythm, self.due, self.last_day, now)
+        if self.last_day is None or day > self.last_day:
+            self.digests.append(day)
         self.due = next_due(self.rhythm, now, self.last_day).at
 
 
@@ -216,7 +216,7 @@ def test_no_change_gives_two_digests_of_one_date_or_silences_anyone(
         now = end
         reader.change(changed, now)
         today = local_date(now, changed.zone)
-        following = current(changed, max(now, reader.due)).day
+        following = due_day(changed, reader.due, reader.last_day or date.min, max(now, reader.due))
         assert reader.last_day is None or following > reader.last_day
         assert following - max(today, reader.last_day or today) <= LONGEST_WAIT[changed.frequency] * DAY
 

@@ -68,7 +68,7 @@ def test_a_preference_is_read_from_text(name: str, text: str, value: object):
     [
         ("topics", '"open', "quote"),
         ("topics", "ok;-", "nothing to look for"),
-        ("frequency", "hourly", "daily, weekdays or weekly:DAY"),
+        ("frequency", "hourly", "daily, weekdays, alerts or weekly:DAY"),
         ("frequency", "weekly:someday", "mon, tue"),
         ("hour", "24:00", "between 00:00 and 23:59"),
         ("hour", "8", "HH:MM"),

@@ -71,6 +71,10 @@ def excluded(topic: str, paper: Paper = PAPER) -> bool:
         'retrieval org:"NVIDIA" policy',
         "retrieval policy",
         "retrieval -survey",
+        "author:Tri Dao -survey",
+        "author:Tri Dao cat:cs.CL",
+        'org:NVIDIA Research "language model"',
+        "author:Müller-Lüdenscheidt",
     ],
 )
 def test_what_matches(topic):
@@ -83,7 +87,6 @@ def test_what_matches(topic):
     [
         "augment",  # never inside another word
         "trieval",
-        "*trieval",
         '"models retrieval"',
         '"queries we learn"',  # no phrase goes from the title on to the abstract
         "cat:cs.C",
@@ -96,6 +99,8 @@ def test_what_matches(topic):
         "org:tri dao",
         "retrieval survey",
         "retrieval -policy",
+        "author:Tri Dao -policy",
+        "author:Tri Dao cat:math",
         "retrieval -cat:cs",
         "-survey",  # what only excludes matches nothing
     ],
@@ -130,6 +135,13 @@ def test_a_topic_that_only_excludes_leaves_out():
         ('org:""', "nothing to look for"),
         ("*", "nothing to look for"),
         ("+++", "nothing to look for"),
+        ("*trieval", r"misplaced \* at character 1: it stands at the end of a word"),
+        ("rag re*al", r"misplaced \* at character 5"),
+        ("author:Da*", r"misplaced \* at character 1"),
+        ("rag title:cache", "unknown field 'title:' at character 5; use cat:, author: or org:"),
+        ("rag AND cache", "AND at character 5: all terms of a topic must match"),
+        ("rag OR cache", "OR at character 5: write two topics"),
+        ("NOT rag", "NOT at character 1: write -word"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_place(text, said):

@@ -336,9 +336,10 @@ def test_no_issue_says_why_there_was_none(newsroom):
     monday = "next digest: Mon 2026-07-20 08:00 UTC"
     newsroom.tick(f"{SAT}T08:00Z")
     newsroom.tick("2026-07-19T08:00Z")
+    silent = "file listed nothing on Thursday 2026-07-16, a holiday there"
     assert said(newsroom, ANN, "2026-07-19T09:00Z", THU) == (
         "no_issue",
-        f"no issue of 2026-07-16: nothing was listed that the last issue did not know; {monday}",
+        f"no issue of 2026-07-16: nothing was listed that the last issue did not know; {silent}; {monday}",
     )
     assert said(newsroom, ANN, "2026-07-19T09:00Z", SAT) == (
         "no_issue",

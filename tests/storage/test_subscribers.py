@@ -22,7 +22,16 @@ from newsletter.storage.upgrade import upgrade
 NOW = datetime(2026, 7, 15, 9, 30, 15, 250, tzinfo=UTC)
 NEWSLETTER = NewsletterSettings(sender="papers@example.org", secret_file=Path("secret"), time_zone="Europe/Zurich")
 # What a row keeps besides the subscriber: how addresses are compared, and what the service remembers of its doings.
-BOOKKEEPING = {"email_key", "status_at", "last_digest_on", "last_issue_on", "last_accepted_on"} | set(Single)
+BOOKKEEPING = {
+    "last_alert_on",
+    "quiet_since",
+    "quiet_told",
+    "email_key",
+    "status_at",
+    "last_digest_on",
+    "last_issue_on",
+    "last_accepted_on",
+} | set(Single)
 
 
 def lines(*addresses: str) -> BytesIO:
@@ -86,7 +95,10 @@ def test_everything_about_a_subscriber_is_kept(database: Database):
             min_upvotes=0,
             format="text",
             language="de",
+            only_topics=True,
+            alerts=('"speculative decoding"', "author:Tri Dao"),
         ),
+        next_alert_at=NOW + timedelta(days=3),
         created_at=NOW,
         confirmed_at=NOW + timedelta(days=1),
         next_due_at=NOW + timedelta(days=2),
@@ -267,13 +279,13 @@ def test_who_confirms_becomes_active_once(database: Database):
 
 
 def test_a_change_between_the_hour_and_the_tick_costs_no_digest(database: Database):
-    """Who is due, and makes the hour earlier before the tick comes, stays due."""
+    """Who is due, and makes the hour earlier before the tick comes, stays due, at once."""
     (ann,) = add(database, "ann@example.org", hour="12:00")
     late = datetime(2026, 7, 15, 10, 2, tzinfo=UTC)
 
     edited = subscribe.edit(database, NEWSLETTER, ann.id, {"hour": "11:00"}, late)
 
-    assert edited.next_due_at == datetime(2026, 7, 15, 9, tzinfo=UTC)
+    assert edited.next_due_at == late
 
 
 def test_all_move_or_none(database: Database):
