@@ -85,9 +85,9 @@ class Dispatch:
         try:
             with self.database.read() as session:
                 plan.prepare(session, clock())
-            await self._tidy(ledger, clock)
             started_with = await ledger.write(lambda session: self._begin(session, clock(), plan))
             if not started_with.open:
+                await self._tidy(ledger, clock)
                 return Progress(stopped=self._paused(started_with.resting))
             sender = Sender(self._post(ledger, clock, owner, plan, told, started_with))
             started(sender)

@@ -47,7 +47,7 @@ class Intake:
         self._behind: set[int] = set()
         self._ended = False
         self._usual = 0.0  # seconds that a message takes
-        self._tidy_at = post.clock() + _A_MINUTE
+        self._tidy_at = post.clock()  # not before the first message: all that waits is looked at
         self._after: Place | None = None  # what stands before it waits for destinations that have enough at work
         self._hiding: set[str] = set()
         self._looks_anew_at = 0.0  # in the event loop's seconds

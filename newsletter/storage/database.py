@@ -41,7 +41,7 @@ _PRAGMAS = (
     "synchronous = FULL",
     "foreign_keys = ON",
     "temp_store = MEMORY",
-    "cache_size = -16384",  # KiB, of each connection: what a chunk of a long list touches
+    "cache_size = -8192",  # KiB, of each connection: what a chunk of a long list touches
     # Pages of the write-ahead log, 32 MB, before it is folded into the file: whoever commits waits for that, for two
     # fdatasyncs and each page that was written once or many times since.
     "wal_autocheckpoint = 8000",
