@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 BENCH = Path(__file__).resolve().parents[1] / "scripts" / "bench"
-RECORDED = Path("/work/shared/recorded")
+RECORDED = Path(__file__).resolve().parents[2] / "shared" / "recorded"
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from markupsafe import Markup, escape
 
-from newsletter.domain.digest import Pick, Why
+from newsletter.domain.pool import Pick, Why
 from newsletter.domain.ranking import Candidate
 from newsletter.render import wording
 from newsletter.render.card import Card, card

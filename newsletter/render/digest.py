@@ -13,8 +13,9 @@ from operator import attrgetter
 
 from markupsafe import escape
 
-from newsletter.domain.digest import Digest, Why
+from newsletter.domain.digest import Digest
 from newsletter.domain.issue import Correction
+from newsletter.domain.pool import Why
 from newsletter.domain.text import plain
 from newsletter.errors import ConfigurationError
 from newsletter.render import wording

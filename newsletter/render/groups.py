@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from newsletter.domain.digest import Digest, Pick, Why, listed_on
+from newsletter.domain.digest import Digest, listed_on
+from newsletter.domain.pool import Pick, Why
 from newsletter.render import wording
 from newsletter.render.language import Language
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from newsletter.domain.digest import Why
+from newsletter.domain.pool import Why
 from newsletter.domain.taste import Said
 from newsletter.domain.text import plain
 from newsletter.domain.topics import Term, names_author, parse_topic

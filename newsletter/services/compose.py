@@ -16,8 +16,9 @@ from types import MappingProxyType
 from sqlmodel import Session
 
 from newsletter.domain.calendar import local_date, next_issue
-from newsletter.domain.digest import WEEK, Digest, Pick, Why, outside
+from newsletter.domain.digest import WEEK, Digest
 from newsletter.domain.issue import Correction
+from newsletter.domain.pool import Pick, Why, outside
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.subscriber import zone_info
 from newsletter.errors import ConfigurationError, UsageError

@@ -17,8 +17,9 @@ from sqlmodel import Session
 from newsletter.config.settings import NewsletterSettings, Settings
 from newsletter.domain.calendar import Rhythm, current, due_day, local_date, next_due, next_issue
 from newsletter.domain.delivery import expires_at
-from newsletter.domain.digest import NO_SCORES, WEEK, Digest, LeftOut, Pick, Pool, Why, choose, left_out
+from newsletter.domain.digest import NO_SCORES, WEEK, Digest, LeftOut, choose, left_out
 from newsletter.domain.people import by_ours, ours_first
+from newsletter.domain.pool import Pick, Pool, Why
 from newsletter.domain.ranking import Candidate, newsletter_order
 from newsletter.domain.subscriber import WEEKDAYS, Preferences
 from newsletter.domain.topics import Topic, read_topics

@@ -11,9 +11,9 @@ from enum import StrEnum
 from newsletter.domain.calendar import Rhythm, local_date
 from newsletter.domain.delivery import Delivery
 from newsletter.domain.delivery import Status as Sending
-from newsletter.domain.digest import Why
 from newsletter.domain.issue import Brake, Issue
 from newsletter.domain.issue import Status as Editing
+from newsletter.domain.pool import Why
 from newsletter.domain.subscriber import WEEKDAYS, Status, Subscriber
 
 

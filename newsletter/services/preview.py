@@ -14,9 +14,10 @@ from sqlmodel import Session
 
 from newsletter.domain.calendar import local_date
 from newsletter.domain.delivery import Delivery, Status
-from newsletter.domain.digest import Digest, LeftOut, Pool, WhyNot
+from newsletter.domain.digest import Digest, LeftOut, WhyNot
 from newsletter.domain.issue import Issue
 from newsletter.domain.issue import Status as Editing
+from newsletter.domain.pool import Pool
 from newsletter.domain.subscriber import Preferences, Subscriber
 from newsletter.errors import NotFoundError
 from newsletter.mail.message import message_id

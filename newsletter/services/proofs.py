@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from newsletter.domain.calendar import local_date
-from newsletter.domain.digest import Why
 from newsletter.domain.issue import Correction
+from newsletter.domain.pool import Why
 from newsletter.errors import ConfigurationError
 from newsletter.mail.message import message_id
 from newsletter.mail.tokens import Purpose

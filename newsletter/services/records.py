@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from newsletter.config.sending import SmtpSettings
 from newsletter.domain.delivery import Delivery, Status
-from newsletter.domain.digest import Why
+from newsletter.domain.pool import Why
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
 from newsletter.render.language import Language
 from newsletter.render.wording import reason

@@ -6,9 +6,9 @@ No reader gets any of it. Not here: what is made of it (``proofs``).
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from newsletter.domain.digest import Why
 from newsletter.domain.issue import Arranged, Hand, Issue, Status
 from newsletter.domain.paper import Listing, Paper
+from newsletter.domain.pool import Why
 from newsletter.domain.ranking import Candidate
 from newsletter.services.edit import Shown
 from newsletter.storage.moves import Picks

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
-from newsletter.domain.digest import Digest, Pool, Why
+from newsletter.domain.digest import Digest
 from newsletter.domain.paper import Paper
+from newsletter.domain.pool import Pool, Why
 from newsletter.domain.subscriber import Subscriber
 from newsletter.domain.taste import Feedback, Said
 from newsletter.errors import NewsletterError, NotFoundError

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from newsletter.app import App
 from newsletter.domain.calendar import local_date
-from newsletter.domain.digest import Pick, Why
 from newsletter.domain.people import Person, by_ours
+from newsletter.domain.pool import Pick, Why
 from newsletter.domain.text import plain
 from newsletter.errors import NotFoundError
 from newsletter.render import wording

@@ -25,8 +25,9 @@ from typing import Any, NamedTuple
 from _options import answer, parser
 from composing import DAY, NOW, claimed, composer, peak
 
-from newsletter.domain.digest import NO_SCORES, Pool, choose
+from newsletter.domain.digest import NO_SCORES, choose
 from newsletter.domain.paper import Listing, Paper
+from newsletter.domain.pool import Pool
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.taste import Feedback, Said
 from newsletter.domain.text import words

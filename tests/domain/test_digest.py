@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.domain.digest import NO_SCORES, LeftOut, Pick, Pool, Why, WhyNot, choose, left_out
+from newsletter.domain.digest import NO_SCORES, LeftOut, WhyNot, choose, left_out
 from newsletter.domain.paper import Listing, Paper
+from newsletter.domain.pool import Pick, Pool, Why
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.topics import Matcher, Topic, parse_topic
 

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from newsletter.config.settings import Settings
 from newsletter.domain.calendar import Rhythm, next_due
-from newsletter.domain.digest import Digest, Pick, Why
+from newsletter.domain.digest import Digest
 from newsletter.domain.issue import Arranged, Correction, Hand, Issue
 from newsletter.domain.issue import Status as Editing
 from newsletter.domain.paper import Listing, Paper
+from newsletter.domain.pool import Pick, Why
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.text import plain
 from newsletter.mail.message import message_id

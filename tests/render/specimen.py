@@ -5,8 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from newsletter.domain.digest import Digest, Pick, Why
+from newsletter.domain.digest import Digest
 from newsletter.domain.paper import Listing, Paper
+from newsletter.domain.pool import Pick, Why
 from newsletter.domain.ranking import Candidate
 from newsletter.render.digest import Encoded, IssueRenderer, Masthead, Reader
 from newsletter.render.environment import environment

@@ -9,7 +9,7 @@ import pytest
 from lxml import html as lxml_html
 from specimen import FULL, READER, candidate, digest, renderer
 
-from newsletter.domain.digest import Why
+from newsletter.domain.pool import Why
 from newsletter.render.digest import Reader
 from newsletter.render.wrapping import columns
 

@@ -8,8 +8,9 @@ import pytest
 from lxml import html as lxml_html
 from specimen import DAY, FULL, READER, candidate, digest, renderer
 
-from newsletter.domain.digest import Digest, Pick, Why
+from newsletter.domain.digest import Digest
 from newsletter.domain.paper import Listing
+from newsletter.domain.pool import Pick, Why
 from newsletter.render.digest import LARGEST
 from newsletter.render.slots import Slotted
 

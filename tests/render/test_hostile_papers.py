@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 from specimen import candidate, digest, renderer
 
-from newsletter.domain.digest import Why
+from newsletter.domain.pool import Why
 from newsletter.domain.text import plain
 from newsletter.render.card import web_link
 from newsletter.render.digest import Reader

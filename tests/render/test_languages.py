@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_dir
 from catalogues import CATALOGUES, catalogue, english_in
 from newsroom import Mail, Newsroom, instant
 
-from newsletter.domain.digest import Why
+from newsletter.domain.pool import Why
 from newsletter.errors import ConfigurationError
 from newsletter.render import wording
 from newsletter.render.languages import Languages

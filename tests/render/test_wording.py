@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.domain.digest import Why
 from newsletter.domain.paper import Paper
+from newsletter.domain.pool import Why
 from newsletter.domain.topics import Matcher, parse_topic
 from newsletter.render.language import Language
 from newsletter.render.wording import Part, authors, marked, reason
