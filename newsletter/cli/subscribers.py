@@ -98,6 +98,7 @@ def add(
             resubscribe=resubscribe,
         )
         view.answer_added(terminal, app.settings.newsletter, done)
+        view.warn_of_language(terminal, app, _texts(given))
 
 
 def _invite(terminal: Terminal, emails: tuple[str, ...], texts: dict[str, str], source: str) -> None:
@@ -179,6 +180,7 @@ def edit(terminal: Terminal, /, email: str, **given: Any) -> None:
     with terminal.app() as app:
         edited = subscribe.edit(app.database, app.settings.newsletter, email, texts, terminal.now())
         view.answer_one(terminal, app.settings.newsletter, edited)
+        view.warn_of_language(terminal, app, texts)
 
 
 @group.command(

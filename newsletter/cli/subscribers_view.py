@@ -1,8 +1,9 @@
 """How subscribers look on a terminal and in JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from newsletter.app import App
 from newsletter.cli.terminal import Terminal
 from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.subscriber import Status, Subscriber, preference_texts
@@ -103,3 +104,9 @@ def _next(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
 
 def _utc(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else "never"
+
+
+def warn_of_language(terminal: Terminal, app: App, texts: Mapping[str, str]) -> None:
+    """Tell where readers were given a language in which nothing can be said."""
+    if why := app.dispatch.languages.lacks(texts["language"]) if texts.get("language") else "":
+        terminal.warn(why)

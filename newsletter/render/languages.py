@@ -54,6 +54,10 @@ class Languages:
         """Return whether *wanted* is among the languages."""
         return bool(self._match(wanted))
 
+    def lacks(self, wanted: str) -> str:
+        """Return why who prefers *wanted* gets the newsletter's language, and what to do; '' where they do not."""
+        return "" if self._match(wanted) else f"language {wanted!r}: their mails are in {self.default}; {self._lacking}"
+
     def _spoken(self, wanted: str | None) -> str:
         return (self._match(wanted) if wanted else "") or self.default
 

@@ -184,3 +184,15 @@ def test_the_exit_status_is_the_processs(newsroom: Newsroom):
     assert (refused.returncode, out) == (2, "")
     assert err.startswith("newsletter: 'nobody' is not an address")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "language", "told"), [("add", "fr", True), ("edit", "fr", True), ("add", "de-CH", False)]
+)
+def test_a_language_that_is_not_spoken_is_told(newsroom: Newsroom, command: str, language: str, told: bool):
+    """It is kept, for it may be added later; whoever sets it learns what the reader gets meanwhile."""
+    if command == "edit":
+        subscribers(newsroom, "add", ANN)
+    said = subscribers(newsroom, command, ANN, "--language", language).err
+    assert (f"language '{language}': their mails are in en" in said) is told
+    assert show(newsroom)["language"] == language
