@@ -32,7 +32,7 @@ from newsletter.domain.ranking import Candidate
 from newsletter.domain.taste import Feedback, Said
 from newsletter.domain.text import words
 from newsletter.domain.topics import parse_topic
-from newsletter.render.environment import environment
+from newsletter.render.languages import Languages
 from newsletter.services import taste
 
 WANTED = 8000  # readers a second, chosen and composed
@@ -178,7 +178,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     spoken = vocabulary(6000)
     candidates = papers(asked.papers, spoken)
     pool = Pool(candidates, range(1, 11), ())
-    compose = composer(candidates, environment(None))
+    compose = composer(candidates, Languages())
     choosing = composing = 0.0
     size = different = started = 0
     last, everybody = None, readers(asked.readers, topics(asked.topics, spoken), asked.papers)

@@ -66,7 +66,7 @@ def test_no_more_than_so_many_a_minute(room: Newsroom) -> None:
     """When the minute's are sent the run waits; what was sent before counts, whoever sent it."""
     room.configure(smtp={"messages_per_minute": 3})
     room.subscribe(*(f"r{n}@example.net" for n in range(5)))
-    report = room.tick(AT, watch=Watch(started=interrupted(after=1)))
+    report = room.tick(AT, watch=Watch(started=interrupted(after=3)))
     assert report.reason == "stopped by a signal; the next run continues"
     assert states(room) == {"accepted": 3, "ready": 2}
     room.tick(f"{AT}:30", watch=Watch(started=interrupted(after=0.5)))
