@@ -19,6 +19,7 @@ from newsletter.errors import UsageError
 _TERM = re.compile(r'\s*(-?)(?:(cat|author|org):\s*)?(?:"([^"]*)"|(\S*))', re.IGNORECASE)
 _TO_THE_NEXT = re.compile(r'\s*(-?)(author|org):\s*([^"\s].*?)(?=\s+-|\s+(?:cat|author|org):|\s*"|\s*$)', re.IGNORECASE)
 _UNKNOWN_FIELD = re.compile(r"([A-Za-z]+):(?!//)")
+_LONGEST = 500  # characters, many times what anybody asks for
 _OPERATORS = {"AND": "all terms of a topic must match, so leave it out", "OR": "write two topics", "NOT": "write -word"}
 
 
@@ -52,17 +53,25 @@ class Topic:
 
 @lru_cache(maxsize=1 << 14)
 def parse_topic(text: str) -> Topic:
-    """Return the topic that *text* says. Raises UsageError that points at the place where it cannot be read."""
+    """Return the topic that *text* says. Raises UsageError that points at the place where it cannot be read.
+
+    White space counts as one blank, also for that place, and as nothing at either end.
+    """
+    written = text.strip()
+    if len(written) > _LONGEST:
+        long = f"{len(written)} characters, {_LONGEST} at most; write several topics"
+        raise UsageError(f"topic {written[:40] + '…'!r}: {long}")
+    folded = " ".join(written.split())
     terms: list[Term] = []
     at = 0
-    while text[at:].strip():
-        rest = _TO_THE_NEXT.match(text, at) or _TERM.match(text, at)
+    while at < len(folded):
+        rest = _TO_THE_NEXT.match(folded, at) or _TERM.match(folded, at)
         assert rest is not None  # any visible character begins a term
-        terms.append(_term(text, rest))
+        terms.append(_term(folded, rest))
         at = rest.end()
     if not terms:
         raise UsageError('topic is empty: write a word, a "phrase", cat:cs.CL, author:NAME or org:NAME')
-    return Topic(text.strip(), tuple(terms))
+    return Topic(written, tuple(terms))
 
 
 def read_topics(texts: Iterable[str]) -> list[Topic]:

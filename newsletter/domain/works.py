@@ -5,8 +5,10 @@ two uploads, under keys of their own. Decided by titles and authors alone, and r
 paper that comes twice is a nuisance, one that never comes is a loss.
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations, islice
 from typing import NamedTuple
 
 from newsletter.domain.paper import Paper
@@ -14,60 +16,82 @@ from newsletter.domain.text import words
 
 _SPEAKS_FOR_ITSELF = 4  # words of a title that no two works share by chance
 _ALIKE = 0.75  # of all words of two titles, those that both have
-_FEWEST = 2  # words of a title that may be the beginning of another
+_FEWEST = 2  # words before a colon or dash that may be a whole title elsewhere
+_SUBTITLE = re.compile(r"[:：—]|\s[-–]+\s")  # a hyphen within a word opens none
+_COMMON = 50  # papers: a title or name that more of them have, such as Anonymous, tells nothing
+_COMPARISONS = 100_000  # a tenth of a second or two; a pool of honest papers needs some hundreds
 
 
 class _Titled(NamedTuple):
     paper_id: int
     title: tuple[str, ...]
+    opening: int  # words before the subtitle, all where there is none
+    numbers: frozenset[str]
     authors: frozenset[str]
 
 
 def same_work(one: Paper, other: Paper) -> bool:
     """Return whether two papers are one work: the same title, or nearly, by the same people.
 
-    Case, accents, punctuation and plurals do not count. Titles are the same if their words are; by themselves they
-    say so with four words or more, shorter ones where an author is the same. Where at least half of the authors of
-    one are those of the other, it is enough that three quarters of the words are, or that one title is how the other
-    begins. Titles that differ in a number are never one work: part I is not part II.
+    Case, accents, punctuation and plurals do not count. Where both name authors, one at least is in common. Titles
+    are the same if their words are; where a paper names nobody they need four words or more. Where at least half of
+    the longer list of authors are in the other, it is enough that three quarters of the words are the same, or that
+    one title is how the other begins: with four words or more, or up to its colon or dash. Titles that differ in a
+    number are never one work: part I is not part II.
     """
     return _same(_titled(one), _titled(other))
 
 
 def twins(papers: Iterable[Paper]) -> Mapping[int, frozenset[int]]:
-    """Return of each paper that has any the others that are the same work, by id."""
-    known = [_titled(paper) for paper in papers]
-    alike: dict[object, list[_Titled]] = defaultdict(list)
-    for one in known:
-        for mark in (one.title, *one.authors):
-            alike[mark].append(one)
-    found: dict[int, set[int]] = {}
-    pairs = ((a, b) for some in alike.values() for n, a in enumerate(some) for b in some[:n] if _same(a, b))
-    for a, b in pairs:
-        work = {a.paper_id, b.paper_id} | found.get(a.paper_id, set()) | found.get(b.paper_id, set())
-        found |= dict.fromkeys(work, work)
-    return {paper_id: frozenset(work - {paper_id}) for paper_id, work in found.items()}
+    """Return of each paper that has any the others that are the same work, by id.
+
+    Only pairs: what two others have in common with a third makes no work of the two. A title or an author of more
+    than fifty papers brings nobody together.
+    """
+    found: dict[int, set[int]] = defaultdict(set)
+    for a, b in islice(_possible([_titled(paper) for paper in papers]), _COMPARISONS):
+        if _same(a, b):
+            found[a.paper_id].add(b.paper_id)
+            found[b.paper_id].add(a.paper_id)
+    return {paper_id: frozenset(others) for paper_id, others in found.items()}
+
+
+def _possible(papers: Iterable[_Titled]) -> Iterator[tuple[_Titled, _Titled]]:
+    """Yield the pairs that share a title or an author, first those that share what few have."""
+    sharing: dict[object, list[_Titled]] = defaultdict(list)
+    for one in papers:
+        for mark in (one.title, *sorted(one.authors)):
+            sharing[mark].append(one)
+    for some in sorted(sharing.values(), key=len):
+        if len(some) <= _COMMON:
+            yield from combinations(some, 2)
 
 
 def _titled(paper: Paper) -> _Titled:
-    return _Titled(paper.id, tuple(words(paper.title)), frozenset(" ".join(words(name)) for name in paper.authors))
+    title = tuple(words(paper.title))
+    opening = len(words(_SUBTITLE.split(paper.title, maxsplit=1)[0]))
+    numbers = frozenset(word for word in title if any(map(str.isdecimal, word)) or not word.strip("ivx"))
+    authors = frozenset(" ".join(words(name)) for name in paper.authors) - {""}
+    return _Titled(paper.id, title, opening, numbers, authors)
 
 
 def _same(one: _Titled, other: _Titled) -> bool:
     both = one.authors & other.authors
+    if not both and one.authors and other.authors:
+        return False
     if one.title == other.title:
         return len(one.title) >= _SPEAKS_FOR_ITSELF or bool(both)
-    if 2 * len(both) < max(1, min(len(one.authors), len(other.authors))):
+    if 2 * len(both) < max(1, len(one.authors), len(other.authors)):
         return False
-    return _numbers(one.title) == _numbers(other.title) and _nearly(one.title, other.title)
+    return one.numbers == other.numbers and (_begins(one, other) or _begins(other, one) or _nearly(one, other))
 
 
-def _nearly(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    short, long = sorted((one, other), key=len)
-    if len(short) >= _FEWEST and long[: len(short)] == short:
-        return True
-    return len({*short} & {*long}) >= _ALIKE * len({*short} | {*long})
+def _begins(one: _Titled, other: _Titled) -> bool:
+    """Return whether the title of *one* is how that of the *other* begins, and long enough or all but its subtitle."""
+    size = len(one.title)
+    enough = size >= _SPEAKS_FOR_ITSELF or (size >= _FEWEST and size == other.opening)
+    return enough and other.title[:size] == one.title
 
 
-def _numbers(title: tuple[str, ...]) -> set[str]:
-    return {word for word in title if any(map(str.isdecimal, word)) or not word.strip("ivx")}
+def _nearly(one: _Titled, other: _Titled) -> bool:
+    return len({*one.title} & {*other.title}) >= _ALIKE * len({*one.title} | {*other.title})

@@ -1,11 +1,13 @@
 """The small grammar of topics: what it matches, and what it refuses."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.domain.paper import Paper
-from newsletter.domain.topics import Matcher, parse_topic
+from newsletter.domain.topics import Matcher, parse_topic, read_topics
 from newsletter.errors import UsageError
 
 PAPER = Paper(
@@ -153,6 +155,37 @@ def test_what_cannot_be_read_is_refused_with_its_place(text, said):
 def test_a_topic_keeps_what_the_person_wrote():
     """It is shown as the reason of a pick."""
     assert parse_topic('  "Language Models"  cat:cs.CL ').text == '"Language Models"  cat:cs.CL'
+
+
+def test_white_space_of_any_kind_and_length_is_one_blank():
+    """Also within a phrase and a name; the place that is pointed at is that of the topic as it is shown."""
+    assert parse_topic('author:Tri \t\n  Dao   "kv    cache"').terms == parse_topic('author:Tri Dao "kv cache"').terms
+    with pytest.raises(UsageError, match=r"topic 'rag title:cache': unknown field 'title:' at character 5;"):
+        parse_topic("  rag     title:cache")
+
+
+def test_a_topic_of_more_than_500_characters_is_refused_in_one_line():
+    """The line shows how it begins; blanks at either end do not count, those within do."""
+    assert parse_topic("  " + "a" * 500 + "  ").terms
+    with pytest.raises(UsageError, match=r"^topic 'a{40}…': 501 characters, 500 at most; write several topics$"):
+        parse_topic("a" * 501)
+
+
+@pytest.mark.parametrize("text", ["author:a" + " " * 8000 + "b", "author:a " * 4000, "-" * 50_000, '"a" ' * 9000])
+def test_no_topic_takes_long_to_read(text):
+    """Nobody holds up the newsletter with a topic, read or refused."""
+    begun = process_time()
+    with pytest.raises(UsageError, match="500 at most"):
+        parse_topic(text)
+    assert process_time() - begun < 0.2
+
+
+def test_a_stored_topic_that_is_not_read_any_more_stops_nobody():
+    """The others of its reader hold."""
+    assert [topic.text for topic in read_topics(["retrieval", "word " * 200, '"open', "cat:cs.CL"])] == [
+        "retrieval",
+        "cat:cs.CL",
+    ]
 
 
 def test_an_empty_paper_matches_no_word():
