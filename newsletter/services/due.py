@@ -176,7 +176,7 @@ class Maker:
             sent=sent,
             only_topics=True,
         )
-        picks = [replace(p, why=Why.ALERT) if p.why is Why.TOPIC else p for p in digest.picks]
+        picks = [replace(p, why=Why.ALERT) for p in digest.picks if p.topic]  # whoever wrote it
         return Contents(_stored(picks), unlisted=self._everything)
 
     @cached_property

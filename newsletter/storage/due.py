@@ -285,6 +285,8 @@ def make(session: Session, issue: Issue, rows: Sequence[NewDelivery], now: datet
 def _quiet(row: NewDelivery) -> tuple[tuple[str, Any], ...]:
     """Return what changes of since when nothing was found for the row's reader."""
     reader, contents = row.reader, row.contents
+    if not (contents.picks or contents.skipped):
+        return ()  # the mail of an empty issue
     if contents.skipped or contents.quiet:
         told = (("quiet_told", True),) if contents.quiet else ()
         return told if reader.quiet_since else (("quiet_since", row.day), *told)
