@@ -19,8 +19,9 @@ from sqlalchemy import Column, ColumnDefault, Connection, Dialect, String, cast,
 from sqlalchemy import select as sql
 from sqlmodel import Session, SQLModel, col, exists, select, update
 
-from newsletter.domain.delivery import SENT, Status
+from newsletter.domain.delivery import OPEN, SENT, Status
 from newsletter.domain.issue import Issue
+from newsletter.domain.pool import Why
 from newsletter.domain.subscriber import Preferences
 from newsletter.domain.subscriber import Status as SubscriberStatus
 from newsletter.storage.database import listed
@@ -198,6 +199,22 @@ def have_had(session: Session, reader_ids: Collection[int], issue: Issue, day: d
     of_day = sql(col(_D.subscriber_id)).where(theirs, col(_D.day) == day)
     of_issue = sql(col(_D.subscriber_id)).where(theirs, col(_D.issue_id) == issue.id)
     return set(session.execute(union(of_day, of_issue), {"readers": list(reader_ids)}).scalars())
+
+
+def told(session: Session, readers: Iterable[DueReader]) -> set[int]:
+    """Return whom of these readers a mail told that nothing matches, or is still to tell.
+
+    That such a row was made is remembered with its reader; the ledger knows what became of it.
+    """
+    since = {reader.id: reader.quiet_since for reader in readers if reader.quiet_told and reader.quiet_since}
+    if not since:
+        return set()
+    stands = col(_D.status).in_((*SENT, *OPEN))
+    theirs = (col(_D.subscriber_id).in_(listed("readers")), col(_D.day) >= min(since.values()))
+    found = session.execute(
+        sql(col(_D.subscriber_id), col(_D.day), col(_D.picks)).where(*theirs, stands), {"readers": list(since)}
+    )
+    return {i for i, day, picks in found if day >= since[i] and any(why == Why.NEAREST for _, why, _ in picks)}
 
 
 def waiting_issues(session: Session) -> set[int]:

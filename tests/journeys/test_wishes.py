@@ -269,3 +269,41 @@ def test_who_joins_while_the_newest_issue_is_halted_waits_for_their_own_hour(new
     assert newsroom.sink.to(ANN) == []
     newsroom.tick("2026-07-17T20:01Z")
     assert len(newsroom.sink.to(ANN)) == 1
+
+
+def test_who_the_mail_did_not_reach_is_told_by_the_next(newsroom: Newsroom):
+    """That nothing matched was said only where a mail said it; and then once."""
+    newsroom.subscribe(ANN, topics="rag", only_topics="yes", frequency="weekly:mon", at="2026-07-10T12:00Z")
+    issue(newsroom, "2026-07-13", "Alpha")
+    newsroom.sink.refusals[ANN] = "451 later"
+    issue(newsroom, "2026-07-20", "Beta")
+    newsroom.tick("2026-07-22T08:01Z")
+    newsroom.sink.refusals.clear()
+    for day in ("2026-07-27", "2026-08-03", "2026-08-10"):
+        issue(newsroom, day, f"Of {day}")
+    assert [subject(mail) for mail in newsroom.sink.to(ANN)] == [
+        "Daily Papers · 27 July: nothing matched what you follow"
+    ]
+
+
+def test_what_comes_closest_is_chosen_as_all_else_is(newsroom: Newsroom):
+    """Upvotes, number of papers and one work under two titles count there too."""
+    wish = {"topics": '"speculative decoding"', "only_topics": "yes", "frequency": "weekly:mon"}
+    newsroom.subscribe(ANN, **wish, min_upvotes="50", at="2026-07-10T12:00Z")
+    newsroom.subscribe(BOB, **wish, max_papers="1", at="2026-07-10T12:00Z")
+    issue(newsroom, "2026-07-13", "Zeta")
+    unpopular = newsroom.publish("2026-07-20", "Decoding", upvotes=1)
+    works = newsroom.publish("2026-07-20", "Decoding of the four big words", "Decoding of the four big words!")
+    issue(newsroom, "2026-07-20", "Eta")
+    (ann,), (bob,) = newsroom.sink.to(ANN), newsroom.sink.to(BOB)
+    assert not set(unpopular) & set(ann.papers)
+    assert len(set(works) & set(ann.papers)) == 1
+    assert len(bob.papers) == 1
+
+
+def test_where_no_topic_asks_for_anything_nothing_is_said_of_topics(newsroom: Newsroom):
+    """Who had nothing for want of upvotes follows nothing that could have matched."""
+    newsroom.subscribe(ANN, min_upvotes="1000", frequency="weekly:mon", at="2026-07-10T12:00Z")
+    issue(newsroom, "2026-07-13", "Alpha")
+    issue(newsroom, "2026-07-20", "Beta")
+    assert newsroom.sink.to(ANN) == []
