@@ -178,10 +178,10 @@ class Index:
 
     def __init__(self, papers: Iterable[Paper]) -> None:
         self.matchers = {paper.id: Matcher(paper) for paper in papers}
-        self._saying = self._who((i, matcher.said) for i, matcher in self.matchers.items())
+        said = self._who((i, matcher.said) for i, matcher in self.matchers.items())
         authors = self._who((i, matcher.names) for i, matcher in self.matchers.items())
         places = self._who((i, matcher.places) for i, matcher in self.matchers.items())
-        self._by_field = {"": self._saying, "author": authors, "org": places}
+        self._by_field = {"": said, "author": authors, "org": places}
         self._parts = lru_cache(maxsize=_TERMS)(self._parts_of)
 
     @staticmethod
@@ -203,10 +203,10 @@ class Index:
 
     def _possible(self, topic: Topic) -> Iterable[int]:
         """Return who says all words that the topic's terms name; all of them where it names none."""
-        named = [word for term in topic.terms if self._is_named(term, topic) for word in term.words]
+        named = [(term.field, word) for term in topic.terms if self._is_named(term, topic) for word in term.words]
         if not named:
             return self.matchers
-        saying = [self._saying.get(word, frozenset[int]()) for word in named]
+        saying = [self._by_field[field].get(word, frozenset[int]()) for field, word in named]
         return sorted(frozenset.intersection(*map(frozenset, saying)))
 
     def shares(self, topic: Topic) -> Mapping[int, float]:
@@ -229,4 +229,4 @@ class Index:
 
     @staticmethod
     def _is_named(term: Term, topic: Topic) -> bool:
-        return not (term.field or term.prefix) and (not term.excludes or topic.excludes)
+        return not (term.field == "cat" or term.prefix) and (not term.excludes or topic.excludes)

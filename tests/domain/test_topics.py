@@ -201,4 +201,7 @@ def test_an_index_knows_how_near_papers_come_as_each_of_them_does(said: list[tup
     ]
     topic = parse_topic(" ".join(asked))
     one_by_one = {paper.id: share for paper in papers if (share := Matcher(paper).share(topic))}
-    assert dict(Index(papers).shares(topic)) == pytest.approx(one_by_one)
+    index = Index(papers)
+    assert dict(index.shares(topic)) == pytest.approx(one_by_one)
+    assert index.matched_by(topic) == [paper.id for paper in papers if Matcher(paper).matches(topic)]
+    assert index.excluded_by(topic) == [paper.id for paper in papers if Matcher(paper).excluded_by(topic)]
