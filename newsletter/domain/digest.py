@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 
 from newsletter.domain.pool import Pick, Pool, Why
 from newsletter.domain.ranking import Candidate
@@ -176,6 +176,13 @@ class _Choice:
         found = (i for i in walk if i not in barred and i not in followed)
         return self._once(found, self.asked()) if self._pool.twins else found
 
+    def closest(self, topics: Iterable[Topic]) -> list[Pick]:
+        """Return as many of those that come closest as there is room for."""
+        near = self._pool.nearest(topics)
+        fitting = (i for i in chain(near, self._walk.ids) if i not in self.barred)
+        once = islice(self._once(dict.fromkeys(fitting)), self._room)
+        return [Pick(self._pool.by_id[i], Why.NEAREST, near.get(i, "")) for i in once]
+
     def pick(self, paper_id: int) -> Pick:
         """Return a paper that no topic brings as a pick."""
         plain = self._pool.plain[paper_id]
@@ -191,6 +198,18 @@ class _Choice:
             if paper_id not in gone:
                 gone.update(pairs.get(paper_id, ()))
                 yield paper_id
+
+
+def closest(
+    pool: Pool, *, topics: Sequence[Topic], max_papers: int, min_upvotes: int, sent: Collection[int]
+) -> list[Pick]:
+    """Return the papers that come closest to what a reader asks for, none where no topic asks for anything.
+
+    What ``choose`` bars is barred here too, and each work comes once.
+    """
+    if all(topic.excludes for topic in topics):
+        return []
+    return _Choice(pool, topics, max_papers, min_upvotes, sent, NO_SCORES, alike=True, only_topics=True).closest(topics)
 
 
 def listed_on(candidate: Candidate) -> date:

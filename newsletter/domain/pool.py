@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from operator import itemgetter
 
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.topics import Index, Topic, parse_topic
@@ -117,16 +116,15 @@ class Pool:
         """Return each paper as a pick that no topic brings, by id."""
         return {i: Pick(candidate, self._why(i)) for i, candidate in self.by_id.items()}
 
-    def nearest(self, topics: Iterable[Topic], barred: Collection[int], count: int) -> list[Pick]:
-        """Return the papers, but those *barred*, that come closest to any of *topics*, with it; then in order."""
-        asked = [topic for topic in topics if not topic.excludes]
-        found = [
-            (-share, place, Pick(self.by_id[i], Why.NEAREST, text if share else ""))
-            for place, (i, matcher) in enumerate(self._index.matchers.items())
-            if i not in barred
-            for share, text in [max(((matcher.share(t), t.text) for t in asked), default=(0.0, ""))]
-        ]
-        return [pick for _, _, pick in sorted(found, key=itemgetter(0, 1))[:count]]
+    def nearest(self, topics: Iterable[Topic]) -> dict[int, str]:
+        """Return the papers that say anything of what *topics* ask for, the closest first, each with its topic."""
+        best: dict[int, tuple[float, str]] = {}
+        for topic in topics:
+            for i, share in self._index.shares(topic).items():
+                if i not in best or share > best[i][0]:
+                    best[i] = share, topic.text
+        rank = self._in_order.rank
+        return {i: best[i][1] for i in sorted(best, key=lambda i: (-best[i][0], rank[i]))}
 
     def _why(self, paper_id: int) -> Why:
         if paper_id in self.ours:

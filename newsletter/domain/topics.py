@@ -7,10 +7,11 @@ other words. ``docs/preferences.md`` teaches it.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from newsletter.domain.paper import Paper
 from newsletter.domain.text import singular, whole_words, words
@@ -19,7 +20,11 @@ from newsletter.errors import UsageError
 _TERM = re.compile(r'\s*(-?)(?:(cat|author|org):\s*)?(?:"([^"]*)"|(\S*))', re.IGNORECASE)
 _TO_THE_NEXT = re.compile(r'\s*(-?)(author|org):\s*([^"\s].*?)(?=\s+-|\s+(?:cat|author|org):|\s*"|\s*$)', re.IGNORECASE)
 _UNKNOWN_FIELD = re.compile(r"([A-Za-z]+):(?!//)")
+<<<<<<< HEAD
 _LONGEST = 500  # characters, many times what anybody asks for
+=======
+_TERMS = 1 << 10  # whose nearness is kept: some kilobytes each
+>>>>>>> m2
 _OPERATORS = {"AND": "all terms of a topic must match, so leave it out", "OR": "write two topics", "NOT": "write -word"}
 
 
@@ -141,6 +146,16 @@ class Matcher:
         """Return every word that a ``word`` or "phrase" may find, singular."""
         return set(self._text.split())
 
+    @property
+    def names(self) -> set[str]:
+        """Return every word of its authors' names."""
+        return set[str]().union(*self._authors)
+
+    @property
+    def places(self) -> set[str]:
+        """Return every word of its organisation."""
+        return set(self._organisation.split())
+
     def _holds(self, term: Term) -> bool:
         if term.field == "cat":
             return any(c == term.words[0] or c.startswith(term.words[0] + ".") for c in self._categories)
@@ -157,9 +172,10 @@ class Matcher:
         Another category of the same archive is half of the one asked for.
         """
         asked = [term for term in topic.terms if not term.excludes]
-        return sum(map(self._part, asked)) / len(asked) if asked else 0.0
+        return sum(map(self.part, asked)) / len(asked) if asked else 0.0
 
-    def _part(self, term: Term) -> float:
+    def part(self, term: Term) -> float:
+        """Return how near the paper comes to one asking *term*, 0 to 1."""
         if self._holds(term):
             return 1.0
         if term.field == "cat":
@@ -174,10 +190,19 @@ class Index:
 
     def __init__(self, papers: Iterable[Paper]) -> None:
         self.matchers = {paper.id: Matcher(paper) for paper in papers}
-        self._saying: dict[str, set[int]] = defaultdict(set)
-        for paper_id, matcher in self.matchers.items():
-            for word in matcher.said:
-                self._saying[word].add(paper_id)
+        said = self._who((i, matcher.said) for i, matcher in self.matchers.items())
+        authors = self._who((i, matcher.names) for i, matcher in self.matchers.items())
+        places = self._who((i, matcher.places) for i, matcher in self.matchers.items())
+        self._by_field = {"": said, "author": authors, "org": places}
+        self._parts = lru_cache(maxsize=_TERMS)(self._parts_of)
+
+    @staticmethod
+    def _who(said: Iterable[tuple[int, set[str]]]) -> dict[str, set[int]]:
+        who: dict[str, set[int]] = defaultdict(set)
+        for paper_id, some in said:
+            for word in some:
+                who[word].add(paper_id)
+        return who
 
     def matched_by(self, topic: Topic) -> list[int]:
         """Return the papers that *topic* matches, by id in their order."""
@@ -190,12 +215,30 @@ class Index:
 
     def _possible(self, topic: Topic) -> Iterable[int]:
         """Return who says all words that the topic's terms name; all of them where it names none."""
-        named = [word for term in topic.terms if self._is_named(term, topic) for word in term.words]
+        named = [(term.field, word) for term in topic.terms if self._is_named(term, topic) for word in term.words]
         if not named:
             return self.matchers
-        saying = [self._saying.get(word, frozenset[int]()) for word in named]
+        saying = [self._by_field[field].get(word, frozenset[int]()) for field, word in named]
         return sorted(frozenset.intersection(*map(frozenset, saying)))
+
+    def shares(self, topic: Topic) -> Mapping[int, float]:
+        """Return how near papers come to *topic*, as ``Matcher.share`` has it, without those that say nothing of it."""
+        asked = [term for term in topic.terms if not term.excludes]
+        total: dict[int, float] = defaultdict(float)
+        for term in asked:
+            for paper_id, part in self._parts(term).items():
+                total[paper_id] += part / len(asked)
+        return total
+
+    def _parts_of(self, term: Term) -> Mapping[int, float]:
+        """Return how near papers come to *term*: by whom says how many of its words, wherever words are indexed."""
+        if term.prefix or term.field == "cat":
+            return {i: part for i, matcher in self.matchers.items() if (part := matcher.part(term))}
+        saying = self._by_field[term.field]
+        counts = Counter(chain.from_iterable(saying.get(word, ()) for word in term.words))
+        whole = len(term.words)
+        return {i: self.matchers[i].part(term) if n == whole else n / (whole + 1) for i, n in counts.items()}
 
     @staticmethod
     def _is_named(term: Term, topic: Topic) -> bool:
-        return not (term.field or term.prefix) and (not term.excludes or topic.excludes)
+        return not (term.field == "cat" or term.prefix) and (not term.excludes or topic.excludes)

@@ -17,7 +17,7 @@ from sqlmodel import Session
 from newsletter.config.settings import NewsletterSettings, Settings
 from newsletter.domain.calendar import Rhythm, current, due_day, local_date, next_due, next_issue
 from newsletter.domain.delivery import expires_at
-from newsletter.domain.digest import NO_SCORES, WEEK, Digest, LeftOut, choose, left_out
+from newsletter.domain.digest import NO_SCORES, WEEK, Digest, LeftOut, choose, closest, left_out
 from newsletter.domain.people import by_ours, ours_first
 from newsletter.domain.pool import Pick, Pool, Why
 from newsletter.domain.ranking import Candidate, newsletter_order
@@ -176,7 +176,7 @@ class Maker:
             sent=sent,
             only_topics=True,
         )
-        picks = [replace(p, why=Why.ALERT) if p.why is Why.TOPIC else p for p in digest.picks]
+        picks = [replace(p, why=Why.ALERT) for p in digest.picks if p.topic]  # whoever wrote it
         return Contents(_stored(picks), unlisted=self._everything)
 
     @cached_property
@@ -203,6 +203,7 @@ class Maker:
         had = history.of(session, [reader.id for reader, _, _ in rows if reader.last_digest_on])
         history.expire(session, [reader for reader, found in had.items() if found.waits], now)
         tastes = self._tastes.of(session, [reader.id for reader, _, _ in rows], now, self._pools)
+        told = due.told(session, [reader for reader, _, _ in rows])
         owed = self._owed(session, [reader for reader, _, _ in rows if reader.last_digest_on])
         ids = due.new_ids(session, now, len(rows))
         made = [
@@ -221,6 +222,7 @@ class Maker:
                     since,
                     owed.get(reader.id, ()),
                     tastes.get(reader.id),
+                    told=reader.id in told,
                 ),
             )
             for new, (reader, found, stays), wish, since in zip(ids, rows, wishes, sinces, strict=True)
@@ -261,21 +263,29 @@ class Maker:
         since: date | None,
         owed: tuple[int, ...],
         taste: "Taste | None",
+        *,
+        told: bool,
     ) -> Contents:
         """Return what a row of *day* carries: where nothing matched for a week, once a mail that says so."""
         # A taste is its reader's own; who has none shares a digest with all who wish for the same.
         contents = self._carried(wish, sent, since, owed, taste) if taste else self._contents(wish, sent, since, owed)
         quiet = reader.quiet_since
-        if not contents.skipped or reader.quiet_told or quiet is None or day - quiet < WEEK:
+        if not contents.skipped or told or quiet is None or day - quiet < WEEK:
             return contents
         return self._nearest(wish, sent, quiet, owed) or contents
 
     def _closest(self, wish: _Wish, sent: frozenset[int], quiet: date, owed: tuple[int, ...]) -> Contents | None:
         """Return the mail with the papers that come closest, None where there are none that the reader may see."""
-        excluded = frozenset[int]().union(*(self._sealed.found(topic.text).excluded for topic in wish.excluding))
-        picks = self._sealed.nearest(wish.topics, sent | excluded, _NEAREST)
-        stored = _stored(picks)
-        return Contents(stored, quiet, unlisted=self._everything, corrections=owed, quiet=True) if picks else None
+        picks = closest(
+            self._sealed,
+            topics=wish.topics,
+            max_papers=min(wish.max_papers, _NEAREST),
+            min_upvotes=wish.min_upvotes,
+            sent=sent,
+        )
+        return (
+            Contents(_stored(picks), quiet, unlisted=self._everything, corrections=owed, quiet=True) if picks else None
+        )
 
     def _owed(self, session: Session, readers: Sequence[DueReader]) -> dict[int, tuple[int, ...]]:
         """Return what the next mail of these readers corrects: of issues that they had, and what none told them yet.

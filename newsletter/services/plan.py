@@ -45,8 +45,13 @@ class Plan:
     def prepare(self, session: Session, now: datetime) -> None:
         """Do what takes longest of making the first readers due, if anybody is. Writes nothing, so needs no lock."""
         issue = issues.get(session, self._on_date) if self._on_date else issues.newest_sealed(session)
-        if issue and issue.status is Status.SEALED and _Round().next(session, None if self._on_date else now, but=None):
+        if issue and issue.status is Status.SEALED and self._is_anybody_due(session, now):
             self._maker(session, issue).prepare(session)
+
+    def _is_anybody_due(self, session: Session, now: datetime) -> bool:
+        if self._on_date:
+            return bool(_Round().next(session, None, but=None))
+        return bool(_Round().next(session, now, but=None) or alerts.readers(session, now, 1))
 
     def make_due(self, session: Session, now: datetime) -> bool:
         """Make a chunk of due rows. Return whether there may be more."""

@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.calendar import Rhythm, after_change, instant, local_date, next_due
+from newsletter.domain.issue import Brake
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, preference, zone_info
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
 from newsletter.mail.addresses import Address, address_key, parse_address
@@ -334,7 +335,9 @@ def _activate(
 
 
 def _has_issue(session: Session) -> bool:
-    return issues.newest_sealed(session) is not None
+    """Return whether the newest issue goes out: one that is halted is not to be waited for, the next has its hour."""
+    newest = issues.newest_sealed(session)
+    return newest is not None and newest.brake is Brake.NONE
 
 
 def _apply(session: Session, held: Subscriber, to: Move, now: datetime, **facts: object) -> Subscriber:

@@ -26,14 +26,15 @@ def readers(session: Session, now: datetime, limit: int) -> list[tuple[DueReader
 
     Who wants no digest has one due in the farthest future.
     """
-    facts = (col(_S.id), col(_S.last_digest_on), col(_S.last_issue_on), col(_S.last_accepted_on))
+    served = (col(_S.last_digest_on), col(_S.last_issue_on), col(_S.last_accepted_on))
+    facts = (col(_S.id), *served, col(_S.quiet_since), col(_S.quiet_told))  # an alert ends a silence
     due = (IS_ALERTED, col(_S.next_alert_at) <= now, col(_S.status) == Status.ACTIVE)
     query = sql(col(_S.next_alert_at), col(_S.next_due_at), *facts, *WISHES).where(*due)
     ordered = session.connection().execute(query.order_by(col(_S.next_alert_at), col(_S.id)).limit(limit))
     rows: list[Any] = list(ordered)
     return [
-        (DueReader(i, wishes(*rest), at or _NEVER, digest_on, issue_on, accepted_on), alert_at)
-        for alert_at, at, i, digest_on, issue_on, accepted_on, *rest in rows
+        (DueReader(i, wishes(*chosen), at or _NEVER, digest_on, issue_on, accepted_on, quiet_since, told), alert_at)
+        for alert_at, at, i, digest_on, issue_on, accepted_on, quiet_since, told, *chosen in rows
     ]
 
 

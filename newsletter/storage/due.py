@@ -19,8 +19,9 @@ from sqlalchemy import Column, ColumnDefault, Connection, Dialect, String, cast,
 from sqlalchemy import select as sql
 from sqlmodel import Session, SQLModel, col, exists, select, update
 
-from newsletter.domain.delivery import SENT, Status
+from newsletter.domain.delivery import OPEN, SENT, Status
 from newsletter.domain.issue import Issue
+from newsletter.domain.pool import Why
 from newsletter.domain.subscriber import Preferences
 from newsletter.domain.subscriber import Status as SubscriberStatus
 from newsletter.storage.database import listed
@@ -200,6 +201,22 @@ def have_had(session: Session, reader_ids: Collection[int], issue: Issue, day: d
     return set(session.execute(union(of_day, of_issue), {"readers": list(reader_ids)}).scalars())
 
 
+def told(session: Session, readers: Iterable[DueReader]) -> set[int]:
+    """Return whom of these readers a mail told that nothing matches, or is still to tell.
+
+    That such a row was made is remembered with its reader; the ledger knows what became of it.
+    """
+    since = {reader.id: reader.quiet_since for reader in readers if reader.quiet_told and reader.quiet_since}
+    if not since:
+        return set()
+    stands = col(_D.status).in_((*SENT, *OPEN))
+    theirs = (col(_D.subscriber_id).in_(listed("readers")), col(_D.day) >= min(since.values()))
+    found = session.execute(
+        sql(col(_D.subscriber_id), col(_D.day), col(_D.picks)).where(*theirs, stands), {"readers": list(since)}
+    )
+    return {i for i, day, picks in found if day >= since[i] and any(why == Why.NEAREST for _, why, _ in picks)}
+
+
 def waiting_issues(session: Session) -> set[int]:
     """Return the issues of which anything waits."""
     return set(session.exec(select(col(_D.issue_id)).where(IS_WAITING, col(_D.status).in_(_WAITS)).distinct()))
@@ -285,6 +302,8 @@ def make(session: Session, issue: Issue, rows: Sequence[NewDelivery], now: datet
 def _quiet(row: NewDelivery) -> tuple[tuple[str, Any], ...]:
     """Return what changes of since when nothing was found for the row's reader."""
     reader, contents = row.reader, row.contents
+    if not (contents.picks or contents.skipped):
+        return ()  # the mail of an empty issue
     if contents.skipped or contents.quiet:
         told = (("quiet_told", True),) if contents.quiet else ()
         return told if reader.quiet_since else (("quiet_since", row.day), *told)

@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.domain.paper import Paper
+<<<<<<< HEAD
 from newsletter.domain.topics import Matcher, parse_topic, read_topics
+=======
+from newsletter.domain.topics import Index, Matcher, parse_topic
+>>>>>>> m2
 from newsletter.errors import UsageError
 
 PAPER = Paper(
@@ -213,3 +217,28 @@ def test_every_phrase_of_a_title_matches_it(said):
     assert matches(f'"{" ".join(said)}"', paper)
     assert all(matches(word, paper) for word in said)
     assert matches(" ".join(reversed(said)), paper)
+
+
+_WORDS = st.sampled_from(["cache", "model", "language", "tri", "dao", "nvidia", "research", "big"])
+_SAID = st.lists(_WORDS, max_size=5).map(" ".join)
+_ASKED = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "-"]),
+    st.sampled_from(["", "author:", "org:"]),
+    st.lists(_WORDS, min_size=1, max_size=3).map(lambda some: f'"{" ".join(some)}"'),
+) | st.sampled_from(["cat:cs.CL", "cat:cs.LG", "mod*", '"big mod*"'])
+
+
+@given(st.lists(st.tuples(_SAID, _SAID, _SAID), max_size=4), st.lists(_ASKED, min_size=1, max_size=3))
+def test_an_index_knows_how_near_papers_come_as_each_of_them_does(said: list[tuple[str, ...]], asked: list[str]):
+    """Counting through who says which word comes to the same, whatever is said and asked for."""
+    papers = [
+        Paper(id=i, title=title, authors=(author, "Big Dao"), organisation=place, categories=("cs.CL",))
+        for i, (title, author, place) in enumerate(said)
+    ]
+    topic = parse_topic(" ".join(asked))
+    one_by_one = {paper.id: share for paper in papers if (share := Matcher(paper).share(topic))}
+    index = Index(papers)
+    assert dict(index.shares(topic)) == pytest.approx(one_by_one)
+    assert index.matched_by(topic) == [paper.id for paper in papers if Matcher(paper).matches(topic)]
+    assert index.excluded_by(topic) == [paper.id for paper in papers if Matcher(paper).excluded_by(topic)]

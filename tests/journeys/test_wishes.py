@@ -4,7 +4,7 @@ from datetime import date
 
 from newsroom import Mail, Newsroom, instant
 
-from newsletter.services import subscribe
+from newsletter.services import edit, subscribe
 from newsletter.services.why import why
 
 ANN, BOB, EVE = "ann@example.org", "bob@example.org", "eve@example.org"
@@ -223,3 +223,87 @@ def test_our_people_lead_the_issue_marked(newsroom: Newsroom):
     assert "['from our group', 'from our group'," in said(newsroom, ANN, "2026-07-15T09:00Z")
     assert "Namesake" in ann.text
     assert subject(bob).startswith("Daily Papers · 15 July: Our cache and")
+
+
+def test_what_an_alert_finds_ends_a_silence(newsroom: Newsroom):
+    """An alert in the week is something that matched, so that week is not told that nothing did."""
+    newsroom.subscribe(
+        ANN, topics="rag", alerts="cache", only_topics="yes", frequency="weekly:mon", at="2026-07-10T12:00Z"
+    )
+    issue(newsroom, "2026-07-13", "Alpha")
+    issue(newsroom, "2026-07-15", "A cache")
+    issue(newsroom, "2026-07-20", "Beta")
+    assert [subject(mail) for mail in newsroom.sink.to(ANN)] == ["Daily Papers · 15 July: alert: A cache"]
+
+
+def test_an_empty_issue_ends_no_silence(newsroom: Newsroom):
+    """Its mail says that there is nothing, which is no match."""
+    newsroom.configure(newsletter={"on_empty": "send", "lookback_days": 1})
+    newsroom.subscribe(ANN, topics="rag", only_topics="yes", at="2026-07-12T12:00Z")
+    for day in ("2026-07-13", "2026-07-14", "2026-07-15", "2026-07-16"):
+        issue(newsroom, day, f"Of {day}")
+    newsroom.tick("2026-07-17T08:01Z")
+    issue(newsroom, "2026-07-20", "Beta")
+    assert "nothing matched" in subject(newsroom.sink.to(ANN)[-1])
+
+
+def test_an_alert_about_our_own_people_is_an_alert(newsroom: Newsroom):
+    """Its mail and ``why`` say so, whoever wrote the paper."""
+    newsroom.configure(people=[{"name": "Kim Lee"}])
+    newsroom.subscribe(ANN, frequency="weekly:mon", alerts="cache", at="2026-07-13T12:00Z")
+    issue(newsroom, "2026-07-14", "Alpha")
+    issue(newsroom, "2026-07-15", "A cache", authors=["Kim Lee"])
+    (mail,) = newsroom.sink.to(ANN)
+    assert subject(mail) == "Daily Papers · 15 July: alert: A cache"
+    assert "['your alert “cache”']" in said(newsroom, ANN, "2026-07-15T09:00Z")
+
+
+def test_who_joins_while_the_newest_issue_is_halted_waits_for_their_own_hour(newsroom: Newsroom):
+    """It does not go out, so there is nothing to have at once; and the next one comes when they asked for it."""
+    issue(newsroom, "2026-07-15", "Alpha")
+    issue(newsroom, "2026-07-16", "Beta")
+    with newsroom.app() as app:
+        edit.halt(app.database, date(2026, 7, 16), "a mistake")
+    newsroom.join(ANN, at="2026-07-16T22:00Z", hour="20:00")
+    issue(newsroom, "2026-07-17", "Gamma")
+    assert newsroom.sink.to(ANN) == []
+    newsroom.tick("2026-07-17T20:01Z")
+    assert len(newsroom.sink.to(ANN)) == 1
+
+
+def test_who_the_mail_did_not_reach_is_told_by_the_next(newsroom: Newsroom):
+    """That nothing matched was said only where a mail said it; and then once."""
+    newsroom.subscribe(ANN, topics="rag", only_topics="yes", frequency="weekly:mon", at="2026-07-10T12:00Z")
+    issue(newsroom, "2026-07-13", "Alpha")
+    newsroom.sink.refusals[ANN] = "451 later"
+    issue(newsroom, "2026-07-20", "Beta")
+    newsroom.tick("2026-07-22T08:01Z")
+    newsroom.sink.refusals.clear()
+    for day in ("2026-07-27", "2026-08-03", "2026-08-10"):
+        issue(newsroom, day, f"Of {day}")
+    assert [subject(mail) for mail in newsroom.sink.to(ANN)] == [
+        "Daily Papers · 27 July: nothing matched what you follow"
+    ]
+
+
+def test_what_comes_closest_is_chosen_as_all_else_is(newsroom: Newsroom):
+    """Upvotes, number of papers and one work under two titles count there too."""
+    wish = {"topics": '"speculative decoding"', "only_topics": "yes", "frequency": "weekly:mon"}
+    newsroom.subscribe(ANN, **wish, min_upvotes="50", at="2026-07-10T12:00Z")
+    newsroom.subscribe(BOB, **wish, max_papers="1", at="2026-07-10T12:00Z")
+    issue(newsroom, "2026-07-13", "Zeta")
+    unpopular = newsroom.publish("2026-07-20", "Decoding", upvotes=1)
+    works = newsroom.publish("2026-07-20", "Decoding of the four big words", "Decoding of the four big words!")
+    issue(newsroom, "2026-07-20", "Eta")
+    (ann,), (bob,) = newsroom.sink.to(ANN), newsroom.sink.to(BOB)
+    assert not set(unpopular) & set(ann.papers)
+    assert len(set(works) & set(ann.papers)) == 1
+    assert len(bob.papers) == 1
+
+
+def test_where_no_topic_asks_for_anything_nothing_is_said_of_topics(newsroom: Newsroom):
+    """Who had nothing for want of upvotes follows nothing that could have matched."""
+    newsroom.subscribe(ANN, min_upvotes="1000", frequency="weekly:mon", at="2026-07-10T12:00Z")
+    issue(newsroom, "2026-07-13", "Alpha")
+    issue(newsroom, "2026-07-20", "Beta")
+    assert newsroom.sink.to(ANN) == []
