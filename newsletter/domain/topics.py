@@ -20,11 +20,8 @@ from newsletter.errors import UsageError
 _TERM = re.compile(r'\s*(-?)(?:(cat|author|org):\s*)?(?:"([^"]*)"|(\S*))', re.IGNORECASE)
 _TO_THE_NEXT = re.compile(r'\s*(-?)(author|org):\s*([^"\s].*?)(?=\s+-|\s+(?:cat|author|org):|\s*"|\s*$)', re.IGNORECASE)
 _UNKNOWN_FIELD = re.compile(r"([A-Za-z]+):(?!//)")
-<<<<<<< HEAD
 _LONGEST = 500  # characters, many times what anybody asks for
-=======
 _TERMS = 1 << 10  # whose nearness is kept: some kilobytes each
->>>>>>> m2
 _OPERATORS = {"AND": "all terms of a topic must match, so leave it out", "OR": "write two topics", "NOT": "write -word"}
 
 

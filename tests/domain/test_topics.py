@@ -7,11 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.domain.paper import Paper
-<<<<<<< HEAD
-from newsletter.domain.topics import Matcher, parse_topic, read_topics
-=======
-from newsletter.domain.topics import Index, Matcher, parse_topic
->>>>>>> m2
+from newsletter.domain.topics import Index, Matcher, parse_topic, read_topics
 from newsletter.errors import UsageError
 
 PAPER = Paper(
