@@ -71,10 +71,7 @@ def seed(terminal: Terminal, /, email: str, file: Path, yes: bool) -> None:
         found = propose(file, held.preferences.topics)
         adds = bool(found.topics) and (yes or (not terminal.json and _agreed(found)))
         if adds:
-            topics = (*held.preferences.topics, *found.topics)
-            held = subscribe.edit(
-                app.database, app.settings.newsletter, email, {"topics": ";".join(topics)}, terminal.now()
-            )
+            held = subscribe.follow(app.database, app.settings.newsletter, email, found.topics, terminal.now())
     document = {"email": held.email, "references": found.references, "proposed": found.document, "added": adds}
     terminal.answer(document, _said(found, held.email, adds, held.preferences.topics))
 

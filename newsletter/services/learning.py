@@ -175,8 +175,8 @@ class Corpus:
         return self._row.keys() >= set(paper_ids)
 
     def shelf(self, paper_ids: Iterable[int]) -> Shelf:
-        """Return papers of the corpus to be scored together."""
-        ids = list(paper_ids)
+        """Return papers to be scored together: those that are of the corpus."""
+        ids = [paper_id for paper_id in paper_ids if paper_id in self._row]
         return Shelf(np.array(ids, dtype=np.int64), np.array([self._row[i] for i in ids], dtype=np.intp))
 
     def learn(self, said: Sequence[Feedback], now: datetime) -> "Taste":

@@ -192,7 +192,7 @@ class _Newcomers:
 def confirm(database: Database, newsletter: NewsletterSettings, subscriber_id: int, now: datetime) -> Subscriber:
     """Make who answered the confirmation mail active; nothing happens where they are. Raises IllegalMoveError."""
     with database.write() as session:
-        held = _find(session, subscriber_id)
+        held = look_up(session, subscriber_id)
         if held.status is Status.ACTIVE:
             return held
         suppressions.lift(session, address_key(held.email))
@@ -202,7 +202,7 @@ def confirm(database: Database, newsletter: NewsletterSettings, subscriber_id: i
 def find(database: Database, who: str | int) -> Subscriber:
     """Return the subscriber with this address or id. Raises NotFoundError."""
     with database.read() as session:
-        return _find(session, who)
+        return look_up(session, who)
 
 
 def page(database: Database, wanted: Selection) -> tuple[list[Subscriber], int]:
@@ -216,29 +216,45 @@ def edit(
 ) -> Subscriber:
     """Change the preferences in *texts* by name; an empty text goes back to the newsletter's default."""
     with database.write() as session:
-        before = _find(session, who)
-        after = replace(before, preferences=_changed(before.preferences, texts))
-        if before.status is Status.ACTIVE and any(name in texts for name in _RHYTHM):
-            last = subscribers.last_digest_on(session, before.id)
-            due = instants(after.preferences, newsletter, now, last, promised=before.next_due_at)
-            after = replace(after, next_due_at=due.next_due_at, next_alert_at=due.next_alert_at)
-        subscribers.save(session, before, after, now)
-        if any(name in texts for name in _MATCHING):
-            subscribers.end_quiet(session, before.id)
-        return after
+        return _edit(session, newsletter, look_up(session, who), texts, now)
+
+
+def _edit(
+    session: Session, newsletter: NewsletterSettings, before: Subscriber, texts: Mapping[str, str], now: datetime
+) -> Subscriber:
+    after = replace(before, preferences=_changed(before.preferences, texts))
+    if before.status is Status.ACTIVE and any(name in texts for name in _RHYTHM):
+        last = subscribers.last_digest_on(session, before.id)
+        due = instants(after.preferences, newsletter, now, last, promised=before.next_due_at)
+        after = replace(after, next_due_at=due.next_due_at, next_alert_at=due.next_alert_at)
+    subscribers.save(session, before, after, now)
+    if any(name in texts for name in _MATCHING):
+        subscribers.end_quiet(session, before.id)
+    return after
 
 
 def alert(
     database: Database, newsletter: NewsletterSettings, who: str, query: str | None, now: datetime, *, remove: bool
 ) -> Subscriber:
     """Save the search *query* for a reader, or *remove* it, or all of them where it is None. Raises NotFoundError."""
-    known = find(database, who).preferences.alerts
-    if not remove:
-        return edit(database, newsletter, who, {"alerts": ";".join((*known, query or ""))}, now)
-    if query is not None and query.strip() not in known:
-        raise NotFoundError(f"{who} has no alert {query!r}; 'subscribers alert {who}' shows which there are")
-    left = () if query is None else (one for one in known if one != query.strip())
-    return edit(database, newsletter, who, {"alerts": ";".join(left)}, now)
+    with database.write() as session:
+        before = look_up(session, who)
+        known = before.preferences.alerts
+        if not remove:
+            return _edit(session, newsletter, before, {"alerts": ";".join((*known, query or ""))}, now)
+        if query is not None and query.strip() not in known:
+            raise NotFoundError(f"{who} has no alert {query!r}; 'subscribers alert {who}' shows which there are")
+        left = () if query is None else (one for one in known if one != query.strip())
+        return _edit(session, newsletter, before, {"alerts": ";".join(left)}, now)
+
+
+def follow(
+    database: Database, newsletter: NewsletterSettings, who: str, topics: Sequence[str], now: datetime
+) -> Subscriber:
+    """Add *topics* to those of a reader. Raises NotFoundError."""
+    with database.write() as session:
+        before = look_up(session, who)
+        return _edit(session, newsletter, before, {"topics": ";".join((*before.preferences.topics, *topics))}, now)
 
 
 def pause(
@@ -246,7 +262,7 @@ def pause(
 ) -> Subscriber:
     """Send nothing until the reader's local date *until*, or until ``resume``."""
     with database.write() as session:
-        held = _find(session, who)
+        held = look_up(session, who)
         today = local_date(now, rhythm_of(held.preferences, newsletter).zone)
         if until and until <= today:
             raise UsageError(f"until {until}: is not after today, {today} where {held.email} is")
@@ -256,7 +272,7 @@ def pause(
 def resume(database: Database, newsletter: NewsletterSettings, who: str | int, now: datetime) -> Subscriber:
     """End a pause; nothing happens where there is none."""
     with database.write() as session:
-        held = _find(session, who)
+        held = look_up(session, who)
         return held if held.status is Status.ACTIVE else _activate(session, newsletter, held, Move.RESUME, now)
 
 
@@ -279,7 +295,7 @@ def wake(session: Session, newsletter: NewsletterSettings, now: datetime) -> int
 def unsubscribe(database: Database, who: str | int, now: datetime) -> Subscriber:
     """Send nothing more, from this instant on; nothing happens where they have unsubscribed before."""
     with database.write() as session:
-        return _apply(session, _find(session, who), Move.UNSUBSCRIBE, now)
+        return _apply(session, look_up(session, who), Move.UNSUBSCRIBE, now)
 
 
 def suppress(database: Database, who: str | int, reason: str, now: datetime) -> Subscriber:
@@ -288,7 +304,7 @@ def suppress(database: Database, who: str | int, reason: str, now: datetime) -> 
     if not said:
         raise UsageError("reason: say why the address must not be mailed any more")
     with database.write() as session:
-        return _apply(session, _find(session, who), Move.SUPPRESS, now, suppression_reason=said)
+        return _apply(session, look_up(session, who), Move.SUPPRESS, now, suppression_reason=said)
 
 
 def suppress_now(session: Session, subscriber_id: int, reason: str, now: datetime) -> None:
@@ -301,12 +317,13 @@ def suppress_now(session: Session, subscriber_id: int, reason: str, now: datetim
 def remove(database: Database, who: str | int, now: datetime) -> Subscriber:
     """Erase a subscriber, and return who it was. No import brings the address back."""
     with database.write() as session:
-        held = _find(session, who)
+        held = look_up(session, who)
         subscribers.remove(session, held, address_key(held.email), now)
         return held
 
 
-def _find(session: Session, who: str | int) -> Subscriber:
+def look_up(session: Session, who: str | int) -> Subscriber:
+    """Return a subscriber by address or id, as they are in *session*. Raises NotFoundError, UsageError."""
     if isinstance(who, int):
         held = subscribers.by_id(session, who)
         if held is None:

@@ -42,8 +42,8 @@ def record(database: Database, email: str, named: str, said: Said, now: datetime
     """
     if not is_there():
         raise NewsletterError(_NEEDS)
-    reader = subscribe.find(database, email)
     with database.write() as session:
+        reader = subscribe.look_up(session, email)
         paper = papers.find(session, named)
         if paper is None:
             raise NotFoundError(f"no paper {named}; 'newsletter papers search' finds papers by their words")
@@ -53,8 +53,8 @@ def record(database: Database, email: str, named: str, said: Said, now: datetime
 
 def erase(database: Database, email: str) -> tuple[Subscriber, int]:
     """Forget what the reader *email* said; return of how many papers. Raises NotFoundError."""
-    reader = subscribe.find(database, email)
     with database.write() as session:
+        reader = subscribe.look_up(session, email)
         return reader, feedback.erase(session, reader.id)
 
 
@@ -107,11 +107,14 @@ class Tastes:
     def of(
         self, session: Session, reader_ids: Collection[int], now: datetime, pools: Iterable[Pool] = ()
     ) -> "Mapping[int, Taste]":
-        """Return the taste of those of these readers who said anything, for *pools*."""
+        """Return the taste of those of these readers who said anything, for *pools*.
+
+        Others may be waiting to write, so what was prepared is not made anew: papers that it lacks score nothing.
+        """
         said = feedback.of(session, reader_ids) if self._is_there and reader_ids else {}
         if not said:
             return {}
-        corpus = self._prepared(session, pools)
+        corpus = self._corpus or self._prepared(session, pools)
         unknown = {one.paper_id for some in said.values() for one in some if not corpus.knows(one.paper_id)}
         corpus.add({paper.id: paper for paper in papers.load(session, unknown).values()}.values())
         return {reader: corpus.learn(some, now) for reader, some in said.items()}

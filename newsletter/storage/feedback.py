@@ -4,12 +4,14 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
+from sqlalchemy import String, cast
 from sqlmodel import Session, col, delete, select
 
+from newsletter.domain.pool import Why
 from newsletter.domain.taste import REMEMBERED, Feedback, Said
 from newsletter.storage import papers
 from newsletter.storage.database import listed, upsert
-from newsletter.storage.tables import FeedbackRow
+from newsletter.storage.tables import DeliveryRow, FeedbackRow
 
 
 def say(session: Session, subscriber_id: int, paper_id: int, said: Said, now: datetime) -> None:
@@ -38,5 +40,8 @@ def any_at_all(session: Session) -> bool:
 
 
 def erase(session: Session, subscriber_id: int) -> int:
-    """Forget all that a reader said; return of how many papers."""
+    """Forget all that a reader said, also where a digest gives it as its reason; return of how many papers."""
+    theirs = (col(DeliveryRow.subscriber_id) == subscriber_id, cast(col(DeliveryRow.picks), String).contains(Why.TASTE))
+    for row in session.exec(select(DeliveryRow).where(*theirs)):
+        row.picks = [[paper, why, "" if why == Why.TASTE else detail] for paper, why, detail in row.picks]
     return session.exec(delete(FeedbackRow).where(col(FeedbackRow.subscriber_id) == subscriber_id)).rowcount

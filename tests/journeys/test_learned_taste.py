@@ -1,11 +1,15 @@
 """Learned taste, from what a reader says of a paper to the reason in their next mail."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
+import pytest
 from newsroom import Newsroom, instant
+from sqlalchemy import text
 
 from newsletter.services.preview import preview
+from newsletter.services.subscribe import alert, find
 from newsletter.services.taste import show
 
 ANN, BOB = "ann@example.net", "bob@example.net"
@@ -126,3 +130,37 @@ def test_what_was_sent_half_a_year_ago_does_not_come_again(newsroom):
     newsroom.tick("2026-07-15T08:00Z")
 
     assert [mail.papers for mail in newsroom.sink.to(ANN)] == [[key, "2601.00002"], [newsroom._papers[LATER[3]]]]
+
+
+def kept_reasons(newsroom: Newsroom) -> str:
+    """Return what the ledger keeps of all picks."""
+    with newsroom.app(instant(f"{THU}T09:00Z")) as app, app.database.read() as session:
+        return " ".join(str(picks) for (picks,) in session.exec(text("SELECT picks FROM deliveries")))
+
+
+@pytest.mark.parametrize("command", [("taste", ANN, "--erase"), ("remove", ANN)])
+def test_what_is_erased_is_no_reason_any_more(newsroom, command):
+    """Neither in what was sent nor in what waits; a removed reader leaves nothing of it either."""
+    say(newsroom, begin(newsroom), "save")
+    newsroom.tick(f"{THU}T08:00Z")
+    assert "save kv cache" in kept_reasons(newsroom).lower()
+
+    newsroom.run("subscribers", *command)
+
+    assert "kv cache" not in kept_reasons(newsroom).lower()
+    assert '"taste", ""' in kept_reasons(newsroom)
+
+
+def test_two_alerts_at_once_are_both_kept(newsroom):
+    """What is added is added to what is there by then."""
+    newsroom.subscribe(ANN)
+    with newsroom.app(instant(f"{THU}T09:00Z")) as app, ThreadPoolExecutor(8) as pool:
+        at_once = [
+            pool.submit(
+                alert, app.database, app.settings.newsletter, ANN, f"word{n}", instant(f"{THU}T09:00Z"), remove=False
+            )
+            for n in range(8)
+        ]
+        for one in at_once:
+            one.result()
+        assert sorted(find(app.database, ANN).preferences.alerts) == [f"word{n}" for n in range(8)]
