@@ -116,7 +116,7 @@ class Tastes:
             return {}
         corpus = self._corpus or self._prepared(session, pools)
         unknown = {one.paper_id for some in said.values() for one in some if not corpus.knows(one.paper_id)}
-        corpus.add({paper.id: paper for paper in papers.load(session, unknown).values()}.values())
+        corpus.add(papers.load(session, unknown).values())
         return {reader: corpus.learn(some, now) for reader, some in said.items()}
 
     def _prepared(self, session: Session, pools: Iterable[Pool]) -> "Corpus":

@@ -17,7 +17,7 @@ topics matches it, by searching in its folded text, and sorts. It knows neither 
 import argparse
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from _options import answer, parser
 from composing import DAY, NOW, claimed, composer, peak
 
-from newsletter.domain.digest import NO_SCORES, choose
+from newsletter.domain.digest import NO_SCORES, Digest, choose
 from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.pool import Pool
 from newsletter.domain.ranking import Candidate
@@ -108,15 +108,21 @@ def readers(count: int, known: Sequence[str], pool: int) -> Iterator[Wishing]:
             yield Wishing(len(seen), *wish, frozenset(chance.sample(range(1, pool + 1), chance.randrange(60))))
 
 
-def chosen(pool: Pool, one: Wishing) -> tuple[tuple[int, str, str], ...]:
-    """Return the picks of a reader as they are stored."""
-    digest = choose(
+def digest_of(pool: Pool, one: Wishing, scores: Mapping[int, float] = NO_SCORES) -> Digest:
+    """Return what a reader gets of *pool*."""
+    return choose(
         pool,
         topics=[parse_topic(text) for text in one.topics],
         max_papers=one.max_papers,
         min_upvotes=one.min_upvotes,
         sent=one.sent,
+        scores=scores,
     )
+
+
+def chosen(pool: Pool, one: Wishing) -> tuple[tuple[int, str, str], ...]:
+    """Return the picks of a reader as they are stored."""
+    digest = digest_of(pool, one)
     pool.places(digest.barred)
     return tuple((pick.candidate.paper.id, pick.why.value, pick.detail) for pick in digest.picks)
 
@@ -158,15 +164,7 @@ def learned(pool: Pool, known: Sequence[Wishing]) -> dict[str, Any] | None:
     began = time.process_time()
     for one, theirs in zip(known, said, strict=True):
         liked = corpus.learn(theirs, NOW)
-        digest = choose(
-            pool,
-            topics=[parse_topic(text) for text in one.topics],
-            max_papers=one.max_papers,
-            min_upvotes=one.min_upvotes,
-            sent=one.sent,
-            scores=liked.scores(shelf) or NO_SCORES,
-        )
-        taste.explained(digest, liked)
+        taste.explained(digest_of(pool, one, liked.scores(shelf)), liked)
     return {
         "prepared_ms": round(prepared * 1000, 1),
         "microseconds": round((time.process_time() - began) / len(known) * 1e6, 1),
