@@ -12,7 +12,7 @@ from datetime import date
 from sqlalchemy import text
 from sqlmodel import Session
 
-from newsletter.domain.paper import Listing
+from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.search import Search, Sort, Wanted
 from newsletter.storage import papers
@@ -62,7 +62,7 @@ def find(session: Session, wanted: Search, sort: Sort = Sort.RELEVANCE, *, limit
     return Found(tuple(_candidate(known[i], day, upvotes) for i, day, upvotes in rows if i in known), total)
 
 
-def _candidate(paper: papers.Paper, day: str, upvotes: int) -> Candidate:
+def _candidate(paper: Paper, day: str, upvotes: int) -> Candidate:
     said = date.fromisoformat(day)
     return Candidate(paper=paper, listings=(Listing(source="", day=said, upvotes=upvotes),), first_listed=said)
 
