@@ -15,15 +15,15 @@ from newsletter.cli.terminal import Command, Terminal, examples
 @click.pass_obj
 def command(terminal: Terminal, /, host: str, port: int, no_web: bool) -> None:
     """Gather, seal and deliver by an own clock instead of cron, and serve the web pages, until stopped."""
-    import logging
     from contextlib import ExitStack
 
+    from newsletter.cli import logs
     from newsletter.cli.pages import serving
     from newsletter.cli.report import lines
     from newsletter.scheduler import serve
     from newsletter.services.run import Outcome
 
-    logging.basicConfig(level=logging.INFO if terminal.verbose else logging.WARNING, format="%(asctime)s %(message)s")
+    logs.begin(verbose=terminal.verbose)
 
     def heard(outcome: Outcome) -> None:
         terminal.say(lines(outcome))

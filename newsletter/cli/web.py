@@ -16,14 +16,14 @@ def command(terminal: Terminal, /, host: str, port: int) -> None:
 
     Let a web server with TLS stand in front, at newsletter.base_url.
     """
-    import logging
     import signal
     import threading
 
+    from newsletter.cli import logs
     from newsletter.cli.pages import serving
     from newsletter.storage.upgrade import require_current
 
-    logging.basicConfig(level=logging.INFO if terminal.verbose else logging.WARNING, format="%(asctime)s %(message)s")
+    logs.begin(verbose=terminal.verbose)
     ended = threading.Event()
     with terminal.app() as app:
         if not app.settings.newsletter.base_url:
