@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     from newsletter.app import App
 
 
-def serving(app: "App", host: str, port: int) -> AbstractContextManager[str]:
-    """Serve the pages while inside, and give their URL. Raises NewsletterError without the extra ``web``."""
+def serving(app: "App", host: str | None, port: int | None) -> AbstractContextManager[str]:
+    """Serve the pages while inside, where the configuration says unless *host* and *port* do, and give their URL.
+
+    Raises NewsletterError without the extra ``web``.
+    """
     try:
         from newsletter.web import server
     except ModuleNotFoundError as error:
@@ -19,4 +22,5 @@ def serving(app: "App", host: str, port: int) -> AbstractContextManager[str]:
         raise NewsletterError(
             "the pages need more packages: pip install '.[web]', or 'newsletter serve --no-web'"
         ) from error
-    return server.serving(app, host, port)
+    chosen = app.settings.web
+    return server.serving(app, host or chosen.host, chosen.port if port is None else port)
