@@ -84,7 +84,8 @@ def test_a_disk_that_fails_while_the_database_is_opened(newsroom: Newsroom) -> N
         crashes.commit()
         kept = log.read_bytes()
     log.write_bytes(kept)  # closing has folded it into the database
-    done = program(newsroom, "stats", under=["fiu-run", "-x", "-c", "enable name=posix/io/rw/pwrite,onetime,failinfo=5"])
+    failing = "enable name=posix/io/rw/pwrite,onetime,failinfo=5"
+    done = program(newsroom, "stats", under=["fiu-run", "-x", "-c", failing])
     what, next_step = "disk I/O error; check the disk", "the next run reads what was kept and continues"
     assert (done.returncode, done.stderr) == (1, f"newsletter: database {database}: {what}; {next_step}\n")
 
