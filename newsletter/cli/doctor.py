@@ -10,13 +10,15 @@ from newsletter.cli.terminal import Command, Terminal, examples
 if TYPE_CHECKING:
     from newsletter.services.doctor import Finding
 
+_CONFIGURATION = "configuration"  # what nothing can be looked at without
+
 
 @click.command(cls=Command, epilog=examples("newsletter doctor", "newsletter doctor --json"))
 @click.pass_context
 def command(context: click.Context) -> None:
     """Look at configuration, templates, database, sources and the way out; exit status 1 if mail would not go out.
 
-    Nothing is changed, and no mail is sent: the mail server is only greeted.
+    2 if the configuration cannot be taken. Nothing is changed, and no mail is sent: the mail server is only greeted.
     """
     from newsletter.services.doctor import Level
 
@@ -31,7 +33,7 @@ def command(context: click.Context) -> None:
     count = f"{len(findings)} looked at: {failed} failed, {warned} to look into"
     terminal.answer(document, lambda: "\n".join([*map(_line, findings), count]))
     if failed:
-        context.exit(1)
+        context.exit(2 if findings[-1].name == _CONFIGURATION else 1)
 
 
 def _findings(terminal: Terminal) -> "Iterator[Finding]":
@@ -44,13 +46,13 @@ def _findings(terminal: Terminal) -> "Iterator[Finding]":
     try:
         settings = config.load(terminal.config)
     except ConfigurationError as error:
-        yield Finding("configuration", Level.FAIL, str(error))
+        yield Finding(_CONFIGURATION, Level.FAIL, str(error))
         return
     database = Database(settings.database.path)  # neither created nor upgraded here
     try:
         yield from examine(settings, App(settings, database).dispatch, terminal.now())
     except ConfigurationError as error:  # such as a folder of templates that is not there
-        yield Finding("configuration", Level.FAIL, str(error))
+        yield Finding(_CONFIGURATION, Level.FAIL, str(error))
     finally:
         database.close()
 
