@@ -47,6 +47,7 @@ from newsletter.config.values import (
     Zone,
     wire_domain,
 )
+from newsletter.config.web import WebSettings
 from newsletter.domain.subscriber import zone_info
 from newsletter.errors import ConfigurationError, ExtraError
 
@@ -222,6 +223,7 @@ class Settings(BaseSettings):
     smtp: SmtpSettings = SmtpSettings()
     dkim: DkimSettings = DkimSettings()
     bounces: BouncesSettings = BouncesSettings()
+    web: WebSettings = WebSettings()
     operator: OperatorSettings = OperatorSettings()
     summaries: SummariesSettings = SummariesSettings()
     people: tuple[PersonSettings, ...] = ()

@@ -182,7 +182,10 @@ def reader(path: Path) -> sqlite3.Connection:
 
 def _engine(path: Path) -> Engine:
     engine = create_engine(
-        address(path), poolclass=QueuePool, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False}
+        address(path),
+        poolclass=QueuePool,
+        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
+        hide_parameters=True,  # an error's text goes into logs, which have nobody's address
     )
 
     @event.listens_for(engine, "connect")

@@ -106,7 +106,7 @@ def test_feedback_names_what_it_cannot_find(newsroom):
 
 
 def test_without_the_extra_everything_else_works(newsroom, monkeypatch):
-    """Feedback and taste say in one line what to install, with a status of 2; digests come as ever, and erasing works."""
+    """Feedback and taste say in one line what to install, status 2; digests come as ever, and it can be erased."""
     key = begin(newsroom)
     say(newsroom, key, "save")
     monkeypatch.setitem(sys.modules, "numpy", None)

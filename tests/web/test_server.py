@@ -38,6 +38,7 @@ def test_every_answer_has_the_headers(site: Site) -> None:
         assert policy == {
             "default-src": "'none'",
             "style-src": "'self'",
+            "script-src": "'self'",
             "form-action": "'self'",
             "base-uri": "'none'",
             "frame-ancestors": "'none'",
@@ -45,6 +46,11 @@ def test_every_answer_has_the_headers(site: Site) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
         assert headers["referrer-policy"] == "no-referrer"
+        assert headers["strict-transport-security"] == "max-age=63072000; includeSubDomains"
+        assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
+        assert headers["cross-origin-embedder-policy"] == "require-corp"
+        assert headers["x-permitted-cross-domain-policies"] == "none"
+        assert "camera=()" in headers["permissions-policy"]
         public = answer.status_code == 200 and answer.request.url.path in {"/", "/archive", "/style.css"}
         assert headers["cache-control"] == ("public, max-age=300" if public else "no-store")
         assert not {"set-cookie", "location", "server"} & set(headers)
