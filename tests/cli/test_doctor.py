@@ -42,9 +42,9 @@ def test_before_the_first_run_there_is_something_to_look_into(newsroom):
 
 
 def test_a_configuration_that_does_not_load_is_the_one_finding(newsroom):
-    """The line of the error is the line of the finding."""
+    """The line of the error is the line of the finding; the status is that of any wrong configuration."""
     newsroom.configure(smtp={"port": "many"})
-    found = findings(newsroom, 1)
+    found = findings(newsroom, 2)
     assert list(found) == ["configuration"]
     assert found["configuration"][0] == "fail"
     assert "smtp.port = 'many'" in found["configuration"][1]
