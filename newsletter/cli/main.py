@@ -28,6 +28,7 @@ _COMMANDS = {
     "serve": ("newsletter.cli.serve", "The same by its own clock, with the web pages."),
     "web": ("newsletter.cli.web", "The web pages alone."),
     "deliveries": ("newsletter.cli.deliveries", "The ledger."),
+    "bounces": ("newsletter.cli.bounces", "What comes back: bounces, complaints, commands by mail."),
     "why": ("newsletter.cli.why", "Why this reader got that mail, or none."),
     "cron": ("newsletter.cli.cron", "The crontab line."),
     "db": ("newsletter.cli.db", "Upgrade, back up and check the database."),
