@@ -80,3 +80,12 @@ def _sendings(sendings: list[dict[str, Any]]) -> list[str]:
 def _became(deliveries: dict[str, int]) -> str:
     rest = [f"{many} {name}" for name, many in deliveries.items() if name not in {"audience", "accepted"} and many]
     return ", ".join([f"{deliveries['accepted']} of {deliveries['audience']}", *rest])
+
+
+def _counts(found: dict[str, int]) -> str:
+    said = ", ".join(f"{count} {name}" for name, count in found.items() if count)
+    return f"{sum(found.values())} ({said})" if said else "0"
+
+
+def _at(at: Any) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "never"
