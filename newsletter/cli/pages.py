@@ -8,13 +8,15 @@ from newsletter.errors import NewsletterError
 if TYPE_CHECKING:
     from newsletter.app import App
 
+EXTRA = {"argon2", "itsdangerous", "leather", "multipart", "python_multipart", "starlette", "uvicorn"}
+
 
 def serving(app: "App", host: str, port: int) -> AbstractContextManager[str]:
     """Serve the pages while inside, and give their URL. Raises NewsletterError without the extra ``web``."""
     try:
         from newsletter.web import server
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"starlette", "uvicorn"}:
+        if (error.name or "").partition(".")[0] not in EXTRA:
             raise
         raise NewsletterError(
             "the pages need more packages: pip install '.[web]', or 'newsletter serve --no-web'"

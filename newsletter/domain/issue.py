@@ -104,7 +104,10 @@ def _without(papers: tuple[int, ...], paper: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """One dated number. ``reason`` says why it is empty or skipped, or why it was halted."""
+    """One dated number. ``reason`` says why it is empty or skipped, or why it was halted.
+
+    ``seal_at`` is when a draft will be sealed whose sealing was decided, and until when that can be undone.
+    """
 
     id: int
     date: date
@@ -115,6 +118,7 @@ class Issue:
     reason: str = ""
     sealed_at: datetime | None = None
     edited_at: datetime | None = None
+    seal_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from newsletter.services import archive
 from newsletter.services.ledger import Clock
 from newsletter.storage.database import StorageError
 from newsletter.web.archive import Archive
+from newsletter.web.desk.routes import desk_routes
 from newsletter.web.guard import HEADERS, Guard
 from newsletter.web.pages import Site
 from newsletter.web.subscription import Subscription, too_late
@@ -38,6 +39,7 @@ def application(app: App, clock: Clock = _utc_now) -> Starlette:
             Route("/confirm/{token}", subscription.confirm, methods=["GET", "POST"]),
             Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
             Route("/healthz", _health(app)),
+            *desk_routes(app, clock),
         ],
         middleware=[Middleware(Guard)],
         exception_handlers=_failures(pages),
