@@ -5,7 +5,7 @@ import sys
 import click
 
 from newsletter.cli.terminal import Group, Terminal, examples
-from newsletter.errors import NewsletterError, UsageError
+from newsletter.errors import ExtraError, UsageError
 
 group = Group(
     "desk",
@@ -35,7 +35,7 @@ def password(terminal: Terminal, /, name: str, stdin: bool) -> None:
     try:
         from newsletter.services.account import set_password
     except ModuleNotFoundError as error:
-        raise NewsletterError("the desk needs more packages: pip install '.[web]'") from error
+        raise ExtraError("the desk", "web") from error
     with terminal.app() as app:
         set_password(app.database, name, typed, terminal.now())
         base_url = app.settings.newsletter.base_url

@@ -76,18 +76,18 @@ def add(
     """Put people on the list, active at once; with --confirm, when they have answered a mail.
 
     All of them or none; you vouch for their consent. The next run sends them the newest issue, as their digest of that
-    day. Whoever is there already stays as they are ('edit' changes
-    preferences). Whoever unsubscribed, was suppressed or was removed is refused. An address gets at most one mail
+    day. Whoever is there already stays as they are, which is said where you gave other preferences; 'edit' changes
+    them. Whoever unsubscribed, was suppressed or was removed is refused. An address gets at most one mail
     a day that asks; its link opens the pages ('web') and works for 7 days.
     """
     from newsletter.cli import subscribers_view as view
-    from newsletter.services import subscribe
+    from newsletter.services import joining
 
     if confirm and not resubscribe:
         _invite(terminal, emails, _texts(given), source)
         return
     with terminal.app() as app:
-        done = subscribe.add(
+        done = joining.add(
             app.database,
             app.settings.newsletter,
             emails,
@@ -98,18 +98,20 @@ def add(
             resubscribe=resubscribe,
         )
         view.answer_added(terminal, app.settings.newsletter, done)
+        view.warn_of_unchanged(terminal, done, _texts(given))
         view.warn_of_language(terminal, app, _texts(given))
 
 
 def _invite(terminal: Terminal, emails: tuple[str, ...], texts: dict[str, str], source: str) -> None:
     import asyncio
 
-    from newsletter.cli.subscribers_view import answer_added
+    from newsletter.cli import subscribers_view as view
     from newsletter.services.confirm import invite
 
     with terminal.app() as app:
         invited = asyncio.run(invite(app.dispatch, emails, texts, terminal.now(), source=source))
-        answer_added(terminal, app.settings.newsletter, invited.added)
+        view.answer_added(terminal, app.settings.newsletter, invited.added)
+        view.warn_of_unchanged(terminal, invited.added, texts)
     for problem in invited.problems:
         terminal.warn(problem)
     if invited.problems:

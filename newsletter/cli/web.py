@@ -8,10 +8,10 @@ _LOOK_AROUND = 60  # seconds between looks at whether a newer program has upgrad
 
 
 @click.command(cls=Command, epilog=examples("newsletter web", "newsletter web --host 0.0.0.0 --port 8080"))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the pages listen.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
+@click.option("--host", help="Where the pages listen.  [default: web.host, 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="0: any that is free.  [default: web.port, 8080]")
 @click.pass_obj
-def command(terminal: Terminal, /, host: str, port: int) -> None:
+def command(terminal: Terminal, /, host: str | None, port: int | None) -> None:
     """Serve the pages that mails link to: unsubscribe, confirm, the archive. Ends on SIGTERM and Ctrl-C.
 
     Let a web server with TLS stand in front, at newsletter.base_url.

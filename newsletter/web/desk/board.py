@@ -18,7 +18,7 @@ from newsletter.storage import changes, issues, papers
 from newsletter.storage.changes import Change
 
 _AUTHORS = 3
-PAGE = 50  # papers of the pool at once
+PAGE = 30  # papers of the pool at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

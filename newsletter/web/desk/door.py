@@ -1,16 +1,23 @@
 """Logging in and out. Who is wrong is told nothing of what was wrong, and may not try for ever."""
 
+from datetime import timedelta
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from newsletter.services import account
+from newsletter.services.throttle import Rule
 from newsletter.storage import changes
 from newsletter.storage.changes import By
+from newsletter.web.clients import network_of
 from newsletter.web.desk.pages import HEADERS, Desk, client
 from newsletter.web.desk.session import Session, begun, end
+from newsletter.web.turnstile import retry_after
 
+_OF_A_NETWORK = Rule("desk login of a network", 10, timedelta(minutes=15))
+_OF_ALL = Rule("desk login", 200, timedelta(hours=1))
 _WRONG = "That name and password do not open the desk."
 _OFTEN = "That was tried too often. Please wait some minutes."
 
@@ -70,6 +77,11 @@ class Door:
         database, now = self._desk.app.database, self._desk.clock()
         to, by = _inside(form.get("to", "")), By("login", client(request))
         name = form.get("name", "")[:200]
+        network = network_of(request) or "unknown"
+        if wait := self._desk.app.throttle.admit(now, (_OF_A_NETWORK, network), (_OF_ALL, "")):
+            answer = self._form(request, _OFTEN, status=429, to=to, name=name)
+            answer.headers.update(retry_after(wait))
+            return answer
         if not account.is_owner(database, name, form.get("password", "")):
             with database.write() as session:
                 changes.record(session, by, "a login was refused", now)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import date
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -45,8 +44,7 @@ def _paper(visit: Visit) -> Response:
         paper = papers.find(session, f"#{text}") if text.isascii() and text.isdigit() else None
     if paper is None:
         raise NotFoundError(f"no paper #{text[:20]} was gathered")
-    place = _place(visit, day, paper.id) if done in _STEPS else 0
-    does, said = _does(visit, done, paper.id, place)
+    does, said = _does(visit, done, paper.id)
     edit.change(app.database, day, visit.now, does, by=visit.by, what=f"{paper.key} {said}: {paper.title}")
     kept = f"&q={quote(visit.form['q'][:200])}" if visit.form.get("q") else ""
     return visit.to(f"/issues/{day}?at={_SLOTS.get(done, done)}-{paper.id}{kept}")
@@ -56,10 +54,11 @@ _STEPS = {"up": -1, "down": 1}
 _SLOTS = {"unpin": "pin", "undrop": "drop", "add": "pin", "move": "up", "back": "up"}  # where a button's other stands
 
 
-def _does(visit: Visit, done: str, paper: int, place: int) -> tuple[Callable[[Hand], Hand], str]:
+def _does(visit: Visit, done: str, paper: int) -> tuple[Callable[[Hand], Hand], str]:
     """Return what a button does to the editor's hand, and how the log says so. Raises UsageError."""
+    if done in {"up", "down", "move"}:
+        return _moves(visit, done, paper)
     note = plain(visit.form.get("note", ""))
-    position = _position(visit.form.get("position", "")) if done == "move" else place
     known: dict[str, tuple[Callable[[Hand], Hand], str]] = {
         "pin": (lambda hand: hand.pin(paper), "is pinned"),
         "unpin": (lambda hand: hand.unpin(paper), "stands where it stood before"),
@@ -68,23 +67,25 @@ def _does(visit: Visit, done: str, paper: int, place: int) -> tuple[Callable[[Ha
         "undrop": (lambda hand: hand.undrop(paper), "is no longer left out"),
         "note": (lambda hand: hand.note(paper, note), "has its note" if note else "has no note"),
         "back": (lambda hand: hand.move(paper, 0), "stands where its order puts it"),
-        **dict.fromkeys(
-            ("move", "up", "down"), (lambda hand: hand.move(paper, position), f"stands at position {position}")
-        ),
     }
     if done not in known:
         raise UsageError(f"there is no button {done[:20]!r}")
     return known[done]
 
 
-def _place(visit: Visit, day: date, paper: int) -> int:
-    """Return the place of the front one step from where a paper is, as the board shows it now."""
+def _moves(visit: Visit, done: str, paper: int) -> tuple[Callable[[Hand], Hand], str]:
+    """Return what moves a paper: a step from where it is now, or to the place that the form names."""
     app = visit.desk.app
     with app.database.read() as session:
-        front = [c.paper.id for c in edit.show(session, app.policy, day).arranged.front]
+        front = [c.paper.id for c in edit.show(session, app.policy, visit.day).arranged.front]
     if paper not in front:
         raise UsageError("that paper is not in the front any more")
-    return min(max(front.index(paper) + 1 + _STEPS[visit.form["do"]], 1), len(front))
+    now = front.index(paper) + 1
+    wanted = _position(visit.form.get("position", "")) if done == "move" else now + _STEPS[done]
+    place = min(max(wanted, 1), len(front))
+    if place == now:
+        return (lambda hand: hand), f"stands at position {place}"
+    return (lambda hand: hand.stand(paper, place, front)), f"stands at position {place}"
 
 
 def _position(text: str) -> int:

@@ -40,7 +40,8 @@ def _issue(visit: Visit) -> Response:
         try:
             found = board(session, app.policy, visit.day, search=visit.query("q"), page=page)
         except NotFoundError as error:
-            return visit.show("nothing.html", status=404, day=visit.day, why=str(error))
+            status = 200 if visit.day == visit.desk.today() else 404
+            return visit.show("nothing.html", status=status, day=visit.day, why=str(error))
         sealed = found.issue.status is Status.SEALED
         report = deliveries.report(session, found.issue.id) if sealed else {}
     return visit.show(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -26,7 +26,7 @@ from newsletter.services import account
 from newsletter.services.ledger import Clock
 from newsletter.storage.changes import By
 from newsletter.web.desk.session import Cookies, Session, begun, is_ended
-from newsletter.web.guard import read_body
+from newsletter.web.forms import is_from_elsewhere, read_form
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -103,7 +103,7 @@ class Desk:
             "sentence": lambda text: text[:1].upper() + text[1:],
         }
         self._shared = {
-            "name": newsletter.name,
+            "newsletter": newsletter.name,
             "root": self.root,
             "colours": palette(app.settings.look.accent),
             "public": newsletter.base_url,
@@ -183,11 +183,8 @@ class Desk:
 
     async def read_form(self, request: Request, session: Session) -> dict[str, str]:
         """Return the fields of a form of ours. Raises HTTPException for any other."""
-        try:
-            sent = parse_qs((await read_body(request)).decode("ascii"), keep_blank_values=True, max_num_fields=100)
-        except ValueError as error:
-            raise HTTPException(400) from error
-        form = {name: values[-1].replace("\0", "") for name, values in sent.items()}
+        sent = await read_form(request)
+        form = {name: sent.one(name).replace("\0", "") for name in sent.fields}
         self.check_form(request, session, form.pop(_FORMS, ""))
         return form
 
@@ -219,8 +216,3 @@ HEADERS = {"Content-Security-Policy": POLICY, "X-Robots-Tag": "noindex", "Cache-
 def client(request: Request) -> str:
     """Return the address from which a request comes."""
     return request.client.host if request.client else ""
-
-
-def is_from_elsewhere(request: Request) -> bool:
-    """Return whether the browser says that another site sent this; old ones say nothing."""
-    return request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}

@@ -74,7 +74,7 @@ def _test(visit: Visit) -> Response:
     to = parse_address(visit.form.get("to", "")).email
     found = _preview(visit, reader)
     try:
-        subject = asyncio.run(send_test(app.dispatch, found, to, visit.now))
+        subject = asyncio.run(send_test(app.dispatch, found, to, visit.now)).subject
     except IncompleteError as error:  # no later run sends it
         raise NewsletterError(str(error)) from error
     with app.database.write() as session:
