@@ -29,6 +29,7 @@ _COMMANDS = {
     "web": ("newsletter.cli.web", "The web pages alone."),
     "desk": ("newsletter.cli.desk", "The editor's desk: its password, and what was changed."),
     "deliveries": ("newsletter.cli.deliveries", "The ledger."),
+    "bounces": ("newsletter.cli.bounces", "What comes back: bounces, complaints, commands by mail."),
     "why": ("newsletter.cli.why", "Why this reader got that mail, or none."),
     "cron": ("newsletter.cli.cron", "The crontab line."),
     "db": ("newsletter.cli.db", "Upgrade, back up and check the database."),

@@ -15,7 +15,6 @@ from newsletter.cli.terminal import Command, Terminal, examples
 @click.pass_obj
 def command(terminal: Terminal, /, host: str | None, port: int | None, no_web: bool) -> None:
     """Gather, seal and deliver by an own clock instead of cron, and serve the web pages, until stopped."""
-    import logging
     from contextlib import ExitStack
 
     from newsletter.cli.pages import serving
@@ -23,15 +22,13 @@ def command(terminal: Terminal, /, host: str | None, port: int | None, no_web: b
     from newsletter.scheduler import serve
     from newsletter.services.run import Outcome
 
-    logging.basicConfig(level=logging.INFO if terminal.verbose else logging.WARNING, format="%(asctime)s %(message)s")
-
     def heard(outcome: Outcome) -> None:
         terminal.say(lines(outcome))
         for problem in outcome.problems:
             terminal.warn(problem)
 
     with ExitStack() as open_things:
-        app = open_things.enter_context(terminal.app())
+        app = open_things.enter_context(terminal.app(stays=True))
         if not no_web:
             url = open_things.enter_context(serving(app, host, port))
             terminal.say(f"The pages are at {url}; Ctrl-C ends everything.")

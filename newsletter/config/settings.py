@@ -47,6 +47,7 @@ from newsletter.config.values import (
     Zone,
     wire_domain,
 )
+from newsletter.config.watching import LoggingSettings, MetricsSettings
 from newsletter.config.web import WebSettings
 from newsletter.domain.subscriber import zone_info
 from newsletter.errors import ConfigurationError, ExtraError
@@ -225,6 +226,8 @@ class Settings(BaseSettings):
     bounces: BouncesSettings = BouncesSettings()
     web: WebSettings = WebSettings()
     operator: OperatorSettings = OperatorSettings()
+    logging: LoggingSettings = LoggingSettings()
+    metrics: MetricsSettings = MetricsSettings()
     summaries: SummariesSettings = SummariesSettings()
     people: tuple[PersonSettings, ...] = ()
     sources: Annotated[tuple[SourceSettings, ...], Field(min_length=1)]

@@ -10,21 +10,20 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter.app import App
 from newsletter.errors import TokenError, TokenExpiredError
-from newsletter.services import archive
 from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Meter, Rule
-from newsletter.storage.database import StorageError
 from newsletter.web.archive import Archive
 from newsletter.web.desk.routes import desk_routes
 from newsletter.web.guard import Guard, headers
 from newsletter.web.pages import Site
 from newsletter.web.subscription import Subscription, too_late
 from newsletter.web.turnstile import Refusal, Turnstile, retry_after
+from newsletter.web.watching import watched
 
 
 def _utc_now() -> datetime:
@@ -41,7 +40,7 @@ def application(app: App, clock: Clock = _utc_now) -> Starlette:
             *(route for tag in ("", *pages.below) for route in _for_everyone(tag and f"/{tag}", papers, pages)),
             Route("/confirm/{token}", subscription.confirm, methods=["GET", "POST"]),
             Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
-            Route("/healthz", _health(app)),
+            *watched(app, clock),
             *desk_routes(app, clock),
         ],
         middleware=[
@@ -63,17 +62,6 @@ def _for_everyone(below: str, papers: Archive, pages: Site) -> list[Route]:
         Route(f"{below}/archive/{{day}}", papers.issue),
         Route(f"{below}/style.css", pages.style),
     ]
-
-
-def _health(app: App) -> Callable[[Request], Response]:
-    def health(_request: Request) -> Response:
-        try:
-            archive.entries(app.database, limit=1)
-        except StorageError:
-            return PlainTextResponse("the database does not answer", 503)
-        return PlainTextResponse("ok")
-
-    return health
 
 
 def _meter(app: App) -> Meter:
