@@ -30,6 +30,7 @@ from newsletter.services.gather import Gathering, Upstream
 from newsletter.services.ledger import Clock
 from newsletter.services.run import Service
 from newsletter.services.summarise import Summaries
+from newsletter.services.throttle import Throttle
 from newsletter.sources.arxiv import ArXiv
 from newsletter.sources.base import Source
 from newsletter.sources.biorxiv import BioRxiv
@@ -99,6 +100,11 @@ class App:
         return Summaries(
             server=server, max_papers=chosen.max_papers, language=newsletter.language, zone=newsletter.zone
         )
+
+    @cached_property
+    def throttle(self) -> Throttle:
+        """Return how often anything may be done on the pages."""
+        return Throttle(self.database, self.settings.secrets[0])
 
     @cached_property
     def gathering(self) -> Gathering:

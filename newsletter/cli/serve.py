@@ -9,13 +9,12 @@ from newsletter.cli.terminal import Command, Terminal, examples
     cls=Command,
     epilog=examples("newsletter serve", "newsletter serve --host 0.0.0.0 --port 8080", "newsletter serve --no-web"),
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the pages listen.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--host", help="Where the pages listen.  [default: web.host, 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="0: any that is free.  [default: web.port, 8080]")
 @click.option("--no-web", is_flag=True, help="Only the clock.")
 @click.pass_obj
-def command(terminal: Terminal, /, host: str, port: int, no_web: bool) -> None:
+def command(terminal: Terminal, /, host: str | None, port: int | None, no_web: bool) -> None:
     """Gather, seal and deliver by an own clock instead of cron, and serve the web pages, until stopped."""
-    import logging
     from contextlib import ExitStack
 
     from newsletter.cli.pages import serving
@@ -23,15 +22,13 @@ def command(terminal: Terminal, /, host: str, port: int, no_web: bool) -> None:
     from newsletter.scheduler import serve
     from newsletter.services.run import Outcome
 
-    logging.basicConfig(level=logging.INFO if terminal.verbose else logging.WARNING, format="%(asctime)s %(message)s")
-
     def heard(outcome: Outcome) -> None:
         terminal.say(lines(outcome))
         for problem in outcome.problems:
             terminal.warn(problem)
 
     with ExitStack() as open_things:
-        app = open_things.enter_context(terminal.app())
+        app = open_things.enter_context(terminal.app(stays=True))
         if not no_web:
             url = open_things.enter_context(serving(app, host, port))
             terminal.say(f"The pages are at {url}; Ctrl-C ends everything.")

@@ -1,5 +1,6 @@
 """How subscribers look on a terminal and in JSON."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -7,10 +8,12 @@ from newsletter.app import App
 from newsletter.cli.terminal import Terminal
 from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.subscriber import Status, Subscriber, preference_texts
-from newsletter.services.subscribe import Added, Outcome, defaults, rhythm_of
+from newsletter.services.joining import Added, Outcome
+from newsletter.services.subscribe import changed, defaults, rhythm_of
 from newsletter.services.subscriber_files import document
 from newsletter.storage.subscribers import Selection
 
+_LISTS = {"topics": "--topic", "alerts": "--alert"}
 _UNSET = {"alerts": "none"}
 _UNCHANGED = "nothing was changed, 'subscribers edit' changes preferences"
 
@@ -104,6 +107,26 @@ def _next(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
 
 def _utc(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else "never"
+
+
+def warn_of_unchanged(terminal: Terminal, done: Sequence[Added], texts: Mapping[str, str]) -> None:
+    """Tell of each who was there already that the preferences given are not theirs, and how they would be."""
+    wanted = shlex.join(part for name, text in texts.items() for part in _options(name, text))
+    for reader in (each.subscriber for each in done):
+        if changed(reader.preferences, texts) != reader.preferences:
+            terminal.warn(
+                f"{reader.email}: was there already, so that nothing given was changed; this changes it: "
+                f"newsletter subscribers edit {shlex.quote(reader.email)} {wanted}"
+            )
+
+
+def _options(name: str, text: str) -> list[str]:
+    """Return the options that say a preference."""
+    if name in _LISTS:
+        return [f"{_LISTS[name]}={one}" for one in text.split(";")]
+    if name == "only_topics":
+        return ["--only-topics" if text == "yes" else "--no-only-topics"]
+    return [f"--{name.replace('_', '-')}={text}"]
 
 
 def warn_of_language(terminal: Terminal, app: App, texts: Mapping[str, str]) -> None:

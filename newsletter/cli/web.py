@@ -8,24 +8,22 @@ _LOOK_AROUND = 60  # seconds between looks at whether a newer program has upgrad
 
 
 @click.command(cls=Command, epilog=examples("newsletter web", "newsletter web --host 0.0.0.0 --port 8080"))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the pages listen.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
+@click.option("--host", help="Where the pages listen.  [default: web.host, 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="0: any that is free.  [default: web.port, 8080]")
 @click.pass_obj
-def command(terminal: Terminal, /, host: str, port: int) -> None:
+def command(terminal: Terminal, /, host: str | None, port: int | None) -> None:
     """Serve the pages that mails link to: unsubscribe, confirm, the archive. Ends on SIGTERM and Ctrl-C.
 
     Let a web server with TLS stand in front, at newsletter.base_url.
     """
-    import logging
     import signal
     import threading
 
     from newsletter.cli.pages import serving
     from newsletter.storage.upgrade import require_current
 
-    logging.basicConfig(level=logging.INFO if terminal.verbose else logging.WARNING, format="%(asctime)s %(message)s")
     ended = threading.Event()
-    with terminal.app() as app:
+    with terminal.app(stays=True) as app:
         if not app.settings.newsletter.base_url:
             terminal.warn("newsletter.base_url is not set: no mail links to these pages")
         for number in (signal.SIGTERM, signal.SIGINT):

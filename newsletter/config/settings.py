@@ -47,8 +47,10 @@ from newsletter.config.values import (
     Zone,
     wire_domain,
 )
+from newsletter.config.watching import LoggingSettings, MetricsSettings
+from newsletter.config.web import WebSettings
 from newsletter.domain.subscriber import zone_info
-from newsletter.errors import ConfigurationError
+from newsletter.errors import ConfigurationError, ExtraError
 
 if TYPE_CHECKING:
     from newsletter.config.keys import PrivateKey
@@ -222,7 +224,10 @@ class Settings(BaseSettings):
     smtp: SmtpSettings = SmtpSettings()
     dkim: DkimSettings = DkimSettings()
     bounces: BouncesSettings = BouncesSettings()
+    web: WebSettings = WebSettings()
     operator: OperatorSettings = OperatorSettings()
+    logging: LoggingSettings = LoggingSettings()
+    metrics: MetricsSettings = MetricsSettings()
     summaries: SummariesSettings = SummariesSettings()
     people: tuple[PersonSettings, ...] = ()
     sources: Annotated[tuple[SourceSettings, ...], Field(min_length=1)]
@@ -288,10 +293,8 @@ class Settings(BaseSettings):
         try:
             from newsletter.config.keys import read_keys  # noqa: PLC0415 - cryptography is an extra, and slow to import
         except ImportError as error:
-            raise ConfigurationError(
-                f"dkim.key_file = {str(self.dkim.key_file)!r}: signing needs one more package: "
-                "pip install '.[dkim]', or leave [dkim] out and let the relay sign"
-            ) from error
+            signing = f"dkim.key_file = {str(self.dkim.key_file)!r}: signing"
+            raise ExtraError(signing, "dkim", ", or leave [dkim] out and let the relay sign") from error
         return read_keys(self.dkim)
 
     @cached_property

@@ -18,6 +18,13 @@ _SPEAKS_FOR_ITSELF = 4  # words of a title that no two works share by chance
 _ALIKE = 0.75  # of all words of two titles, those that both have
 _FEWEST = 2  # words before a colon or dash that may be a whole title elsewhere
 _SUBTITLE = re.compile(r"[:：—]|\s[-–]+\s")  # a hyphen within a word opens none
+_OF_ANY_JOURNAL = frozenset(
+    """a about abstract acknowledgement and announcement an appendix author book comment commentary conclusion content
+    correction corrigendum discussion editor editorial erratum for foreword from guest in introduction issue keynote
+    letter message news note obituary of on opinion our overview paper perspective poster preface proceeding program
+    reply report response retraction review section session special summary table talk the this to tutorial update
+    volume welcome with workshop""".split()  # noqa: SIM905
+)  # words of which many titles are made that are no work's own, singular
 _COMMON = 50  # papers: a title or name that more of them have, such as Anonymous, tells nothing
 _COMPARISONS = 100_000  # a tenth of a second or two; a pool of honest papers needs some hundreds
 
@@ -34,10 +41,11 @@ def same_work(one: Paper, other: Paper) -> bool:
     """Return whether two papers are one work: the same title, or nearly, by the same people.
 
     Case, accents, punctuation and plurals do not count. Where both name authors, one at least is in common. Titles
-    are the same if their words are; where a paper names nobody they need four words or more. Where at least half of
-    the longer list of authors are in the other, it is enough that three quarters of the words are the same, or that
-    one title is how the other begins: with four words or more, or up to its colon or dash. Titles that differ in a
-    number are never one work: part I is not part II.
+    are the same if their words are, of which there are four or more. Where at least half of the longer list of authors
+    are in the other, it is enough that fewer words are the same, or three quarters of them, or that one title is how
+    the other begins: with four words or more, or up to its colon or dash. Titles that differ in a number are never one
+    work: part I is not part II. Nor are those that could stand in any journal: *Editorial*, *Introduction to this
+    special issue*.
     """
     return _same(_titled(one), _titled(other))
 
@@ -79,8 +87,10 @@ def _same(one: _Titled, other: _Titled) -> bool:
     both = one.authors & other.authors
     if not both and one.authors and other.authors:
         return False
-    if one.title == other.title:
-        return len(one.title) >= _SPEAKS_FOR_ITSELF or bool(both)
+    if _OF_ANY_JOURNAL.issuperset(one.title) or _OF_ANY_JOURNAL.issuperset(other.title):
+        return False
+    if one.title == other.title and len(one.title) >= _SPEAKS_FOR_ITSELF:
+        return True
     if 2 * len(both) < max(1, len(one.authors), len(other.authors)):
         return False
     return one.numbers == other.numbers and (_begins(one, other) or _begins(other, one) or _nearly(one, other))

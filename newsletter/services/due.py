@@ -377,4 +377,4 @@ class Maker:
 
 
 def _stored(picks: Iterable[Pick]) -> Picks:
-    return tuple((p.candidate.paper.id, p.why.value, p.detail) for p in picks)
+    return tuple(pick.stored for pick in picks)

@@ -248,4 +248,4 @@ class _Press:
         return composer.message(blank._replace(**said)).content
 
     def _single(self, rendered: Rendered) -> bytes:
-        return single_message(self._dispatch, READER, rendered, self._now)
+        return single_message(self._dispatch, READER, rendered, self._now, 0)

@@ -5,6 +5,7 @@ continues what this one left.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,11 +18,13 @@ from sqlmodel import Session
 from newsletter.config.settings import Settings
 from newsletter.domain.calendar import local_date
 from newsletter.domain.issue import Brake, Issue, Status
-from newsletter.errors import BusyError, NotFoundError, UsageError
+from newsletter.errors import BusyError, NewsletterError, NotFoundError, UsageError
 from newsletter.services import records
 from newsletter.services.deliver import Progress, Sender
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.gather import Gathering, Report, gather
+from newsletter.services.health import keep_run, write_exposition
+from newsletter.services.journal import rotate
 from newsletter.services.ledger import Clock
 from newsletter.services.notify import ping, tell
 from newsletter.services.plan import Plan
@@ -32,6 +35,8 @@ from newsletter.storage import claims, deliveries, due, issues, locks, moves
 from newsletter.storage.database import Database, cursor
 from newsletter.storage.locks import Owner
 from newsletter.storage.upgrade import require_current
+
+log = logging.getLogger(__name__)
 
 LEASE = "run"
 _MARGIN = timedelta(seconds=10)  # to be out of the way of the run that comes on the hour
@@ -160,7 +165,26 @@ async def run(
         outcome, held = _outcome(session, wanted, reports, issue, reason, progress), deliveries.held(session)
     if broken:
         outcome = replace(outcome, status="incomplete")
-    return await _tell(service, outcome, progress, held, {"summaries": missing, TEMPLATES: broken})
+    also = {"summaries": missing, TEMPLATES: broken, "metrics": _counted(service, outcome)}
+    outcome = await _tell(service, outcome, progress, held, also)
+    log.info("run of %s: %s", outcome.day, outcome.status, extra={"facts": outcome.document})
+    for problem in outcome.problems:
+        log.info("told: %s", problem)
+    rotate(service.settings.logging)
+    return outcome
+
+
+def _counted(service: Service, outcome: Outcome) -> str:
+    """Leave word of the run to whoever watches. Return what the operator should be told of that, or ''."""
+    with service.database.write() as session:
+        keep_run(session, outcome.status, service.clock())
+    if path := service.settings.metrics.path:
+        try:
+            with service.database.read() as session:
+                write_exposition(session, service.database.path, path)
+        except NewsletterError as error:
+            return str(error)
+    return ""
 
 
 async def _summarise(service: Service, day: date, decided: Verdict, *, at_any_hour: bool) -> str:

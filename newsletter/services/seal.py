@@ -107,7 +107,7 @@ def refusal(dispatch: Dispatch, day: date, now: datetime, *, sealing: bool) -> s
     with dispatch.database.read() as session:
         issue = issues.get(session, day)
         closes = sealing and (issue is None or issue.status is Status.DRAFT)
-        if not closes and not problems.is_open(session, TEMPLATES):
+        if not closes and problems.open_since(session, TEMPLATES) is None:
             return ""
     found = broken_templates(dispatch, day, now)
     return f"no issue is sealed: {found[0]}" if found else ""

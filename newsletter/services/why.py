@@ -88,6 +88,19 @@ def _silent(session: Session, dispatch: Dispatch, day: date) -> tuple[str, ...]:
     return tuple(name for name in dispatch.policy.shares if name in asked - papers.sources_of(session, day))
 
 
+def _failed(session: Session, dispatch: Dispatch, day: date) -> dict[str, str]:
+    """Return the sources that were asked since *day* began and have given nothing since, with what went wrong."""
+    zone, newest = dispatch.settings.newsletter.zone, fetches.newest_fetches(session)
+    return {
+        name: last.error.partition("; ")[0]
+        for name in dispatch.policy.shares
+        if (last := newest.get(name))
+        and last.error
+        and _answered(last.attempted_at, day, zone)
+        and not _answered(last.succeeded_at, day, zone)
+    }
+
+
 def _answered(at: datetime | None, day: date, zone: ZoneInfo) -> bool:
     return at is not None and local_date(at, zone) >= day
 
@@ -117,4 +130,5 @@ def _facts(
         owed=newest if is_due and newest and newest.date > (history.last_issue_on or date.min) else None,
         route_paused_until=dispatch.paused_until(session, now),
         silent=_silent(session, dispatch, issue.date if issue else day),
+        failed=_failed(session, dispatch, issue.date if issue else day),
     )

@@ -251,6 +251,9 @@ class SubscriberRow(SQLModel, table=True):
     asked_at: datetime | None = _instant()  # when a confirmation mail last went out
     welcomed_at: datetime | None = _instant()  # when the mail that greets last did
     parted_at: datetime | None = _instant()  # when the mail that says goodbye last did
+    reminded_at: datetime | None = _instant()  # when the mail that says "you are subscribed already" last did
+    linked_at: datetime | None = _instant()  # when the mail with the link to one's data last did
+    feed_number: int = 0  # of the link to the private feed: one that is renewed has another
     last_digest_on: date | None = None
     last_issue_on: date | None = None
     last_accepted_on: date | None = None
@@ -267,6 +270,47 @@ class FeedbackRow(SQLModel, table=True):
     paper_id: int = Field(primary_key=True)
     said: str
     said_at: datetime = _instant(nullable=False)
+
+
+class ConsentRow(SQLModel, table=True):
+    """That somebody agreed on the pages: ``asked`` for the newsletter, ``confirmed`` it. ``text`` is what they read."""
+
+    __tablename__ = "consents"
+    subscriber_id: int = Field(sa_type=BigInteger, primary_key=True)
+    step: str = Field(primary_key=True)
+    at: datetime = _instant(nullable=False)
+    network: str
+    text: str
+
+
+class AddressChangeRow(SQLModel, table=True):
+    """The address to which a subscription moves once its owner confirms. ``nonce`` is in the link that does."""
+
+    __tablename__ = "address_changes"
+    subscriber_id: int = _big_id()
+    nonce: int = Field(sa_type=BigInteger)
+    email: str
+    asked_at: datetime = _instant(nullable=False)
+
+
+class DepartureRow(SQLModel, table=True):
+    """Why a reader left, as far as they said."""
+
+    __tablename__ = "departures"
+    subscriber_id: int = _big_id()
+    at: datetime = _instant(nullable=False)
+    reason: str
+    words: str = ""
+
+
+class LimitRow(SQLModel, table=True):
+    """How often something was done within a while that ``ends_at``. ``key`` is a hash: it names nobody."""
+
+    __tablename__ = "limits"
+    __table_args__ = (Index("ix_limits_ends", "ends_at"),)
+    key: str = Field(primary_key=True)
+    ends_at: datetime = _instant(nullable=False)
+    used: int
 
 
 class SuppressionRow(SQLModel, table=True):

@@ -3,25 +3,27 @@
 Blocking work (SQLite, templates) runs in Starlette's threads.
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter.app import App
 from newsletter.errors import TokenError, TokenExpiredError
-from newsletter.services import archive
 from newsletter.services.ledger import Clock
-from newsletter.storage.database import StorageError
+from newsletter.services.throttle import Meter, Rule
 from newsletter.web.archive import Archive
-from newsletter.web.guard import HEADERS, Guard
+from newsletter.web.guard import Guard, headers
 from newsletter.web.pages import Site
+from newsletter.web.privacy import Privacy
 from newsletter.web.subscription import Subscription, too_late
+from newsletter.web.turnstile import Refusal, Turnstile, retry_after
+from newsletter.web.watching import watched
 
 
 def _utc_now() -> datetime:
@@ -31,44 +33,56 @@ def _utc_now() -> datetime:
 def application(app: App, clock: Clock = _utc_now) -> Starlette:
     """Return the pages of *app*. Raises ConfigurationError for a template that does not work."""
     pages = Site(app.dispatch, app.correspondence.reply_to)
-    papers, subscription = Archive(app, pages), Subscription(app, pages, clock)
+    papers, privacy, subscription = Archive(app, pages), Privacy(app, pages), Subscription(app, pages, clock)
+    shown = headers(app.settings.newsletter.base_url)
     site = Starlette(
         routes=[
-            *(route for tag in ("", *pages.below) for route in _for_everyone(tag and f"/{tag}", papers, pages)),
+            *(
+                route
+                for tag in ("", *pages.below)
+                for route in _for_everyone(tag and f"/{tag}", papers, privacy, pages)
+            ),
             Route("/confirm/{token}", subscription.confirm, methods=["GET", "POST"]),
             Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
-            Route("/healthz", _health(app)),
+            *watched(app, clock),
         ],
-        middleware=[Middleware(Guard)],
-        exception_handlers=_failures(pages),
+        middleware=[
+            Middleware(Guard, headers=shown),
+            Middleware(Turnstile, meter=_meter(app), refusal=_too_many(pages), clock=clock),
+        ],
+        exception_handlers=_failures(pages, shown),
     )
     site.router.redirect_slashes = False  # a token must not travel in a Location
     return site
 
 
-def _for_everyone(below: str, papers: Archive, pages: Site) -> list[Route]:
+def _for_everyone(below: str, papers: Archive, privacy: Privacy, pages: Site) -> list[Route]:
     """Return the pages of one language, whose addresses begin with *below*."""
     return [
         *([Route(below, papers.home)] if below else []),
         Route(f"{below}/", papers.home),
         Route(f"{below}/archive", papers.archive),
         Route(f"{below}/archive/{{day}}", papers.issue),
+        Route(f"{below}/privacy", privacy.page),
         Route(f"{below}/style.css", pages.style),
     ]
 
 
-def _health(app: App) -> Callable[[Request], Response]:
-    def health(_request: Request) -> Response:
-        try:
-            archive.entries(app.database, limit=1)
-        except StorageError:
-            return PlainTextResponse("the database does not answer", 503)
-        return PlainTextResponse("ok")
-
-    return health
+def _meter(app: App) -> Meter:
+    return Meter(app.throttle, Rule("request", app.settings.web.requests_per_minute, timedelta(minutes=1)))
 
 
-def _failures(site: Site) -> dict[object, Callable[[Request, Exception], Response]]:
+def _too_many(site: Site) -> Refusal:
+    def refusal(request: Request, wait: timedelta) -> Response:
+        pages = site.asked(request)
+        answer = pages.message(*_answer(pages.language.gettext, 429), status=429)
+        answer.headers.update(retry_after(wait))
+        return answer
+
+    return refusal
+
+
+def _failures(site: Site, shown: Mapping[str, str]) -> dict[object, Callable[[Request, Exception], Response]]:
     def dead_link(request: Request, _error: Exception) -> Response:
         pages = site.asked(request)
         gettext = pages.language.gettext
@@ -87,7 +101,7 @@ def _failures(site: Site) -> dict[object, Callable[[Request, Exception], Respons
 
     def broken(request: Request, _error: Exception) -> Response:
         answer = site.asked(request).broken()
-        answer.headers.update(HEADERS)  # Starlette sends this one past the guard
+        answer.headers.update(shown)  # Starlette sends this one past the guard
         return answer
 
     return {TokenExpiredError: expired, TokenError: dead_link, HTTPException: refused, Exception: broken}
@@ -104,5 +118,7 @@ def _answer(gettext: Callable[[str], str], status: int) -> tuple[str, str]:
             return gettext("That took too long"), gettext("Please try again.")
         case 413:
             return gettext("That is too much"), gettext("Please send less.")
+        case 429:
+            return gettext("That was too often"), gettext("Please try again in a while.")
         case _:
             return gettext("That cannot be answered"), gettext("Please try again.")

@@ -1,6 +1,7 @@
 """Serving the pages over HTTP: by uvicorn, in a thread of its own, until told to end.
 
-TLS, compression and limits per client belong to the proxy in front. Not here: what is served (``application``).
+TLS and compression belong to the proxy in front, which is believed where the operator trusts it. Not here: what is
+served (``application``), and how much (``turnstile``).
 """
 
 import socket
@@ -14,6 +15,7 @@ from newsletter.app import App
 from newsletter.errors import NewsletterError
 from newsletter.web.application import application
 
+_AT_ONCE = 1000  # connections; more are answered with 503
 _LAST_ANSWERS = 5  # seconds for requests that are being answered when the end comes
 
 
@@ -26,6 +28,7 @@ def serving(app: App, host: str, port: int) -> Iterator[str]:
     """
     with app.database.write() as session:
         app.dispatch.check_secret(session)
+    trusted = list(app.settings.web.trusted_proxies)
     config = uvicorn.Config(
         application(app),
         access_log=False,  # it would keep tokens
@@ -33,7 +36,9 @@ def serving(app: App, host: str, port: int) -> Iterator[str]:
         log_level="warning",
         lifespan="off",
         ws="none",
-        proxy_headers=False,
+        proxy_headers=bool(trusted),
+        forwarded_allow_ips=trusted,
+        limit_concurrency=_AT_ONCE,
         server_header=False,
         timeout_graceful_shutdown=_LAST_ANSWERS,
     )

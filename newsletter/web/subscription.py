@@ -17,7 +17,7 @@ from newsletter.app import App
 from newsletter.domain.subscriber import Status, Subscriber
 from newsletter.errors import IllegalMoveError, NotFoundError
 from newsletter.mail.tokens import Purpose
-from newsletter.services import greet, subscribe
+from newsletter.services import greet, joining, subscribe
 from newsletter.services.ledger import Clock
 from newsletter.web.guard import read_body
 from newsletter.web.pages import Pages, Site
@@ -96,7 +96,7 @@ class Subscription:
     def _confirm(self, who: int) -> Response:
         now = self._clock()
         try:
-            held = subscribe.confirm(self._app.database, self._newsletter, who, now)
+            held = joining.confirm(self._app.database, self._newsletter, who, now)
         except (NotFoundError, IllegalMoveError):
             return self._ask_to_confirm(who)
         answer = self._welcome(held)

@@ -51,6 +51,19 @@ def test_other_works_of_the_same_people_stay_apart(one, other):
     assert not same_work(paper(one), paper(other))
 
 
+@pytest.mark.parametrize("title", ["Editorial", "Introduction", "Introduction to this Special Issue", "Book reviews"])
+def test_a_title_that_could_stand_in_any_journal_tells_nothing(title):
+    """Whoever wrote both, and whatever follows it behind a colon."""
+    assert not same_work(paper(title), paper(title.upper()))
+    assert not same_work(paper(title), paper(f"{title}: on robots"))
+
+
+def test_a_short_title_needs_half_of_the_longer_list_of_authors():
+    """Who wrote a Mamba alone may have written another with many."""
+    assert same_work(paper("Mamba", ("Ann", "Bob")), paper("MAMBA", ("Ann", "Bob", "Cy")))
+    assert not same_work(paper("Mamba", ("Ann",)), paper("Mamba", ("Ann", "Bob", "Cy")))
+
+
 def test_people_who_have_nobody_in_common_wrote_two_works():
     """Whatever the title; one that names nobody is the same work if its title has four words."""
     other, survey = ("Someone Else",), "A survey of large language models"

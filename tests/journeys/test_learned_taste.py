@@ -9,8 +9,9 @@ from newsroom import Newsroom, instant
 from sqlalchemy import text
 
 from newsletter.services.preview import preview
-from newsletter.services.subscribe import alert, find
+from newsletter.services.subscribe import find
 from newsletter.services.taste import show
+from newsletter.services.wishes import alert
 
 ANN, BOB = "ann@example.net", "bob@example.net"
 WED, THU = "2026-07-15", "2026-07-16"
@@ -105,18 +106,18 @@ def test_feedback_names_what_it_cannot_find(newsroom):
 
 
 def test_without_the_extra_everything_else_works(newsroom, monkeypatch):
-    """Feedback says in one line what to install; digests come as ever, also to who said something before."""
+    """Feedback and taste say in one line what to install, status 2; digests come as ever, and it can be erased."""
     key = begin(newsroom)
     say(newsroom, key, "save")
     monkeypatch.setitem(sys.modules, "numpy", None)
 
-    refused = newsroom.run("subscribers", "feedback", ANN, key, "save", expect=1)
-    assert refused.err.count("\n") == 1
-    assert "pip install '.[taste]'" in refused.err
-    assert "pip install '.[taste]'" in newsroom.run("subscribers", "taste", ANN).out
+    refused = newsroom.run("subscribers", "feedback", ANN, key, "save", expect=2)
+    assert refused.err == "newsletter: learning what readers like needs the extra 'taste': pip install '.[taste]'\n"
+    assert newsroom.run("subscribers", "taste", ANN, expect=2).err == refused.err
     newsroom.tick(f"{THU}T08:00Z")
     *_, mail = newsroom.sink.to(ANN)
     assert mail.papers == [newsroom._papers[title] for title in LATER[:2]]
+    assert "erased what was said of 1 paper" in newsroom.run("subscribers", "taste", ANN, "--erase").out
 
 
 def test_what_was_sent_half_a_year_ago_does_not_come_again(newsroom):

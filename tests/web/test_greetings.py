@@ -14,7 +14,7 @@ from served import Site
 
 from newsletter.domain.subscriber import Status
 from newsletter.mail.tokens import Purpose
-from newsletter.services import greet, subscribe
+from newsletter.services import greet, joining, subscribe
 from newsletter.web.server import serving
 
 ANN, BOB = "ann.reader@example.net", "bob@example.net"
@@ -104,7 +104,7 @@ def test_nobody_is_welcomed_twice_for_one_subscription(site: Site) -> None:
     site.room.run("subscribers", "unsubscribe", ANN)
     for hours, mails in ((0, 2), (48, 3), (60, 3)):
         at = now + timedelta(hours=hours, minutes=1)
-        again = subscribe.confirm(site.app.database, site.app.settings.newsletter, reader.id, at)
+        again = joining.confirm(site.app.database, site.app.settings.newsletter, reader.id, at)
         asyncio.run(greet.welcome(site.app.dispatch, again, at))
         assert len(site.room.sink.mails) == mails
         subscribe.unsubscribe(site.app.database, ANN, at)

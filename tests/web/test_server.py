@@ -38,6 +38,7 @@ def test_every_answer_has_the_headers(site: Site) -> None:
         assert policy == {
             "default-src": "'none'",
             "style-src": "'self'",
+            "script-src": "'self'",
             "form-action": "'self'",
             "base-uri": "'none'",
             "frame-ancestors": "'none'",
@@ -45,6 +46,11 @@ def test_every_answer_has_the_headers(site: Site) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
         assert headers["referrer-policy"] == "no-referrer"
+        assert headers["strict-transport-security"] == "max-age=63072000; includeSubDomains"
+        assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
+        assert headers["cross-origin-embedder-policy"] == "require-corp"
+        assert headers["x-permitted-cross-domain-policies"] == "none"
+        assert "camera=()" in headers["permissions-policy"]
         public = answer.status_code == 200 and answer.request.url.path in {"/", "/archive", "/style.css"}
         assert headers["cache-control"] == ("public, max-age=300" if public else "no-store")
         assert not {"set-cookie", "location", "server"} & set(headers)
@@ -156,6 +162,6 @@ def test_without_the_extra_it_says_what_to_install(newsroom: Newsroom) -> None:
     code = "import sys; sys.modules['starlette'] = None; from newsletter.cli.main import main; main()"
     command = [sys.executable, "-c", code, "--config", str(newsroom.config), "web"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stderr.startswith("newsletter: the pages need more packages: pip install '.[web]'")
+    assert done.stderr.startswith("newsletter: serving pages needs the extra 'web': pip install '.[web]'")
     assert done.stderr.count("\n") == 1
-    assert done.returncode == 1
+    assert done.returncode == 2
