@@ -29,7 +29,7 @@ from newsletter.services.subscribe import rhythm_of
 from newsletter.services.taste import Tastes, explained
 from newsletter.storage import alerts, corrections, due, issues, papers
 from newsletter.storage.due import Contents, DueReader, Had, History, NewDelivery
-from newsletter.storage.moves import Picks
+from newsletter.storage.picks import Picks
 
 if TYPE_CHECKING:
     from newsletter.services.learning import Taste

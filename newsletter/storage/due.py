@@ -26,6 +26,7 @@ from newsletter.domain.subscriber import Preferences
 from newsletter.domain.subscriber import Status as SubscriberStatus
 from newsletter.storage.database import listed
 from newsletter.storage.papers import chunks
+from newsletter.storage.picks import Picks, packed, papers_in, papers_line
 from newsletter.storage.tables import IS_WAITING, DeliveryRow, PaperRedirectRow, SubscriberRow
 
 _S, _D = SubscriberRow, DeliveryRow
@@ -62,7 +63,7 @@ class Contents:
     ``skipped`` says why there is nothing to send, '' where there is. ``quiet`` is whether it only says so.
     """
 
-    picks: tuple[tuple[int, str, str], ...]
+    picks: Picks
     since: date | None = None
     skipped: str = ""
     unlisted: str = ""
@@ -72,17 +73,12 @@ class Contents:
     @cached_property
     def stored(self) -> str:
         """Return the picks as the database keeps them."""
-        return f"[{', '.join(map(_stored_pick, self.picks))}]"
+        return packed(self.picks)
 
     @cached_property
     def stored_corrections(self) -> str | None:
         """Return the corrections as the database keeps them."""
         return json.dumps(self.corrections) if self.corrections else None
-
-
-@lru_cache(maxsize=_KEPT)
-def _stored_pick(pick: tuple[int, str, str]) -> str:
-    return json.dumps(pick)
 
 
 class NewDelivery(NamedTuple):
@@ -241,7 +237,7 @@ class History:
         if not (self._issues and reader_ids):
             return {}
         of_state = col(_D.status)
-        picks = func.aggregate_strings(cast(col(_D.picks), String), ",").filter(of_state.in_(SENT))
+        picks = func.aggregate_strings(papers_line(col(_D.picks)), " ").filter(of_state.in_(SENT))
         waiting = func.count().filter(of_state.in_(_WAITS))
         query = (
             sql(col(_D.subscriber_id), picks, waiting)
@@ -253,7 +249,7 @@ class History:
 
     def _read(self, sent: str) -> frozenset[int]:
         today = self._today
-        return frozenset([today[pick[0]] for picks in json.loads(f"[{sent}]") for pick in picks if pick[0] in today])
+        return frozenset(today[i] for line in sent.split(" ") for i in papers_in(line) if i in today)
 
     def expire(self, session: Session, reader_ids: Collection[int], now: datetime) -> None:
         """Give up what of these issues still waits for readers whose next digest is due."""

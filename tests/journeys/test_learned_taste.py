@@ -1,5 +1,6 @@
 """Learned taste, from what a reader says of a paper to the reason in their next mail."""
 
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -149,7 +150,7 @@ def test_what_is_erased_is_no_reason_any_more(newsroom, command):
     newsroom.run("subscribers", *command)
 
     assert "kv cache" not in kept_reasons(newsroom).lower()
-    assert '"taste", ""' in kept_reasons(newsroom)
+    assert re.search(r"\dB", kept_reasons(newsroom))  # the reason stays, without its words
 
 
 def test_two_alerts_at_once_are_both_kept(newsroom):
