@@ -8,11 +8,12 @@ chunk costs, however long the list is. Not here: who gets what (``services/due.p
 import json
 import random
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache, cached_property, lru_cache
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnDefault, Connection, Dialect, String, cast, func, union
@@ -224,12 +225,19 @@ class History:
     What two readers had in common is read once.
     """
 
-    def __init__(self, session: Session, paper_ids: Iterable[int], issue_ids: Iterable[int]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        paper_ids: Iterable[int],
+        issue_ids: Iterable[int],
+        earlier: Mapping[int, Collection[int]] = MappingProxyType({}),
+    ) -> None:
+        """Ask about the papers *paper_ids*; who was sent an *earlier* one had those that it is the same work as."""
         self._issues = sorted(issue_ids)
-        self._today = {i: i for i in paper_ids}
+        self._today: dict[int, Collection[int]] = {i: (i,) for i in paper_ids} | dict(earlier)
         for part in chunks(sorted(self._today)):
             joined = select(PaperRedirectRow).where(col(PaperRedirectRow.paper_id).in_(part))
-            self._today |= {row.old_id: row.paper_id for row in session.exec(joined)}
+            self._today |= {row.old_id: self._today[row.paper_id] for row in session.exec(joined)}
         self._papers = lru_cache(maxsize=_HISTORIES)(self._read)
 
     def of(self, session: Session, reader_ids: Collection[int]) -> dict[int, Had]:
@@ -249,7 +257,8 @@ class History:
 
     def _read(self, sent: str) -> frozenset[int]:
         today = self._today
-        return frozenset(today[i] for line in sent.split(" ") for i in papers_in(line) if i in today)
+        had = chain.from_iterable(map(papers_in, sent.split(" ")))
+        return frozenset(chain.from_iterable(today[i] for i in had if i in today))
 
     def expire(self, session: Session, reader_ids: Collection[int], now: datetime) -> None:
         """Give up what of these issues still waits for readers whose next digest is due."""
