@@ -34,8 +34,10 @@ def answer_one(
     score: float = 0,
 ) -> None:
     """Answer everything about one subscriber, with what came *back* lately and the *score* that it comes to."""
-    told = document(subscriber) | {"bounce_score": round(score, 2), "returns": [one.document for one in back]}
-    terminal.answer(told, lambda: "\n".join([_lines(newsletter, subscriber), *_returned(back, score)]))
+    told = {"bounce_score": round(score, 2), "returns": [one.document for one in back]} if back else {}
+    terminal.answer(
+        document(subscriber) | told, lambda: "\n".join([_lines(newsletter, subscriber), *_returned(back, score)])
+    )
 
 
 def answer_move(terminal: Terminal, newsletter: NewsletterSettings, subscriber: Subscriber) -> None:

@@ -37,7 +37,8 @@ class Why:
 
     @property
     def document(self) -> dict[str, Any]:
-        """Return the answer as ``why --json`` gives it."""
+        """Return the answer as ``why --json`` gives it; ``returns`` only where something came back."""
+        back = {"returns": [one.document for one in self.returns]} if self.returns else {}
         return {
             "email": self.subscriber.email,
             "status": self.subscriber.status,
@@ -46,7 +47,7 @@ class Why:
             "text": self.text,
             "delivery": self.delivery,
             "papers": [paper.document for paper in self.papers],
-            "returns": [one.document for one in self.returns],
+            **back,
         }
 
 
