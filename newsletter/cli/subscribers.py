@@ -8,6 +8,7 @@ import click
 
 from newsletter.cli.preview import of_subscriber
 from newsletter.cli.subscribers_files import export, import_
+from newsletter.cli.subscribers_rights import data, forget
 from newsletter.cli.subscribers_taste import feedback, taste
 from newsletter.cli.subscribers_wishes import alert, seed
 from newsletter.cli.terminal import Group, Terminal, examples
@@ -255,7 +256,7 @@ def suppress(terminal: Terminal, /, email: str, reason: str) -> None:
 @click.argument("email")
 @click.pass_obj
 def remove(terminal: Terminal, /, email: str) -> None:
-    """Erase a subscriber. A hash of the address stays, so that no import brings it back."""
+    """Erase a subscriber. A hash of the address stays, so that no import brings it back; 'forget' leaves no trace."""
     from newsletter.services import subscribe
 
     with terminal.app() as app:
@@ -270,3 +271,5 @@ group.add_command(export)
 group.add_command(of_subscriber)
 group.add_command(alert)
 group.add_command(seed)
+group.add_command(data)
+group.add_command(forget)

@@ -6,6 +6,7 @@ what is worth a line, and reports for a person who waits (``cli``).
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from logging.handlers import WatchedFileHandler
 from newsletter.config.watching import LoggingSettings
 from newsletter.errors import ConfigurationError
 
+_ADDRESS = re.compile(r"[^\s<>\"'(),:;=\\]+@(?=[\w.-]+)")
 _OURS = "newsletter"  # the loggers whose lines below a warning are worth anything
 
 
@@ -32,7 +34,7 @@ class _Json(logging.Formatter):
             line["facts"] = facts
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _nameless(json.dumps(line, ensure_ascii=False, default=str))
 
 
 class _Plain(logging.Formatter):
@@ -41,7 +43,12 @@ class _Plain(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         facts = getattr(record, "facts", None)
         said = json.dumps(facts, ensure_ascii=False, default=str) if facts else ""
-        return f"{super().format(record)} {said}".rstrip()
+        return _nameless(f"{super().format(record)} {said}".rstrip())
+
+
+def _nameless(line: str) -> str:
+    """Leave of an address only its domain: what servers say names readers, and what is not kept needs no forgetting."""
+    return _ADDRESS.sub("…@", line)
 
 
 @contextmanager
@@ -67,7 +74,7 @@ def keeping(settings: LoggingSettings, *, on_screen: int, with_time: bool = Fals
 
 def _on_screen(level: int, *, with_time: bool) -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s" if with_time else "%(message)s"))
+    handler.setFormatter(_Plain("%(asctime)s %(message)s" if with_time else "%(message)s"))
     handler.setLevel(level)
     return handler
 

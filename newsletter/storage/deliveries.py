@@ -6,7 +6,7 @@ the sender's claims (``claims``), and how much of a decision goes into one trans
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -134,6 +134,13 @@ def get(session: Session, delivery_id: int) -> Line | None:
     return _line(*row) if row else None
 
 
+def all_of(session: Session, subscriber_id: int) -> list[Line]:
+    """Return every delivery of a reader, the oldest first."""
+    theirs = select(col(_D.id)).where(col(_D.subscriber_id) == subscriber_id)
+    rows = session.exec(_lines(theirs).order_by(col(_D.day), col(_D.id)))
+    return [_line(row, issued, email) for row, issued, email in rows]
+
+
 def of_reader(session: Session, subscriber_id: int, day: date | None = None) -> Delivery | None:
     """Return a reader's delivery of *day*, or the newest one; None where there is none."""
     query = select(_D).where(col(_D.subscriber_id) == subscriber_id)
@@ -212,7 +219,7 @@ def _wanted(session: Session, issue_id: int) -> tuple[ColumnElement[bool], ...]:
     return exists().where(*active), ~exists().where(*of_reader, col(later.id) > col(_D.id))
 
 
-def _lines(delivery_ids: Sequence[int]) -> Any:
+def _lines(delivery_ids: Any) -> Any:
     return (
         select(_D, col(IssueRow.day), col(SubscriberRow.email))
         .join(IssueRow, col(IssueRow.id) == col(_D.issue_id))

@@ -20,6 +20,7 @@ from newsletter.services.throttle import Meter, Rule
 from newsletter.web.archive import Archive
 from newsletter.web.guard import Guard, headers
 from newsletter.web.pages import Site
+from newsletter.web.privacy import Privacy
 from newsletter.web.subscription import Subscription, too_late
 from newsletter.web.turnstile import Refusal, Turnstile, retry_after
 from newsletter.web.watching import watched
@@ -32,11 +33,15 @@ def _utc_now() -> datetime:
 def application(app: App, clock: Clock = _utc_now) -> Starlette:
     """Return the pages of *app*. Raises ConfigurationError for a template that does not work."""
     pages = Site(app.dispatch, app.correspondence.reply_to)
-    papers, subscription = Archive(app, pages), Subscription(app, pages, clock)
+    papers, privacy, subscription = Archive(app, pages), Privacy(app, pages), Subscription(app, pages, clock)
     shown = headers(app.settings.newsletter.base_url)
     site = Starlette(
         routes=[
-            *(route for tag in ("", *pages.below) for route in _for_everyone(tag and f"/{tag}", papers, pages)),
+            *(
+                route
+                for tag in ("", *pages.below)
+                for route in _for_everyone(tag and f"/{tag}", papers, privacy, pages)
+            ),
             Route("/confirm/{token}", subscription.confirm, methods=["GET", "POST"]),
             Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
             *watched(app, clock),
@@ -51,13 +56,14 @@ def application(app: App, clock: Clock = _utc_now) -> Starlette:
     return site
 
 
-def _for_everyone(below: str, papers: Archive, pages: Site) -> list[Route]:
+def _for_everyone(below: str, papers: Archive, privacy: Privacy, pages: Site) -> list[Route]:
     """Return the pages of one language, whose addresses begin with *below*."""
     return [
         *([Route(below, papers.home)] if below else []),
         Route(f"{below}/", papers.home),
         Route(f"{below}/archive", papers.archive),
         Route(f"{below}/archive/{{day}}", papers.issue),
+        Route(f"{below}/privacy", privacy.page),
         Route(f"{below}/style.css", pages.style),
     ]
 

@@ -1,6 +1,7 @@
 """Who watches the service sees how it is: its log, its counts for Prometheus, and one address that says "ok"."""
 
 import json
+import logging
 import re
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from newsroom import Newsroom, instant
 
 from newsletter.services.health import ailments
+from newsletter.services.journal import keeping
 from newsletter.web.server import serving
 
 DAY = "2026-07-15"
@@ -53,6 +55,17 @@ def test_a_log_for_people_has_the_time_and_what_happened(newsroom):
     log = (newsroom.folder / "papers.log").read_text()
     assert re.match(rf"\d{{4}}-\d\d-\d\d .* INFO newsletter\.services\.run: run of {DAY}: done {{", log)
     assert ANN not in log
+
+
+def test_no_address_stands_in_a_log(newsroom):
+    """Of one that a server names the domain is left: what is not kept needs no forgetting."""
+    for form in ("json", "text"):
+        newsroom.configure(logging={"path": f"{form}.log", "format": form})
+        with newsroom.app() as app, keeping(app.settings.logging, on_screen=logging.CRITICAL):
+            logging.getLogger("newsletter").warning("550 <Ann.Lee+x@example.net>: gone", extra={"facts": {"to": ANN}})
+        log = (newsroom.folder / f"{form}.log").read_text()
+        assert "550 <…@example.net>: gone" in log
+        assert "ann" not in log.lower()
 
 
 def test_nothing_is_logged_where_no_log_is_wanted(newsroom):
