@@ -127,8 +127,6 @@ def list_(terminal: Terminal, /, kind: str | None, effect: str | None, limit: in
 @click.pass_obj
 def show(terminal: Terminal, /, number: int) -> None:
     """Show what came back, by its number in 'bounces list'; the whole mail where nobody understood it."""
-    import zlib
-
     from newsletter.errors import NotFoundError
     from newsletter.storage import returns
 
@@ -136,7 +134,7 @@ def show(terminal: Terminal, /, number: int) -> None:
         one = returns.get(session, number)
     if one is None:
         raise NotFoundError(f"nothing came back as #{number}; 'newsletter bounces list' shows what did")
-    content = zlib.decompress(one.content).decode("utf-8", "replace") if one.content else ""
+    content = (one.content or "").encode("latin-1").decode("utf-8", "replace")
     document = one.document | {"mail": content or None}
     facts = "\n".join(f"{name:<10} {value}" for name, value in one.document.items() if value not in (None, ""))
     terminal.answer(document, content or facts)

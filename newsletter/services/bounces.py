@@ -7,7 +7,6 @@ here: reading a report (``mail/bounces``), the decision (``domain/bounce``), and
 
 import hashlib
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +27,7 @@ from newsletter.storage.returns import Return
 
 LATELY = timedelta(days=14)  # within which a report without our marks may speak of a digest
 _BACKLOG = timedelta(days=30)  # of reports that nobody read for a while; each counts on its own day
-_KEPT = 200_000  # octets of a mail that nobody understood
+_KEPT = 64_000  # octets of a mail that nobody understood
 _ID = re.compile(r"<([0-7][0-9a-f]{15})@")
 _MAILED = (Status.ACTIVE, Status.PAUSED, Status.PENDING)
 
@@ -128,7 +127,7 @@ class _Intake:
             reason=said.reason,
             said=said.said,
             subject=self.report.subject,
-            content=zlib.compress(self.raw[:_KEPT]) if self._is_unclear(held) else None,
+            content=self.raw[:_KEPT].decode("latin-1") if self._is_unclear(held) else None,
         )
         kept = returns.keep(self.session, key, new)
         if kept and held and judged.effect is Effect.SUPPRESSED:

@@ -29,7 +29,7 @@ class Return:
     reason: str = ""
     said: str = ""
     subject: str = ""
-    content: bytes | None = None
+    content: str | None = None
     id: int = 0
 
     @property

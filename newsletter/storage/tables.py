@@ -350,7 +350,7 @@ class ReturnRow(SQLModel, table=True):
     said: str = ""
     effect: str
     subject: str = ""
-    content: bytes | None = None
+    content: str | None = None  # octets as characters, so that an address in it can be found and blotted out
 
 
 class DeliveryRow(SQLModel, table=True):

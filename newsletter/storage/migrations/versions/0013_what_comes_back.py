@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("said", sa.String(), nullable=False),
         sa.Column("effect", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("content", sa.LargeBinary()),
+        sa.Column("content", sa.String()),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_returns_came", "returns", ["came_at"])
