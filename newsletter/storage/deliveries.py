@@ -232,11 +232,10 @@ def _line(row: DeliveryRow, issued: date, email: str | None) -> Line:
     return Line(delivery=delivery(row), issued=issued, email=email)
 
 
-_AS_THEY_ARE = [field.name for field in fields(Delivery) if field.name not in {"status", "picks", "corrections"}]
+_AS_THEY_ARE = [field.name for field in fields(Delivery) if field.name not in {"status", "corrections"}]
 
 
 def delivery(row: DeliveryRow) -> Delivery:
     """Return the row as the domain knows it."""
     kept = {name: getattr(row, name) for name in _AS_THEY_ARE}
-    picks = tuple((p[0], p[1], p[2]) for p in row.picks)
-    return Delivery(**kept, status=Status(row.status), picks=picks, corrections=tuple(row.corrections or ()))
+    return Delivery(**kept, status=Status(row.status), corrections=tuple(row.corrections or ()))

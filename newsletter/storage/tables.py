@@ -3,6 +3,7 @@
 SQLModel does not check values of tables, so the domain does before they come here.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -19,6 +20,8 @@ from sqlalchemy import (
     text,
 )
 from sqlmodel import Field, SQLModel
+
+from newsletter.storage.picks import Packed
 
 
 class Instant(TypeDecorator[datetime]):
@@ -391,7 +394,7 @@ class DeliveryRow(SQLModel, table=True):
     server: str = ""
     reply: str = ""
     since: date | None = None
-    picks: list[Any] = _json([])
+    picks: Sequence[Any] = Field(default=(), sa_column=Column(Packed(), nullable=False, server_default=""))
     unlisted: str = ""
     corrections: list[int] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
