@@ -66,6 +66,7 @@ IS_OWNED = text("owner IS NOT NULL")
 IS_KEPT = text("status IN ('deferred', 'held', 'failed', 'expired', 'withdrawn', 'skipped')")
 IS_SETTLED = text("settled_at IS NOT NULL")
 IS_ALERTED = text("next_alert_at IS NOT NULL")
+OF_A_READER = text("subscriber_id IS NOT NULL")
 CORRECTS = text("corrections IS NOT NULL")
 CAN_BE_UNDONE = text("before IS NOT NULL")
 
@@ -344,6 +345,36 @@ class SuppressionRow(SQLModel, table=True):
     hash: str = Field(primary_key=True)
     reason: str
     created_at: datetime = _instant(nullable=False)
+
+
+class ReturnRow(SQLModel, table=True):
+    """What one report that came back says of one address, and what followed; ``content`` where nobody understood it.
+
+    ``fingerprint`` is the same however often, and by whichever way, the report comes.
+    """
+
+    __tablename__ = "returns"
+    __table_args__ = (
+        Index("ix_returns_came", "came_at"),
+        _partial("ix_returns_reader", "subscriber_id", "came_at", where=OF_A_READER),
+        {"sqlite_autoincrement": True},
+    )
+    id: int | None = Field(
+        default=None,
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    )
+    fingerprint: str = Field(unique=True)
+    came_at: datetime = _instant(nullable=False)
+    kind: str
+    subscriber_id: int | None = Field(default=None, sa_type=BigInteger)
+    delivery_id: int | None = Field(default=None, sa_type=BigInteger)
+    address: str = ""
+    status: str = ""
+    reason: str = ""
+    said: str = ""
+    effect: str
+    subject: str = ""
+    content: str | None = None  # octets as characters, so that an address in it can be found and blotted out
 
 
 class DeliveryRow(SQLModel, table=True):
