@@ -24,12 +24,13 @@ from newsletter.domain.ranking import Candidate, newsletter_order
 from newsletter.domain.subscriber import WEEKDAYS, Preferences
 from newsletter.domain.topics import Topic, read_topics
 from newsletter.mail.message import message_id
+from newsletter.services.earlier import Earlier
 from newsletter.services.edit import Policy, Shown
 from newsletter.services.subscribe import rhythm_of
 from newsletter.services.taste import Tastes, explained
 from newsletter.storage import alerts, corrections, due, issues, papers, restore
 from newsletter.storage.due import Contents, DueReader, Had, History, NewDelivery
-from newsletter.storage.moves import Picks
+from newsletter.storage.picks import Picks
 from newsletter.storage.restore import restored_at
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Maker:
         self._restored = restored_at(session)
         self._barred: frozenset[int] = frozenset()  # what may have gone out and is not known to have
         self._tastes = Tastes()
+        self._earlier = Earlier(self.issue.date)
         self._closed = issues.closed_days(session, self.issue.date - WINDOW, self.issue.date)
         self._domain = self._newsletter.sender_address.rpartition("@")[2]
         self._wish = lru_cache(maxsize=_KEPT)(lambda preferences: _Wish(preferences, self._newsletter))
@@ -99,8 +101,9 @@ class Maker:
         return not self._sealed.front
 
     def prepare(self, session: Session) -> None:
-        """Make the papers ready for topics and tastes, which takes some tenths of a second for a few hundred."""
+        """Make the papers ready for topics, tastes and what was sent: some tenths of a second for a few hundred."""
         self._sealed.prepare()
+        self._earlier.works(session, self._pools)
         self._tastes.prepare(session, self._pools)
 
     def by_the_clock(self, session: Session, readers: Sequence[DueReader], now: datetime) -> None:
@@ -238,9 +241,10 @@ class Maker:
     def _history_of(self, session: Session) -> History:
         if self._history is None:
             known = {c.paper.id for pool in self._pools for c in pool.order}
-            earlier = issues.that_may_bring(session, known, WINDOW) | due.waiting_issues(session)
+            works = self._earlier.works(session, self._pools)
+            issued = issues.that_may_bring(session, known | works.keys(), WINDOW) | due.waiting_issues(session)
             self._barred = self._maybe_sent()
-            self._history = History(session, known, earlier - {self.issue.id})
+            self._history = History(session, known, issued - {self.issue.id}, works)
         return self._history
 
     def _sent(self, had: Had) -> frozenset[int]:

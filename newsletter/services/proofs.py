@@ -27,7 +27,8 @@ from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Shown
 from newsletter.services.greet import why_welcome
 from newsletter.services.notify import single_message
-from newsletter.storage.moves import Claimed, Picks
+from newsletter.storage.moves import Claimed
+from newsletter.storage.picks import Picks
 
 READER = "reader@example.org"
 _NOTE = "No issue on Monday: we are away.\n\nThe talk of Friday is recorded."
