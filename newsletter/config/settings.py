@@ -40,6 +40,7 @@ from newsletter.config.values import (
     Hour,
     Language,
     Link,
+    OptionalHour,
     PingLink,
     Positive,
     Sender,
@@ -89,11 +90,13 @@ class NewsletterSettings(Section):
 
 
 class EditingSettings(Section):
-    """``[editing]``: who seals."""
+    """``[editing]``: who seals, and when the ``editor`` ('' for the operator) is mailed the draft, None for never."""
 
     mode: Literal["auto", "approve"] = "auto"
     deadline: Hour = time(10)
     on_deadline: Literal["seal", "skip"] = "seal"
+    draft_at: OptionalHour = None
+    editor: Address = ""
 
 
 class LookSettings(Section):
