@@ -21,6 +21,7 @@ from newsletter.domain.issue import Brake, Issue, Status
 from newsletter.errors import BusyError, NewsletterError, NotFoundError, UsageError
 from newsletter.services import records
 from newsletter.services.bounces import refused
+from newsletter.services.collect import collect
 from newsletter.services.deliver import Progress, Sender
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.draft_mail import mail_draft
@@ -158,6 +159,7 @@ async def run(
         raise UsageError(f"date {day}: is in the future")
     with service.database.write() as session:
         wake(session, service.settings.newsletter, now)
+    unread = "" if dry_run else await collect(service.dispatch, service.clock)
     reports = await gather(service.database, service.gathering, now, day=day)
     wanted = day or (today if at_once else current_day(service.settings.newsletter, now))
     at_any_hour = at_once or (day is not None and day < today)
@@ -185,6 +187,7 @@ async def run(
         "metrics": _counted(service, outcome),
         "bounces": back,
         "draft": unmailed,
+        "returned mail": unread,
     }
     outcome = await _tell(service, outcome, progress, held, also)
     log.info("run of %s: %s", outcome.day, outcome.status, extra={"facts": outcome.document})
