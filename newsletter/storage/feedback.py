@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import String, cast
+from sqlalchemy import String, cast, func
 from sqlmodel import Session, col, delete, select
 
 from newsletter.domain.pool import Why
@@ -32,6 +32,17 @@ def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Feed
         if len(theirs) < REMEMBERED:  # two papers that were joined have one last word
             theirs.setdefault(paper_id, Feedback(paper_id, Said(row.said), row.said_at))
     return {reader: list(said.values()) for reader, said in found.items()}
+
+
+def most_said(session: Session, since: datetime, limit: int) -> dict[int, dict[Said, int]]:
+    """Return of which papers readers said most since *since*: what, and how many, by paper; the most first."""
+    said = select(col(FeedbackRow.paper_id), col(FeedbackRow.said), func.count())
+    lately = said.where(col(FeedbackRow.said_at) >= since).group_by(col(FeedbackRow.paper_id), col(FeedbackRow.said))
+    found: dict[int, dict[Said, int]] = defaultdict(dict)
+    for paper_id, what, count in session.exec(lately):
+        found[paper_id][Said(what)] = count
+    most = sorted(found, key=lambda paper_id: (-sum(found[paper_id].values()), paper_id))
+    return {paper_id: found[paper_id] for paper_id in most[:limit]}
 
 
 def any_at_all(session: Session) -> bool:
