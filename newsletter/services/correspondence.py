@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from newsletter.config.settings import Settings
 from newsletter.domain.text import plain
-from newsletter.mail.message import wire_address
+from newsletter.mail.message import ascii_domain, wire_address
 from newsletter.mail.tokens import Purpose, Signer
 from newsletter.render.typesetting import Imprint
 
@@ -121,6 +121,14 @@ class Correspondence:
         if not local:
             return self.settings.newsletter.sender_address
         return f"{local}+{self.signer.token(Purpose.BOUNCE, subscriber=subscriber, delivery=delivery)}@{domain}"
+
+    def token_in(self, address: str) -> str:
+        """Return the token in an address for what comes back, '' where it is none of ours."""
+        local, domain = self._bounces
+        ours, _, theirs = address.rpartition("@")
+        extended = ours[: len(local) + 1].casefold() == f"{local}+".casefold()
+        here = bool(local) and theirs.casefold() in {domain.casefold(), ascii_domain(domain).casefold()}
+        return ours[len(local) + 1 :] if here and extended else ""
 
     @cached_property
     def _bounces(self) -> tuple[str, str]:

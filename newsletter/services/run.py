@@ -20,6 +20,7 @@ from newsletter.domain.calendar import local_date
 from newsletter.domain.issue import Brake, Issue, Status
 from newsletter.errors import BusyError, NewsletterError, NotFoundError, UsageError
 from newsletter.services import records
+from newsletter.services.bounces import refused
 from newsletter.services.deliver import Progress, Sender
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.gather import Gathering, Report, gather
@@ -163,9 +164,10 @@ async def run(
     progress = await _send(service, owner, wanted if at_once else None, watch)
     with service.database.read() as session:
         outcome, held = _outcome(session, wanted, reports, issue, reason, progress), deliveries.held(session)
+        back = refused(session, service.clock())
     if broken:
         outcome = replace(outcome, status="incomplete")
-    also = {"summaries": missing, TEMPLATES: broken, "metrics": _counted(service, outcome)}
+    also = {"summaries": missing, TEMPLATES: broken, "metrics": _counted(service, outcome), "bounces": back}
     outcome = await _tell(service, outcome, progress, held, also)
     log.info("run of %s: %s", outcome.day, outcome.status, extra={"facts": outcome.document})
     for problem in outcome.problems:

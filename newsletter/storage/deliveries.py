@@ -128,6 +128,14 @@ def _kept(status: str) -> tuple[Any, ...]:
     return IS_KEPT, col(_D.status) == status
 
 
+def destinations(session: Session, status: str, issue_id: int, limit: int) -> list[str]:
+    """Return the destination of each of the newest deliveries of an issue in a state that did not end well."""
+    newest = select(col(_D.subscriber_id)).where(*_kept(status), col(_D.issue_id) == issue_id)
+    some = newest.order_by(col(_D.id).desc()).limit(limit).subquery()
+    emails = session.exec(select(col(SubscriberRow.email)).where(col(SubscriberRow.id) == some.c.subscriber_id))
+    return [email.rpartition("@")[2].casefold() for email in emails]
+
+
 def get(session: Session, delivery_id: int) -> Line | None:
     """Return the delivery with this id, or None."""
     row = session.exec(_lines([delivery_id])).first()
