@@ -124,11 +124,15 @@ class Correspondence:
 
     def token_in(self, address: str) -> str:
         """Return the token in an address for what comes back, '' where it is none of ours."""
+        local = address.rpartition("@")[0]
+        return local[len(self._bounces[0]) + 1 :] if self.is_for_what_comes_back(address) else ""
+
+    def is_for_what_comes_back(self, address: str) -> bool:
+        """Return whether an address is the one for what comes back, with or without something behind a plus."""
         local, domain = self._bounces
-        ours, _, theirs = address.rpartition("@")
-        extended = ours[: len(local) + 1].casefold() == f"{local}+".casefold()
-        here = bool(local) and theirs.casefold() in {domain.casefold(), ascii_domain(domain).casefold()}
-        return ours[len(local) + 1 :] if here and extended else ""
+        theirs, _, there = address.rpartition("@")
+        here = bool(local) and there.casefold() in {domain.casefold(), ascii_domain(domain).casefold()}
+        return here and f"{theirs}+".casefold().startswith(f"{local}+".casefold())
 
     @cached_property
     def _bounces(self) -> tuple[str, str]:

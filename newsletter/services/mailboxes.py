@@ -7,6 +7,7 @@ left as they are, since every mail is acted on only once anyway. Nothing is ever
 import mailbox
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from newsletter.errors import UsageError
@@ -55,7 +56,7 @@ def _of_maildir(place: Path) -> Iterator[Letter]:
             raw = file.read_bytes()[:LARGEST]
         except FileNotFoundError:  # somebody else took it
             continue
-        yield Letter(raw, lambda file=file: _seen(place, file))  # type: ignore[misc]
+        yield Letter(raw, partial(_seen, place, file))
 
 
 def _unseen(folder: Path) -> Iterator[Path]:

@@ -5,8 +5,8 @@ from starlette.routing import Route
 
 from newsletter.domain.issue import Brake, Status
 from newsletter.errors import NotFoundError
+from newsletter.services.board import PAGE, board
 from newsletter.storage import changes, deliveries, issues
-from newsletter.web.desk.board import PAGE, board
 from newsletter.web.desk.pages import Desk, Visit
 
 _LISTED, _LOGGED = 60, 100

@@ -9,6 +9,7 @@ from newsletter.packaged import packaged
 from newsletter.services.ledger import Clock
 from newsletter.web.desk import deliveries, editing, issues, previews, subscribers
 from newsletter.web.desk.door import Door
+from newsletter.web.desk.from_mail import FromMail
 from newsletter.web.desk.pages import Desk
 
 _FRESH = {"Cache-Control": "public, max-age=300"}
@@ -29,6 +30,7 @@ def desk_routes(app: App, clock: Clock) -> list[Route]:
         Route("/desk/style.css", style),
         Route("/desk/desk.js", desk_script),
         *Door(desk).routes,
+        *FromMail(desk).routes,
         *editing.routes(desk),
         *issues.routes(desk),
         *previews.routes(desk),

@@ -1,4 +1,4 @@
-"""A draft as the desk shows it: the front and the pool, and of each paper why it stands where it stands."""
+"""A draft as its editor sees it, at the desk and by mail: front and pool, and why each paper stands where it does."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
