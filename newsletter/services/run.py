@@ -187,7 +187,6 @@ async def run(
         "metrics": _counted(service, outcome),
         "bounces": back,
         "draft": unmailed,
-        "bounces": back,
         "returned mail": unread,
     }
     outcome = await _tell(service, outcome, progress, held, also)
