@@ -43,6 +43,17 @@ def counts(session: Session, subscriber_ids: Collection[int]) -> dict[int, int]:
     return {reader: min(count, REMEMBERED) for reader, count in found}
 
 
+def most_said(session: Session, since: datetime, limit: int) -> dict[int, dict[Said, int]]:
+    """Return of which papers readers said most since *since*: what, and how many, by paper; the most first."""
+    said = select(col(FeedbackRow.paper_id), col(FeedbackRow.said), func.count())
+    lately = said.where(col(FeedbackRow.said_at) >= since).group_by(col(FeedbackRow.paper_id), col(FeedbackRow.said))
+    found: dict[int, dict[Said, int]] = defaultdict(dict)
+    for paper_id, what, count in session.exec(lately):
+        found[paper_id][Said(what)] = count
+    most = sorted(found, key=lambda paper_id: (-sum(found[paper_id].values()), paper_id))
+    return {paper_id: found[paper_id] for paper_id in most[:limit]}
+
+
 def any_at_all(session: Session) -> bool:
     """Return whether anybody said anything."""
     return session.exec(select(FeedbackRow.paper_id).limit(1)).first() is not None
