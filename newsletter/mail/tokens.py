@@ -32,6 +32,9 @@ class Purpose(StrEnum):
     CONFIRM = "c"
     PREFERENCES = "p"
     BOUNCE = "b"
+    DATA = "d"  # what is known of a reader, and deleting it
+    MOVE = "m"  # to another address
+    FEED = "f"  # of a reader's saved papers
 
 
 @dataclass(frozen=True, slots=True)

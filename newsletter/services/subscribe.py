@@ -19,8 +19,10 @@ from newsletter.domain.issue import Brake
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, preference, zone_info
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
 from newsletter.mail.addresses import Address, address_key, parse_address
-from newsletter.storage import issues, subscribers, suppressions
+from newsletter.storage import consents, departures, issues, subscribers, suppressions
+from newsletter.storage.consents import Consent
 from newsletter.storage.database import Database
+from newsletter.storage.departures import Departure
 from newsletter.storage.subscribers import Selection
 
 _RHYTHM = ("frequency", "hour", "zone", "alerts")
@@ -129,6 +131,24 @@ def add(
         return [new.add(address, pending=pending, resubscribe=resubscribe) for address in wanted.values()]
 
 
+def ask(
+    session: Session,
+    newsletter: NewsletterSettings,
+    address: Address,
+    texts: Mapping[str, str],
+    now: datetime,
+    source: str,
+) -> Subscriber:
+    """Put who is new on the list, to be confirmed, and return who it is.
+
+    Who has not confirmed yet gets the preferences that were asked for last; everybody else stays as they are. Raises
+    IllegalMoveError for who must not be mailed.
+    """
+    new = _Newcomers(session, newsletter, _changed(Preferences(), texts), tuple(texts), now, source)
+    held = new.add(address, pending=True, resubscribe=False).subscriber
+    return _edit(session, newsletter, held, texts, now) if held.status is Status.PENDING else held
+
+
 @dataclass(frozen=True)
 class _Newcomers:
     """What the addresses of one ``add`` have in common."""
@@ -189,12 +209,19 @@ class _Newcomers:
         return _activate(self.session, self.newsletter, vouched, to, self.now)
 
 
-def confirm(database: Database, newsletter: NewsletterSettings, subscriber_id: int, now: datetime) -> Subscriber:
-    """Make who answered the confirmation mail active; nothing happens where they are. Raises IllegalMoveError."""
+def confirm(
+    database: Database, newsletter: NewsletterSettings, subscriber_id: int, now: datetime, agreed: Consent | None = None
+) -> Subscriber:
+    """Make who answered the confirmation mail active, and keep what they *agreed* to; nothing happens where they are.
+
+    Raises IllegalMoveError.
+    """
     with database.write() as session:
         held = look_up(session, subscriber_id)
         if held.status is Status.ACTIVE:
             return held
+        if agreed:
+            consents.record(session, held.id, agreed)
         suppressions.lift(session, address_key(held.email))
         return _activate(session, newsletter, replace(held, confirmed_at=now), Move.CONFIRM, now)
 
@@ -292,10 +319,16 @@ def wake(session: Session, newsletter: NewsletterSettings, now: datetime) -> int
     return awake
 
 
-def unsubscribe(database: Database, who: str | int, now: datetime) -> Subscriber:
-    """Send nothing more, from this instant on; nothing happens where they have unsubscribed before."""
+def unsubscribe(database: Database, who: str | int, now: datetime, said: Departure | None = None) -> Subscriber:
+    """Send nothing more, from this instant on; nothing happens where they have unsubscribed before.
+
+    What they *said* about it is kept.
+    """
     with database.write() as session:
-        return _apply(session, look_up(session, who), Move.UNSUBSCRIBE, now)
+        held = _apply(session, look_up(session, who), Move.UNSUBSCRIBE, now)
+        if said:
+            departures.record(session, held.id, said)
+        return held
 
 
 def suppress(database: Database, who: str | int, reason: str, now: datetime) -> Subscriber:

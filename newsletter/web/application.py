@@ -20,10 +20,18 @@ from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Meter, Rule
 from newsletter.storage.database import StorageError
 from newsletter.web.archive import Archive
+from newsletter.web.data import DataPages
+from newsletter.web.entry import Entrance
+from newsletter.web.forms import Stamps
 from newsletter.web.guard import Guard, headers
+from newsletter.web.links import Links
 from newsletter.web.pages import Site
+from newsletter.web.preferences import PreferencesPages
+from newsletter.web.reactions import Reactions
+from newsletter.web.saved import SavedPages
+from newsletter.web.signup import SignUps
 from newsletter.web.subscription import Subscription, too_late
-from newsletter.web.turnstile import Refusal, Turnstile, retry_after
+from newsletter.web.turnstile import Turnstile
 
 
 def _utc_now() -> datetime:
@@ -32,19 +40,28 @@ def _utc_now() -> datetime:
 
 def application(app: App, clock: Clock = _utc_now) -> Starlette:
     """Return the pages of *app*. Raises ConfigurationError for a template that does not work."""
-    pages = Site(app.dispatch, app.correspondence.reply_to)
+    stamps = Stamps(app.settings.secrets)
+    pages = Site(app.dispatch, app.correspondence.reply_to, lambda form: stamps.make(form, clock()))
     papers, subscription = Archive(app, pages), Subscription(app, pages, clock)
+    entrance, links = Entrance(app.settings.web), Links(app, pages, clock)
+    coming = SignUps(app, pages, entrance, stamps, clock)
     shown = headers(app.settings.newsletter.base_url)
     site = Starlette(
         routes=[
             *(route for tag in ("", *pages.below) for route in _for_everyone(tag and f"/{tag}", papers, pages)),
+            *(route for tag in ("", *pages.below) for route in coming.routes(tag and f"/{tag}")),
+            *PreferencesPages(app, links, entrance).routes,
+            *DataPages(app, links).routes,
+            *Reactions(app, links).routes,
+            *SavedPages(app, links).routes,
             Route("/confirm/{token}", subscription.confirm, methods=["GET", "POST"]),
             Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
+            Route("/forms.js", pages.script),
             Route("/healthz", _health(app)),
         ],
         middleware=[
             Middleware(Guard, headers=shown),
-            Middleware(Turnstile, meter=_meter(app), refusal=_too_many(pages), clock=clock),
+            Middleware(Turnstile, meter=_meter(app), site=pages, clock=clock),
         ],
         exception_handlers=_failures(pages, shown),
     )
@@ -76,16 +93,6 @@ def _health(app: App) -> Callable[[Request], Response]:
 
 def _meter(app: App) -> Meter:
     return Meter(app.throttle, Rule("request", app.settings.web.requests_per_minute, timedelta(minutes=1)))
-
-
-def _too_many(site: Site) -> Refusal:
-    def refusal(request: Request, wait: timedelta) -> Response:
-        pages = site.asked(request)
-        answer = pages.message(*_answer(pages.language.gettext, 429), status=429)
-        answer.headers.update(retry_after(wait))
-        return answer
-
-    return refusal
 
 
 def _failures(site: Site, shown: Mapping[str, str]) -> dict[object, Callable[[Request, Exception], Response]]:
@@ -124,7 +131,5 @@ def _answer(gettext: Callable[[str], str], status: int) -> tuple[str, str]:
             return gettext("That took too long"), gettext("Please try again.")
         case 413:
             return gettext("That is too much"), gettext("Please send less.")
-        case 429:
-            return gettext("That was too often"), gettext("Please try again in a while.")
         case _:
             return gettext("That cannot be answered"), gettext("Please try again.")
