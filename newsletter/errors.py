@@ -39,6 +39,13 @@ class ConfigurationError(NewsletterError):
     exit_status = 2
 
 
+class ExtraError(ConfigurationError):
+    """What is asked for needs an extra that is not installed: says which, and how it is."""
+
+    def __init__(self, what: str, extra: str, instead: str = ""):
+        super().__init__(f"{what} needs the extra {extra!r}: pip install '.[{extra}]'{instead}")
+
+
 class IncompleteError(NewsletterError):
     """The work is not done, and the next run continues it."""
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from newsletter.app import App
     from newsletter.services.findings import Finding
 
+_CONFIGURATION = "configuration"  # what nothing can be looked at without
+
 
 @click.command(
     cls=Command,
@@ -39,8 +41,9 @@ def command(
 ) -> None:
     """Look at configuration, templates, database, sources, the way out and what the DNS says of the sender.
 
-    Each line is ok, warn or fail, with what to do about it; exit status 1 if mail would not go out, or not as it must.
-    Nothing is changed, and no mail is sent unless --send-to says so: the mail server is only greeted.
+    Each line is ok, warn or fail, with what to do about it; exit status 1 if mail would not go out, or not as it must,
+    2 if the configuration cannot be taken. Nothing is changed, and no mail is sent unless --send-to says so: the mail
+    server is only greeted.
     """
     from newsletter.services.findings import Level
 
@@ -57,7 +60,7 @@ def command(
     count = f"{len(findings)} looked at: {failed} failed, {warned} to look into"
     terminal.answer(document, lambda: "\n".join([*map(_line, findings), count]))
     if failed:
-        context.exit(1)
+        context.exit(2 if findings[-1].name == _CONFIGURATION else 1)
 
 
 def _findings(
@@ -75,7 +78,7 @@ def _findings(
     try:
         settings = config.load(terminal.config)
     except ConfigurationError as error:
-        yield Finding("configuration", Level.FAIL, str(error))
+        yield Finding(_CONFIGURATION, Level.FAIL, str(error))
         return
     database = Database(settings.database.path)  # neither created nor upgraded here
     try:
@@ -84,7 +87,7 @@ def _findings(
         if send_to:
             yield from _sent(terminal, app, send_to, mailbox, patience)
     except ConfigurationError as error:  # such as a folder of templates that is not there
-        yield Finding("configuration", Level.FAIL, str(error))
+        yield Finding(_CONFIGURATION, Level.FAIL, str(error))
     finally:
         database.close()
 

@@ -24,7 +24,7 @@ from newsletter.demo import inbox
 from newsletter.demo.inbox import Inbox, Mail
 from newsletter.domain.calendar import instant
 from newsletter.errors import UsageError
-from newsletter.services import edit, subscribe
+from newsletter.services import edit, joining, subscribe
 from newsletter.services.ledger import Clock
 from newsletter.services.run import Outcome, alone, run
 from newsletter.services.setup import CONFIGURATION, DATABASE, SECRET, SetUp, set_up
@@ -164,7 +164,7 @@ def _forget_the_environment() -> None:
 def _subscribe(app: App, now: datetime) -> None:
     newsletter = app.settings.newsletter
     for sample in SAMPLES:
-        subscribe.add(app.database, newsletter, [sample.email], sample.chosen, now, source="the demo")
+        joining.add(app.database, newsletter, [sample.email], sample.chosen, now, source="the demo")
         if sample.leaves:
             subscribe.unsubscribe(app.database, sample.email, now + timedelta(minutes=5))
 

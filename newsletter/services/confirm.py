@@ -1,6 +1,6 @@
 """Asking by mail whether the owner of an address wants the newsletter (double opt-in).
 
-The subscription waits until they answer on the pages (``subscribe.confirm``). At most one such mail goes to an address
+The subscription waits until they answer on the pages (``joining.confirm``). At most one such mail goes to an address
 in a day, whoever asks for it and however often.
 """
 
@@ -13,8 +13,8 @@ from newsletter.errors import ConfigurationError, NewsletterError
 from newsletter.mail.tokens import Purpose
 from newsletter.render.notices import confirmation
 from newsletter.services.dispatch import Dispatch
+from newsletter.services.joining import Added, Outcome, add
 from newsletter.services.notify import send_one
-from newsletter.services.subscribe import Added, Outcome, add
 from newsletter.storage import subscribers
 from newsletter.storage.subscribers import Single
 
@@ -33,7 +33,7 @@ class Invited:
 async def invite(
     dispatch: Dispatch, addresses: Sequence[str], texts: Mapping[str, str], now: datetime, *, source: str = ""
 ) -> Invited:
-    """Put *addresses* on the list as ``subscribe.add`` does, pending, and ask each by mail.
+    """Put *addresses* on the list as ``joining.add`` does, pending, and ask each by mail.
 
     Who could not be asked stays pending. Raises ConfigurationError, nothing being stored, without pages to answer on,
     and whatever ``add`` raises.

@@ -39,14 +39,14 @@ async def tell(dispatch: Dispatch, found: Mapping[str, str], now: datetime) -> l
             await _mail(dispatch, problem, now)
         with dispatch.database.write() as session:
             problems.mark_told(session, problem.name, now)
-        lines.append(f"solved: {problem.text}" if problem.solved else problem.text)
+        lines.append(f"solved: {_told(problem)}" if problem.solved else problem.text)
     return lines
 
 
 async def _mail(dispatch: Dispatch, problem: Problem, now: datetime) -> None:
     state = "Solved" if problem.solved else "Needs you"
     title = f"{state}: {problem.name}"
-    details = [problem.text, f"Since {problem.since:%Y-%m-%d %H:%M} UTC."]
+    details = [_told(problem), f"Since {problem.since:%Y-%m-%d %H:%M} UTC."]
     try:
         rendered = operator_notice(
             dispatch.languages.templates_in(ENGLISH), dispatch.mail.imprint, title=title, details=details
@@ -57,6 +57,11 @@ async def _mail(dispatch: Dispatch, problem: Problem, now: datetime) -> None:
         await send_one(dispatch, dispatch.settings.operator.email, rendered, now)
     except NewsletterError as error:
         log.warning("the operator could not be told by mail: %s", error)
+
+
+def _told(problem: Problem) -> str:
+    """Return what is told of it: what is to be done about it only as long as it is not solved."""
+    return problem.text.partition("; ")[0] if problem.solved else problem.text
 
 
 async def send_one(dispatch: Dispatch, to: str, rendered: Rendered, now: datetime, *, unsubscribe_url: str = "") -> str:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from newsletter.domain.subscriber import Status, Subscriber
 from newsletter.errors import IllegalMoveError, NewsletterError
 from newsletter.mail.addresses import Address
-from newsletter.services import letters, subscribe
+from newsletter.services import joining, letters
 from newsletter.services.confirm import request_confirmation
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.throttle import ALL, Rule, Throttle
@@ -64,7 +64,7 @@ def _enter(dispatch: Dispatch, wanted: SignUp, now: datetime) -> Subscriber | No
     newsletter = dispatch.settings.newsletter
     try:
         with dispatch.database.write() as session:
-            held = subscribe.ask(session, newsletter, wanted.address, wanted.texts, now, SOURCE)
+            held = joining.ask(session, newsletter, wanted.address, wanted.texts, now, SOURCE)
             if held.status in {Status.PENDING, Status.UNSUBSCRIBED}:
                 agreed = Consent(step=Step.ASKED, at=now, network=wanted.network, text=wanted.agreed)
                 consents.record(session, held.id, agreed)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import String, cast
+from sqlalchemy import String, cast, func
 from sqlmodel import Session, col, delete, select
 
 from newsletter.domain.pool import Why
@@ -58,6 +58,17 @@ def unsay(session: Session, subscriber_id: int, paper_id: int) -> None:
     session.exec(delete(FeedbackRow).where(*theirs))
 
 
+def most_said(session: Session, since: datetime, limit: int) -> dict[int, dict[Said, int]]:
+    """Return of which papers readers said most since *since*: what, and how many, by paper; the most first."""
+    said = select(col(FeedbackRow.paper_id), col(FeedbackRow.said), func.count())
+    lately = said.where(col(FeedbackRow.said_at) >= since).group_by(col(FeedbackRow.paper_id), col(FeedbackRow.said))
+    found: dict[int, dict[Said, int]] = defaultdict(dict)
+    for paper_id, what, count in session.exec(lately):
+        found[paper_id][Said(what)] = count
+    most = sorted(found, key=lambda paper_id: (-sum(found[paper_id].values()), paper_id))
+    return {paper_id: found[paper_id] for paper_id in most[:limit]}
+
+
 def any_at_all(session: Session) -> bool:
     """Return whether anybody said anything."""
     return session.exec(select(FeedbackRow.paper_id).limit(1)).first() is not None
@@ -65,7 +76,7 @@ def any_at_all(session: Session) -> bool:
 
 def erase(session: Session, subscriber_id: int) -> int:
     """Forget all that a reader said, also where a digest gives it as its reason; return of how many papers."""
-    theirs = (col(DeliveryRow.subscriber_id) == subscriber_id, cast(col(DeliveryRow.picks), String).contains(Why.TASTE))
+    theirs = (col(DeliveryRow.subscriber_id) == subscriber_id, cast(col(DeliveryRow.picks), String).contains("\n"))
     for row in session.exec(select(DeliveryRow).where(*theirs)):
         row.picks = [[paper, why, "" if why == Why.TASTE else detail] for paper, why, detail in row.picks]
     return session.exec(delete(FeedbackRow).where(col(FeedbackRow.subscriber_id) == subscriber_id)).rowcount

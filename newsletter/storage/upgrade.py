@@ -13,10 +13,10 @@ from datetime import datetime
 from pathlib import Path
 
 from newsletter.errors import BusyError
-from newsletter.storage.database import BUSY_TIMEOUT, StorageError, address, backup, reader
+from newsletter.storage.database import BUSY_TIMEOUT, StorageError, address, backup, named, reader
 from newsletter.storage.locks import is_held, lock_file
 
-HEAD = "0011"  # the version of the tables in ``tables.py``; a test compares it with the migrations
+HEAD = "0012"  # the version of the tables in ``tables.py``; a test compares it with the migrations
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -58,16 +58,11 @@ def version(path: Path) -> str | None:
     """Return the version of the database at *path*, None when it is not there or empty. Raises StorageError."""
     if not path.exists():
         return None
-    try:
-        with closing(reader(path)) as connection:
-            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if "alembic_version" in tables:
-                row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-                return str(row[0]) if row else None
-    except sqlite3.OperationalError as error:
-        raise StorageError(f"database {path}: {error}; check that it may be read and its folder written") from error
-    except sqlite3.DatabaseError as error:
-        raise StorageError(f"database {path}: {error}; check database.url") from error
+    with named(path, "check database.url"), closing(reader(path)) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "alembic_version" in tables:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(row[0]) if row else None
     if tables:
         raise StorageError(f"database {path} holds other tables than a newsletter's; check database.url")
     return None
@@ -94,7 +89,7 @@ def _alone(path: Path) -> Iterator[None]:
 def _live_run(path: Path) -> str | None:
     if not path.exists() or version(path) is None:
         return None
-    with closing(reader(path)) as connection:
+    with named(path), closing(reader(path)) as connection:
         row = connection.execute("SELECT owner FROM leases WHERE name = 'run'").fetchone()
     return str(row[0]) if row and is_held(lock_file(path, row[0])) else None
 
@@ -115,7 +110,6 @@ def migrate(path: Path, migrations: Path, head: str) -> None:
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine, event
-    from sqlalchemy.exc import DatabaseError
 
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
@@ -132,14 +126,12 @@ def migrate(path: Path, migrations: Path, head: str) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
 
     try:
-        with engine.begin() as connection:
+        with named(path, "nothing was changed"), engine.begin() as connection:
             if holder := _live_run(path):  # it came between the look and the transaction, which keeps others out
                 raise BusyError(f"run {holder} is at work; the next command upgrades the database")
             config.attributes["connection"] = connection
             command.upgrade(config, head)
             if loose := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():
                 raise StorageError(f"database {path}: the upgrade would leave {len(loose)} rows that point at nothing")
-    except DatabaseError as error:
-        raise StorageError(f"database {path}: {error.orig}; nothing was changed") from error
     finally:
         engine.dispose()

@@ -10,8 +10,9 @@ from starlette.routing import Route
 
 from newsletter.app import App
 from newsletter.errors import IllegalMoveError
+from newsletter.mail.addresses import parse_address
 from newsletter.mail.tokens import Purpose
-from newsletter.services import export, moving, subscribe
+from newsletter.services import forget, known, moving
 from newsletter.web.forms import Form
 from newsletter.web.links import Links, Visit
 from newsletter.web.subscription import partly, too_late
@@ -55,13 +56,13 @@ class DataPages:
         return visit.pages.private("data.html", token=visit.token, whose=partly(visit.reader.email))
 
     def _export(self, visit: Visit) -> Response:
-        found = export.data(self._app.database, visit.reader.id, visit.now)
+        found = known.data(self._app.database, visit.reader.id, visit.now)
         content = json.dumps(found, ensure_ascii=False, indent=2, default=_as_text)
         headers = {"Content-Disposition": 'attachment; filename="newsletter.json"', "X-Robots-Tag": "noindex"}
         return Response(content, media_type="application/json", headers=headers)
 
     def _delete(self, visit: Visit, _form: Form) -> Response:
-        subscribe.remove(self._app.database, visit.reader.id, visit.now)
+        forget.from_tables(self._app.database, parse_address(visit.reader.email), visit.now)
         gettext = visit.pages.language.gettext
         return visit.pages.message(
             gettext("Everything is deleted"),

@@ -21,7 +21,7 @@ from newsletter.errors import IllegalMoveError, NotFoundError
 from newsletter.mail.tokens import Purpose
 from newsletter.render.language import Language
 from newsletter.render.wrapping import shorten
-from newsletter.services import greet, subscribe
+from newsletter.services import greet, joining, subscribe
 from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Rule
 from newsletter.storage.consents import Consent, Step
@@ -112,7 +112,7 @@ class Subscription:
             return too_many(self._site.of(None), wait)
         try:
             agreed = self._agreed(subscribe.find(self._app.database, who), network, now)
-            held = subscribe.confirm(self._app.database, self._newsletter, who, now, agreed)
+            held = joining.confirm(self._app.database, self._newsletter, who, now, agreed)
         except (NotFoundError, IllegalMoveError):
             return self._ask_to_confirm(who)
         answer = self._welcome(held)

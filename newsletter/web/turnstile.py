@@ -43,5 +43,10 @@ def too_many(pages: Pages, wait: timedelta) -> Response:
     """Return the page for what was done too often, and may be done again after *wait*."""
     gettext = pages.language.gettext
     answer = pages.message(gettext("That was too often"), gettext("Please try again in a while."), status=429)
-    answer.headers["Retry-After"] = str(max(ceil(wait.total_seconds()), 1))
+    answer.headers.update(retry_after(wait))
     return answer
+
+
+def retry_after(wait: timedelta) -> dict[str, str]:
+    """Return the header that says when to come back."""
+    return {"Retry-After": str(max(ceil(wait.total_seconds()), 1))}

@@ -42,9 +42,9 @@ def test_before_the_first_run_there_is_something_to_look_into(newsroom):
 
 
 def test_a_configuration_that_does_not_load_is_the_one_finding(newsroom):
-    """The line of the error is the line of the finding."""
+    """The line of the error is the line of the finding; the status is that of any wrong configuration."""
     newsroom.configure(smtp={"port": "many"})
-    found = findings(newsroom, 1)
+    found = findings(newsroom, 2)
     assert list(found) == ["configuration"]
     assert found["configuration"][0] == "fail"
     assert "smtp.port = 'many'" in found["configuration"][1]
@@ -176,6 +176,12 @@ def test_stats_count_what_there_is(newsroom):
     assert found["issues"] == {"draft": 0, "sealed": 1, "empty": 0, "skipped": 0}
     assert {name: n for name, n in found["deliveries"].items() if n} == {"accepted": 1, "held": 1}
     assert found["sources"]["file"]["papers"] == 2
+    assert [week["joined"] for week in found["weeks"]] == [0] * 11 + [3]
+    assert found["weeks"][-1]["left"] == 1
+    ((day, counts),) = [(one["date"], one["deliveries"]) for one in found["sendings"]]
+    assert (day, counts["audience"], counts["accepted"], counts["held"]) == (DAY, 2, 1, 1)
     table = newsroom.run("stats").out
+    assert f"{DAY}  {'█' * 24}  1 of 2, 1 held" in table
+    assert f"{'█' * 24}  3, 1 left" in table
     assert "3 (2 active, 1 unsubscribed)" in table
     assert "2 papers, 2 new" in table

@@ -242,7 +242,7 @@ def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:
     """Where there is no SMTP server to embed, one line names the remedy, and nothing is written."""
     missing = "import sys; sys.modules['aiosmtpd'] = None"
     told = newsletter("demo", "--dir", str(tmp_path / "demo"), code=missing)
-    assert (told.returncode, told.stdout) == (1, "")
+    assert (told.returncode, told.stdout) == (2, "")
     assert told.stderr.count("\n") == 1
     assert "pip install '.[demo]'" in told.stderr
     assert list(tmp_path.iterdir()) == []
