@@ -7,7 +7,8 @@ The digest is the one that ``issues preview --send-to`` mails. Not here: what is
 import mailbox
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -49,7 +50,7 @@ class Mailbox:
     """Where mail arrives: what it is called, and how to look into it. Looking moves and marks nothing."""
 
     name: str
-    look: Callable[[], Iterator[Message]]
+    look: Callable[[], Generator[Message]]
 
 
 def mailbox_named(dispatch: Dispatch, named: str) -> Mailbox:
@@ -96,20 +97,23 @@ def verdicts(results: str) -> dict[str, str]:
     return said
 
 
-def _arrived(look: Callable[[], Iterator[Message]], message_id: str, patience: float) -> Message | None:
+def _arrived(look: Callable[[], Generator[Message]], message_id: str, patience: float) -> Message | None:
     until = time.monotonic() + patience
     while True:
-        if found := next((message for message in look() if message["Message-ID"] == message_id), None):
-            return found
+        with closing(look()) as messages:  # a connection ends with the look
+            if found := next((message for message in messages if message["Message-ID"] == message_id), None):
+                return found
         if time.monotonic() > until:
             return None
         time.sleep(_POLL)
 
 
-def _in_maildir(maildir: Path) -> Iterator[Message]:
+def _in_maildir(maildir: Path) -> Generator[Message]:
     yield from mailbox.Maildir(maildir, create=False)
 
 
-def _by_imap(dispatch: Dispatch) -> Iterator[Message]:
-    for letter in imap.letters(dispatch.settings.bounces.imap, dispatch.settings.bounce_secrets["imap"]):
-        yield message_from_bytes(letter.raw, policy=policy.default)
+def _by_imap(dispatch: Dispatch) -> Generator[Message]:
+    letters = imap.letters(dispatch.settings.bounces.imap, dispatch.settings.bounce_secrets["imap"])
+    with closing(letters):
+        for letter in letters:
+            yield message_from_bytes(letter.raw, policy=policy.default)
