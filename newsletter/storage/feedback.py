@@ -5,6 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import String, cast, func
+from sqlalchemy import select as sql
 from sqlmodel import Session, col, delete, select
 
 from newsletter.domain.pool import Why
@@ -56,6 +57,14 @@ def unsay(session: Session, subscriber_id: int, paper_id: int) -> None:
     gone = [row.paper_id for row in _rows_on(session, subscriber_id, paper_id)]
     theirs = (col(FeedbackRow.subscriber_id) == subscriber_id, col(FeedbackRow.paper_id).in_(gone))
     session.exec(delete(FeedbackRow).where(*theirs))
+
+
+def counts(session: Session, subscriber_ids: Collection[int]) -> dict[int, int]:
+    """Return of how many papers each of these readers said something that counts; who said nothing is left out."""
+    theirs = col(FeedbackRow.subscriber_id)
+    query = sql(theirs, func.count()).where(theirs.in_(listed("readers"))).group_by(theirs)
+    found = session.connection().execute(query, {"readers": list(subscriber_ids)})
+    return {reader: min(count, REMEMBERED) for reader, count in found}
 
 
 def most_said(session: Session, since: datetime, limit: int) -> dict[int, dict[Said, int]]:

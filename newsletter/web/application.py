@@ -33,6 +33,7 @@ from newsletter.web.signup import SignUps
 from newsletter.web.subscription import Subscription, too_late
 from newsletter.web.turnstile import Turnstile
 from newsletter.web.watching import watched
+from newsletter.web.webhooks.routes import webhook_routes
 
 
 def _utc_now() -> datetime:
@@ -64,6 +65,7 @@ def application(app: App, clock: Clock = _utc_now) -> Starlette:
             Route("/forms.js", pages.script),
             *watched(app, clock),
             *desk_routes(app, clock),
+            *webhook_routes(app, clock),
         ],
         middleware=[
             Middleware(Guard, headers=shown),
