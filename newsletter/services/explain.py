@@ -58,6 +58,7 @@ class Facts:
     owed: Issue | None = None
     route_paused_until: datetime | None = None
     totals: str = ""  # of the issue: how many deliveries ended how, of those that are not kept one by one any more
+    left_because: str = ""
     silent: tuple[str, ...] = ()  # sources that were asked and listed nothing on that date, or the issue's
     failed: Mapping[str, str] = field(default_factory=dict)  # sources that gave nothing since, and what went wrong
 
@@ -199,7 +200,8 @@ def _standing(facts: Facts) -> Explained:
         case Status.SUPPRESSED:
             return Answer.SUPPRESSED, f"suppressed since {since}: {reader.suppression_reason}"
         case Status.UNSUBSCRIBED:
-            return Answer.UNSUBSCRIBED, f"unsubscribed since {since}"
+            said = f", and said why: {facts.left_because}" if facts.left_because else ""
+            return Answer.UNSUBSCRIBED, f"unsubscribed since {since}{said}"
         case Status.PAUSED:
             until = f"until {reader.paused_until}" if reader.paused_until else "until 'subscribers resume'"
             return Answer.PAUSED, f"paused since {since}, {until}"
