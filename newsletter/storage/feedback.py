@@ -5,6 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import String, cast, func
+from sqlalchemy import select as sql
 from sqlmodel import Session, col, delete, select
 
 from newsletter.domain.pool import Why
@@ -32,6 +33,14 @@ def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Feed
         if len(theirs) < REMEMBERED:  # two papers that were joined have one last word
             theirs.setdefault(paper_id, Feedback(paper_id, Said(row.said), row.said_at))
     return {reader: list(said.values()) for reader, said in found.items()}
+
+
+def counts(session: Session, subscriber_ids: Collection[int]) -> dict[int, int]:
+    """Return of how many papers each of these readers said something that counts; who said nothing is left out."""
+    theirs = col(FeedbackRow.subscriber_id)
+    query = sql(theirs, func.count()).where(theirs.in_(listed("readers"))).group_by(theirs)
+    found = session.connection().execute(query, {"readers": list(subscriber_ids)})
+    return {reader: min(count, REMEMBERED) for reader, count in found}
 
 
 def most_said(session: Session, since: datetime, limit: int) -> dict[int, dict[Said, int]]:
