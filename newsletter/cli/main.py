@@ -27,6 +27,7 @@ _COMMANDS = {
     "run": ("newsletter.cli.run", "Gather, edit, seal, deliver: the line for cron."),
     "serve": ("newsletter.cli.serve", "The same by its own clock, with the web pages."),
     "web": ("newsletter.cli.web", "The web pages alone."),
+    "desk": ("newsletter.cli.desk", "The editor's desk: its password, and what was changed."),
     "deliveries": ("newsletter.cli.deliveries", "The ledger."),
     "bounces": ("newsletter.cli.bounces", "What comes back: bounces, complaints, commands by mail."),
     "why": ("newsletter.cli.why", "Why this reader got that mail, or none."),

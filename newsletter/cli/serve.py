@@ -1,8 +1,15 @@
 """``newsletter serve``: the service by its own clock, with the web pages."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from newsletter.cli.terminal import Command, Terminal, examples
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from newsletter.app import App
 
 
 @click.command(
@@ -32,4 +39,19 @@ def command(terminal: Terminal, /, host: str | None, port: int | None, no_web: b
         if not no_web:
             url = open_things.enter_context(serving(app, host, port))
             terminal.say(f"The pages are at {url}; Ctrl-C ends everything.")
+        if place := app.settings.bounces.lmtp:
+            terminal.say(f"What comes back is taken at {open_things.enter_context(_listening(terminal, app, place))}.")
         serve(app.service(terminal.now), heard)
+
+
+def _listening(terminal: Terminal, app: "App", place: str) -> "AbstractContextManager[str]":
+    """Take by LMTP what comes back, while inside. Raises ExtraError without the extra ``bounces``."""
+    from newsletter.errors import ExtraError
+
+    try:
+        from newsletter.lmtp import listening
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "aiosmtpd":
+            raise
+        raise ExtraError("listening for what comes back", "bounces", ", or leave out bounces.lmtp") from error
+    return listening(app.dispatch, place, terminal.now)

@@ -155,9 +155,13 @@ def show(terminal: Terminal, /, email: str) -> None:
     """Show one subscriber, and what holds where they chose nothing."""
     from newsletter.cli import subscribers_view as view
     from newsletter.services import subscribe
+    from newsletter.services.bounces import standing
 
     with terminal.app() as app:
-        view.answer_one(terminal, app.settings.newsletter, subscribe.find(app.database, email))
+        held = subscribe.find(app.database, email)
+        with app.database.read() as session:
+            back = standing(session, held.id, terminal.now())
+        view.answer_one(terminal, app.settings.newsletter, held, *back)
 
 
 @group.command(

@@ -1,6 +1,7 @@
 """A mail that came back, read: the values that every way in gives."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from newsletter.domain.bounce import Kind, Reason
 
@@ -22,7 +23,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A mail that came back. ``ids`` are Message-IDs that it speaks of, ``returned_to`` the addresses it came to."""
+    """A mail that came back. ``ids`` are Message-IDs that it speaks of, ``returned_to`` the addresses it came to.
+
+    ``mark`` is the same by whichever way the same report comes, ``sent_at`` when it says that it was sent.
+    """
 
     kind: Kind
     recipients: tuple[Recipient, ...] = ()
@@ -30,3 +34,5 @@ class Report:
     returned_to: tuple[str, ...] = ()
     subject: str = ""
     sender: str = ""
+    mark: str = ""
+    sent_at: datetime | None = None

@@ -5,9 +5,11 @@ reports (RFC 5965) are complaints. Vacation and challenge replies are recognised
 Never raises, whatever is given. Not here: whether a report counts, and what follows (``services/bounces``).
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
-from email.utils import getaddresses
+from datetime import UTC, datetime
+from email.utils import getaddresses, parsedate_to_datetime
 
 from newsletter.domain.bounce import Kind, Reason
 from newsletter.mail import ses
@@ -33,7 +35,25 @@ def read(raw: bytes) -> Report:
         returned_to=_returned_to(parts),
         subject=parts.subject[:200],
         sender=parts.header("from")[:200],
+        mark=_mark(parts),
+        sent_at=_sent_at(parts),
     )
+
+
+def _mark(parts: Parts) -> str:
+    """Return what tells this mail from all others, whatever servers on the way add to its head."""
+    own = parts.header("message-id")
+    return hashlib.sha256(
+        (own or f"{parts.subject}\n{parts.text}\n{parts.statuses}").encode("utf-8", "replace")
+    ).hexdigest()[:32]
+
+
+def _sent_at(parts: Parts) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(parts.header("date"))
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _understood(parts: Parts) -> tuple[Kind, list[Recipient]]:

@@ -24,12 +24,13 @@ from newsletter.domain.ranking import Candidate, newsletter_order
 from newsletter.domain.subscriber import WEEKDAYS, Preferences
 from newsletter.domain.topics import Topic, read_topics
 from newsletter.mail.message import message_id
+from newsletter.services.earlier import Earlier
 from newsletter.services.edit import Policy, Shown
 from newsletter.services.subscribe import rhythm_of
 from newsletter.services.taste import Tastes, explained
 from newsletter.storage import alerts, corrections, due, issues, papers
 from newsletter.storage.due import Contents, DueReader, Had, History, NewDelivery
-from newsletter.storage.moves import Picks
+from newsletter.storage.picks import Picks
 
 if TYPE_CHECKING:
     from newsletter.services.learning import Taste
@@ -82,6 +83,7 @@ class Maker:
         self._wider: dict[date, Pool] = {}
         self._history: History | None = None  # of the pools that there are
         self._tastes = Tastes()
+        self._earlier = Earlier(self.issue.date)
         self._closed = issues.closed_days(session, self.issue.date - WINDOW, self.issue.date)
         self._domain = self._newsletter.sender_address.rpartition("@")[2]
         self._wish = lru_cache(maxsize=_KEPT)(lambda preferences: _Wish(preferences, self._newsletter))
@@ -96,8 +98,9 @@ class Maker:
         return not self._sealed.front
 
     def prepare(self, session: Session) -> None:
-        """Make the papers ready for topics and tastes, which takes some tenths of a second for a few hundred."""
+        """Make the papers ready for topics, tastes and what was sent: some tenths of a second for a few hundred."""
         self._sealed.prepare()
+        self._earlier.works(session, self._pools)
         self._tastes.prepare(session, self._pools)
 
     def by_the_clock(self, session: Session, readers: Sequence[DueReader], now: datetime) -> None:
@@ -232,8 +235,9 @@ class Maker:
     def _history_of(self, session: Session) -> History:
         if self._history is None:
             known = {c.paper.id for pool in self._pools for c in pool.order}
-            earlier = issues.that_may_bring(session, known, WINDOW) | due.waiting_issues(session)
-            self._history = History(session, known, earlier - {self.issue.id})
+            works = self._earlier.works(session, self._pools)
+            issued = issues.that_may_bring(session, known | works.keys(), WINDOW) | due.waiting_issues(session)
+            self._history = History(session, known, issued - {self.issue.id}, works)
         return self._history
 
     @property

@@ -11,7 +11,7 @@ from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.pool import Why
 from newsletter.domain.ranking import Candidate
 from newsletter.services.edit import Shown
-from newsletter.storage.moves import Picks
+from newsletter.storage.picks import Picks
 
 _FRONT = 6  # papers; the others of the pool are in nobody's mail
 _NOTED = 2

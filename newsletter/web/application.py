@@ -18,6 +18,7 @@ from newsletter.errors import TokenError, TokenExpiredError
 from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Meter, Rule
 from newsletter.web.archive import Archive
+from newsletter.web.desk.routes import desk_routes
 from newsletter.web.guard import Guard, headers
 from newsletter.web.pages import Site
 from newsletter.web.privacy import Privacy
@@ -45,6 +46,7 @@ def application(app: App, clock: Clock = _utc_now) -> Starlette:
             Route("/confirm/{token}", subscription.confirm, methods=["GET", "POST"]),
             Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
             *watched(app, clock),
+            *desk_routes(app, clock),
         ],
         middleware=[
             Middleware(Guard, headers=shown),
