@@ -34,6 +34,7 @@ __all__ = ["TOKEN", "Encoded", "IssueRenderer", "Masthead", "Reader"]
 
 _SUBJECT = 110  # characters: what wide inboxes show
 _REST_HEAD = 700  # octets that the heading over the rest takes at most
+_OWN = 800  # and what is each reader's own, which comes in later
 LARGEST = 90_000  # octets of HTML as sent: past 99 KB the largest mail service clips a message
 _paper_id, _why, _detail, _topic = map(attrgetter, ("candidate.paper.id", "why", "detail", "topic"))
 _KINDS = ("digest", "alert", "quiet")  # mails with papers, each with templates of its own
@@ -139,7 +140,7 @@ class IssueRenderer:
         parts = {"corrections": corrected, "cards": (html_cards, text_cards), "also": also, "foot": foot}
         frame = self._frame(kind, since=_between(digest))
         edition = self._spread(subject, frame, said, parts)
-        size = sum(map(len, edition.html))
+        size = sum(map(len, edition.html)) + _OWN
         if size <= LARGEST or only_text:
             return edition
         return self._spread(subject, frame, said, {**parts, **self._shortened(digest, size, html_cards, text_cards)})
