@@ -15,7 +15,7 @@ from itertools import chain
 
 from newsletter.domain.paper import Paper
 from newsletter.domain.text import singular, whole_words, words
-from newsletter.errors import UsageError
+from newsletter.errors import TopicError, UsageError
 
 _TERM = re.compile(r'\s*(-?)(?:(cat|author|org):\s*)?(?:"([^"]*)"|(\S*))', re.IGNORECASE)
 _TO_THE_NEXT = re.compile(r'\s*(-?)(author|org):\s*([^"\s].*?)(?=\s+-|\s+(?:cat|author|org):|\s*"|\s*$)', re.IGNORECASE)
@@ -62,7 +62,7 @@ def parse_topic(text: str) -> Topic:
     written = text.strip()
     if len(written) > _LONGEST:
         long = f"{len(written)} characters, {_LONGEST} at most; write several topics"
-        raise UsageError(f"topic {written[:40] + '…'!r}: {long}")
+        raise TopicError(f"topic {written[:40] + '…'!r}: {long}", "long")
     folded = " ".join(written.split())
     terms: list[Term] = []
     at = 0
@@ -72,7 +72,7 @@ def parse_topic(text: str) -> Topic:
         terms.append(_term(folded, rest))
         at = rest.end()
     if not terms:
-        raise UsageError('topic is empty: write a word, a "phrase", cat:cs.CL, author:NAME or org:NAME')
+        raise TopicError('topic is empty: write a word, a "phrase", cat:cs.CL, author:NAME or org:NAME', "empty")
     return Topic(written, tuple(terms))
 
 
@@ -90,21 +90,24 @@ def read_topics(texts: Iterable[str]) -> list[Topic]:
 def _term(text: str, found: re.Match[str]) -> Term:
     minus, field, *values = found.groups()
     value = next((v for v in values if v is not None), "")
-    place = f"at character {found.start() + len(found[0]) - len(found[0].lstrip()) + 1}"
+    at = found.start() + len(found[0]) - len(found[0].lstrip()) + 1
+    place = f"at character {at}"
     prefix = value.endswith("*") and not field
     category = (field or "").lower() == "cat"
     bare = not field and len(values) > 1 and values[1] is not None
     if value.count('"'):
-        raise UsageError(f"topic {text!r}: unbalanced quote {place}")
+        raise TopicError(f"topic {text!r}: unbalanced quote {place}", "quote", at)
     if bare and (unknown := _UNKNOWN_FIELD.match(value)):
-        raise UsageError(f"topic {text!r}: unknown field {unknown[0]!r} {place}; use cat:, author: or org:")
+        said = f"topic {text!r}: unknown field {unknown[0]!r} {place}; use cat:, author: or org:"
+        raise TopicError(said, "field", at, unknown[0])
     if bare and value in _OPERATORS:
-        raise UsageError(f"topic {text!r}: {value} {place}: {_OPERATORS[value]}")
+        raise TopicError(f"topic {text!r}: {value} {place}: {_OPERATORS[value]}", "operator", at, value)
     if "*" in value[: -1 if prefix else None].removesuffix(".*" if category else "") and value.strip("*"):
-        raise UsageError(f"topic {text!r}: misplaced * {place}: it stands at the end of a word, as in quanti*")
+        said = f"topic {text!r}: misplaced * {place}: it stands at the end of a word, as in quanti*"
+        raise TopicError(said, "star", at)
     kept = (value.casefold().removesuffix(".*"),) if category else tuple(_term_words(value, prefix=prefix))
     if not any(kept):
-        raise UsageError(f"topic {text!r}: nothing to look for {place}")
+        raise TopicError(f"topic {text!r}: nothing to look for {place}", "nothing", at)
     return Term((field or "").lower(), kept, prefix, bool(minus))
 
 
