@@ -116,6 +116,7 @@ class Tastes:
         if not said:
             return {}
         corpus = self._corpus or self._prepared(session, pools)
+        corpus.forget()
         unknown = {one.paper_id for some in said.values() for one in some if not corpus.knows(one.paper_id)}
         corpus.add(papers.load(session, unknown).values())
         return {reader: corpus.learn(some, now) for reader, some in said.items()}
