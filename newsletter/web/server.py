@@ -13,8 +13,8 @@ import uvicorn
 
 from newsletter.app import App
 from newsletter.errors import NewsletterError
-from newsletter.storage import home
 from newsletter.services.ledger import Clock
+from newsletter.storage import home
 from newsletter.web.application import application, utc_now
 
 _AT_ONCE = 1000  # connections; more are answered with 503
