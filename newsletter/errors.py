@@ -22,10 +22,28 @@ class UsageError(NewsletterError):
     exit_status = 2
 
 
+class TopicError(UsageError):
+    """A topic that cannot be read: ``what`` is wrong, from the character ``at`` (from 1, 0 for the whole), of ``word``.
+
+    ``what`` is one of long, empty, quote, field, operator, star, nothing and, of an alert, excludes.
+    """
+
+    def __init__(self, message: str, what: str, at: int = 0, word: str = ""):
+        super().__init__(message)
+        self.what, self.at, self.word = what, at, word
+
+
 class ConfigurationError(NewsletterError):
     """The configuration is missing or wrong: names the key, its value and what is allowed."""
 
     exit_status = 2
+
+
+class ExtraError(ConfigurationError):
+    """What is asked for needs an extra that is not installed: says which, and how it is."""
+
+    def __init__(self, what: str, extra: str, instead: str = ""):
+        super().__init__(f"{what} needs the extra {extra!r}: pip install '.[{extra}]'{instead}")
 
 
 class IncompleteError(NewsletterError):

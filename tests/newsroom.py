@@ -33,7 +33,7 @@ from sqlmodel import col, select, update
 from newsletter.app import App, open_app
 from newsletter.cli.main import main
 from newsletter.domain.delivery import Delivery
-from newsletter.services import subscribe
+from newsletter.services import joining, subscribe
 from newsletter.services.run import Outcome, alone
 from newsletter.services.run import run as run_service
 from newsletter.storage.deliveries import delivery
@@ -296,7 +296,7 @@ class Newsroom:
         """
         now = instant(at)
         with self.app(now) as app:
-            for each in subscribe.add(app.database, app.settings.newsletter, emails, preferences, now):
+            for each in joining.add(app.database, app.settings.newsletter, emails, preferences, now):
                 due = subscribe.instants(each.subscriber.preferences, app.settings.newsletter, now, None)
                 row = update(SubscriberRow).where(col(SubscriberRow.id) == each.subscriber.id)
                 with app.database.write() as session:
@@ -305,7 +305,7 @@ class Newsroom:
     def join(self, *emails: str, at: str | datetime, **preferences: str) -> None:
         """Put readers on the list who are due at once."""
         with self.app(instant(at)) as app:
-            subscribe.add(app.database, app.settings.newsletter, emails, preferences, instant(at))
+            joining.add(app.database, app.settings.newsletter, emails, preferences, instant(at))
 
     @property
     def _papers(self) -> dict[str, str]:

@@ -13,7 +13,8 @@ from newsletter import __version__
 from newsletter.cli.terminal import Group, Terminal, examples
 from newsletter.errors import NewsletterError
 
-_UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO}
+_BROKEN = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
+_UNWRITABLE = _BROKEN | {errno.EPIPE}
 
 _COMMANDS = {
     "init": ("newsletter.cli.init", "Write a configuration, a secret and an empty database."),
@@ -26,10 +27,13 @@ _COMMANDS = {
     "run": ("newsletter.cli.run", "Gather, edit, seal, deliver: the line for cron."),
     "serve": ("newsletter.cli.serve", "The same by its own clock, with the web pages."),
     "web": ("newsletter.cli.web", "The web pages alone."),
+    "desk": ("newsletter.cli.desk", "The editor's desk: its password, and what was changed."),
     "deliveries": ("newsletter.cli.deliveries", "The ledger."),
+    "bounces": ("newsletter.cli.bounces", "What comes back: bounces, complaints, commands by mail."),
     "why": ("newsletter.cli.why", "Why this reader got that mail, or none."),
     "cron": ("newsletter.cli.cron", "The crontab line."),
-    "db": ("newsletter.cli.db", "Upgrade, back up and check the database."),
+    "db": ("newsletter.cli.db", "Upgrade, back up, restore and check the database."),
+    "secret": ("newsletter.cli.secret", "Replace the secret that signs links."),
     "doctor": ("newsletter.cli.doctor", "Look for what would go wrong."),
     "stats": ("newsletter.cli.stats", "How many readers, issues and deliveries."),
 }
@@ -73,8 +77,14 @@ def _run() -> int:
         error.show()
         said, status = error.format_message(), error.exit_code
     except NewsletterError as error:
-        click.echo(f"newsletter: {error}", err=True)
         said, status = str(error), error.exit_status
+        click.echo(f"newsletter: {said}", err=True)
+    except OSError as error:
+        if error.errno not in _BROKEN or not error.filename:
+            raise
+        # Such as a lock file beside the database.
+        said, status = f"{error.filename}: {error.strerror}; check the disk; the next run continues", 1
+        click.echo(f"newsletter: {said}", err=True)
     except click.Abort:
         click.echo("Aborted!", err=True)
         return 1

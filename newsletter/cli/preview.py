@@ -171,7 +171,7 @@ def _send(terminal: Terminal, day: date, email: str | None, to: str) -> None:
     with terminal.app() as app:
         found = preview(app.dispatch, day, email, terminal.now())
         try:
-            subject = asyncio.run(send_test(app.dispatch, found, address, terminal.now()))
+            subject = asyncio.run(send_test(app.dispatch, found, address, terminal.now())).subject
         except IncompleteError as error:  # no later run sends it
             raise NewsletterError(str(error)) from error
     document = found.document | {"sent_to": address, "subject": subject}

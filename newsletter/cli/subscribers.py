@@ -8,6 +8,7 @@ import click
 
 from newsletter.cli.preview import of_subscriber
 from newsletter.cli.subscribers_files import export, import_
+from newsletter.cli.subscribers_rights import data, forget
 from newsletter.cli.subscribers_taste import feedback, taste
 from newsletter.cli.subscribers_wishes import alert, seed
 from newsletter.cli.terminal import Group, Terminal, examples
@@ -76,18 +77,18 @@ def add(
     """Put people on the list, active at once; with --confirm, when they have answered a mail.
 
     All of them or none; you vouch for their consent. The next run sends them the newest issue, as their digest of that
-    day. Whoever is there already stays as they are ('edit' changes
-    preferences). Whoever unsubscribed, was suppressed or was removed is refused. An address gets at most one mail
+    day. Whoever is there already stays as they are, which is said where you gave other preferences; 'edit' changes
+    them. Whoever unsubscribed, was suppressed or was removed is refused. An address gets at most one mail
     a day that asks; its link opens the pages ('web') and works for 7 days.
     """
     from newsletter.cli import subscribers_view as view
-    from newsletter.services import subscribe
+    from newsletter.services import joining
 
     if confirm and not resubscribe:
         _invite(terminal, emails, _texts(given), source)
         return
     with terminal.app() as app:
-        done = subscribe.add(
+        done = joining.add(
             app.database,
             app.settings.newsletter,
             emails,
@@ -98,18 +99,20 @@ def add(
             resubscribe=resubscribe,
         )
         view.answer_added(terminal, app.settings.newsletter, done)
+        view.warn_of_unchanged(terminal, done, _texts(given))
         view.warn_of_language(terminal, app, _texts(given))
 
 
 def _invite(terminal: Terminal, emails: tuple[str, ...], texts: dict[str, str], source: str) -> None:
     import asyncio
 
-    from newsletter.cli.subscribers_view import answer_added
+    from newsletter.cli import subscribers_view as view
     from newsletter.services.confirm import invite
 
     with terminal.app() as app:
         invited = asyncio.run(invite(app.dispatch, emails, texts, terminal.now(), source=source))
-        answer_added(terminal, app.settings.newsletter, invited.added)
+        view.answer_added(terminal, app.settings.newsletter, invited.added)
+        view.warn_of_unchanged(terminal, invited.added, texts)
     for problem in invited.problems:
         terminal.warn(problem)
     if invited.problems:
@@ -152,9 +155,13 @@ def show(terminal: Terminal, /, email: str) -> None:
     """Show one subscriber, and what holds where they chose nothing."""
     from newsletter.cli import subscribers_view as view
     from newsletter.services import subscribe
+    from newsletter.services.bounces import standing
 
     with terminal.app() as app:
-        view.answer_one(terminal, app.settings.newsletter, subscribe.find(app.database, email))
+        held = subscribe.find(app.database, email)
+        with app.database.read() as session:
+            back = standing(session, held.id, terminal.now())
+        view.answer_one(terminal, app.settings.newsletter, held, *back)
 
 
 @group.command(
@@ -249,7 +256,7 @@ def suppress(terminal: Terminal, /, email: str, reason: str) -> None:
 @click.argument("email")
 @click.pass_obj
 def remove(terminal: Terminal, /, email: str) -> None:
-    """Erase a subscriber. A hash of the address stays, so that no import brings it back."""
+    """Erase a subscriber. A hash of the address stays, so that no import brings it back; 'forget' leaves no trace."""
     from newsletter.services import subscribe
 
     with terminal.app() as app:
@@ -264,3 +271,5 @@ group.add_command(export)
 group.add_command(of_subscriber)
 group.add_command(alert)
 group.add_command(seed)
+group.add_command(data)
+group.add_command(forget)

@@ -50,7 +50,10 @@ def feedback(terminal: Terminal, /, email: str, paper: str, said: str) -> None:
 @click.option("--erase", is_flag=True, help="Forget all of it.")
 @click.pass_obj
 def taste(terminal: Terminal, /, email: str, erase: bool) -> None:
-    """Show what a reader said of papers and the words that were learned from it, or erase it."""
+    """Show what a reader said of papers and the words that were learned from it, or erase it.
+
+    Showing needs the extra "taste".
+    """
     from newsletter.services import taste as service
 
     with terminal.app() as app:
@@ -59,6 +62,7 @@ def taste(terminal: Terminal, /, email: str, erase: bool) -> None:
             document = {"email": reader.email, "erased": count}
             terminal.answer(document, f"{reader.email}: erased what was said of {_counted(count)}")
         else:
+            service.require()
             shown = service.show(app.database, email, terminal.now())
             terminal.answer(shown.document, lambda: _lines(shown))
 
@@ -67,7 +71,7 @@ def _lines(shown: "Shown") -> str:
     if not shown.said:
         return f"{shown.email}: said nothing of papers yet"
     words = [("likes", shown.likes), ("not", shown.dislikes)]
-    learned = [f"  {name:<6}{', '.join(found)}" for name, found in words if found] or [f"  {shown.needs}"]
+    learned = [f"  {name:<6}{', '.join(found)}" for name, found in words if found]
     said = [f"  {one.at:%Y-%m-%d}  {one.said:<5} {paper.key}  {paper.title}" for one, paper in shown.said[:_PAPERS]]
     more = len(shown.said) - _PAPERS
     rest = [f"  and {more} more, which --json lists"] if more > 0 else []

@@ -1,16 +1,21 @@
 """How subscribers look on a terminal and in JSON."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from newsletter.app import App
 from newsletter.cli.terminal import Terminal
 from newsletter.config.settings import NewsletterSettings
+from newsletter.domain.bounce import ENOUGH
 from newsletter.domain.subscriber import Status, Subscriber, preference_texts
-from newsletter.services.subscribe import Added, Outcome, defaults, rhythm_of
+from newsletter.services.joining import Added, Outcome
+from newsletter.services.subscribe import changed, defaults, rhythm_of
 from newsletter.services.subscriber_files import document
+from newsletter.storage.returns import Return
 from newsletter.storage.subscribers import Selection
 
+_LISTS = {"topics": "--topic", "alerts": "--alert"}
 _UNSET = {"alerts": "none"}
 _UNCHANGED = "nothing was changed, 'subscribers edit' changes preferences"
 
@@ -21,9 +26,18 @@ def answer_added(terminal: Terminal, newsletter: NewsletterSettings, done: Seque
     terminal.answer({"subscribers": documents}, lambda: "\n".join(_added(newsletter, each) for each in done))
 
 
-def answer_one(terminal: Terminal, newsletter: NewsletterSettings, subscriber: Subscriber) -> None:
-    """Answer everything about one subscriber."""
-    terminal.answer(document(subscriber), lambda: _lines(newsletter, subscriber))
+def answer_one(
+    terminal: Terminal,
+    newsletter: NewsletterSettings,
+    subscriber: Subscriber,
+    back: Sequence[Return] = (),
+    score: float = 0,
+) -> None:
+    """Answer everything about one subscriber, with what came *back* lately and the *score* that it comes to."""
+    told = {"bounce_score": round(score, 2), "returns": [one.document for one in back]} if back else {}
+    terminal.answer(
+        document(subscriber) | told, lambda: "\n".join([_lines(newsletter, subscriber), *_returned(back, score)])
+    )
 
 
 def answer_move(terminal: Terminal, newsletter: NewsletterSettings, subscriber: Subscriber) -> None:
@@ -80,6 +94,11 @@ def _lines(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
     return "\n".join(f"{name:<18} {text}" for name, text in facts.items())
 
 
+def _returned(back: Sequence[Return], score: float) -> list[str]:
+    counted = [f"{'bounces':<18} score {score:.1f} of {ENOUGH:.0f}, at which mail ends"] if score else []
+    return counted + [f"{'came back':<18} {_utc(one.came_at)}, {one.effect}: {one.summary}" for one in back[:5]]
+
+
 def _page(
     terminal: Terminal, newsletter: NewsletterSettings, found: Sequence[Subscriber], wanted: Selection, total: int
 ) -> str:
@@ -104,6 +123,26 @@ def _next(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
 
 def _utc(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else "never"
+
+
+def warn_of_unchanged(terminal: Terminal, done: Sequence[Added], texts: Mapping[str, str]) -> None:
+    """Tell of each who was there already that the preferences given are not theirs, and how they would be."""
+    wanted = shlex.join(part for name, text in texts.items() for part in _options(name, text))
+    for reader in (each.subscriber for each in done):
+        if changed(reader.preferences, texts) != reader.preferences:
+            terminal.warn(
+                f"{reader.email}: was there already, so that nothing given was changed; this changes it: "
+                f"newsletter subscribers edit {shlex.quote(reader.email)} {wanted}"
+            )
+
+
+def _options(name: str, text: str) -> list[str]:
+    """Return the options that say a preference."""
+    if name in _LISTS:
+        return [f"{_LISTS[name]}={one}" for one in text.split(";")]
+    if name == "only_topics":
+        return ["--only-topics" if text == "yes" else "--no-only-topics"]
+    return [f"--{name.replace('_', '-')}={text}"]
 
 
 def warn_of_language(terminal: Terminal, app: App, texts: Mapping[str, str]) -> None:

@@ -30,14 +30,14 @@ def alert(terminal: Terminal, /, email: str, query: str | None, remove: bool) ->
     It is looked at every day, at the reader's hour, and mails only where something new matches, never a paper twice. On
     a day with a digest it is part of that; with the frequency alerts there is no digest.
     """
-    from newsletter.services import subscribe
+    from newsletter.services import subscribe, wishes
 
     with terminal.app() as app:
         newsletter = app.settings.newsletter
         if query is None and not remove:
             found = subscribe.find(app.database, email)
         else:
-            found = subscribe.alert(app.database, newsletter, email, query, terminal.now(), remove=remove)
+            found = wishes.alert(app.database, newsletter, email, query, terminal.now(), remove=remove)
     alerts = list(found.preferences.alerts)
     next_at = found.next_alert_at
     lines = [*alerts, f"looked at next {next_at:%a %Y-%m-%d %H:%M} UTC" if next_at else "not looked at"]
@@ -63,7 +63,7 @@ def seed(terminal: Terminal, /, email: str, file: Path, yes: bool) -> None:
     Authors whom it cites three times or more, and what its titles and keywords say as often. Nothing leaves this
     machine. With --json nothing is asked: it only proposes, unless --yes says more.
     """
-    from newsletter.services import subscribe
+    from newsletter.services import subscribe, wishes
     from newsletter.services.seed import propose
 
     with terminal.app() as app:
@@ -71,7 +71,7 @@ def seed(terminal: Terminal, /, email: str, file: Path, yes: bool) -> None:
         found = propose(file, held.preferences.topics)
         adds = bool(found.topics) and (yes or (not terminal.json and _agreed(found)))
         if adds:
-            held = subscribe.follow(app.database, app.settings.newsletter, email, found.topics, terminal.now())
+            held = wishes.follow(app.database, app.settings.newsletter, email, found.topics, terminal.now())
     document = {"email": held.email, "references": found.references, "proposed": found.document, "added": adds}
     terminal.answer(document, _said(found, held.email, adds, held.preferences.topics))
 

@@ -21,7 +21,7 @@ from threading import Thread
 from typing import Any, Self
 
 from newsletter.domain.text import plain
-from newsletter.errors import NewsletterError
+from newsletter.errors import ExtraError
 
 _HOST = "127.0.0.1"
 
@@ -79,13 +79,11 @@ class Inbox:
 
 
 def smtp_protocol() -> Any:
-    """Return the class that talks SMTP. Raises NewsletterError where the demo's extra is not installed."""
+    """Return the class that talks SMTP. Raises ExtraError where the demo's extra is not installed."""
     try:
         from aiosmtpd.smtp import SMTP  # noqa: PLC0415 - it comes with an extra, and only the demo needs it
     except ModuleNotFoundError as error:
-        raise NewsletterError(
-            "the demo's inbox needs aiosmtpd, which is not installed: pip install '.[demo]'"
-        ) from error
+        raise ExtraError("the demo's inbox", "demo") from error
     logging.getLogger("mail.log").setLevel(logging.CRITICAL + 1)
     return SMTP
 

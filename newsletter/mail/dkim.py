@@ -55,14 +55,17 @@ class Key:
             return self.private.sign(data, _PADDING, _SHA256)
         return self.private.sign(sha256(data).digest())
 
+    @property
+    def public(self) -> str:
+        """Return the public half as the record has it."""
+        key = self.private.public_key()
+        if self.kind == "rsa":
+            return b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+        return b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+
     def record(self) -> str:
         """Return the content of the DNS record, all its strings together."""
-        public = self.private.public_key()
-        if self.kind == "rsa":
-            published = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        else:
-            published = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
-        return f"v=DKIM1; k={self.kind}; p={b64encode(published).decode()}"
+        return f"v=DKIM1; k={self.kind}; p={self.public}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ and the few pieces that are its reader's own. What is kept does not grow with th
 reader gets (``due``) and sending it (``deliver``).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -41,7 +42,8 @@ from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
 from newsletter.services.voice import ANY_TOKEN, Voice
 from newsletter.storage import corrections, papers
-from newsletter.storage.moves import Claimed, Picks
+from newsletter.storage.moves import Claimed
+from newsletter.storage.picks import Picks
 
 _HEADERS = b"\xffheaders"
 _OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))}
@@ -55,6 +57,15 @@ class Message:
     recipient: str
     content: bytes
     smtputf8: bool
+
+
+@contextmanager
+def _concerning_all() -> Iterator[None]:
+    """Raise what is wrong with any reader's headers alike as the configuration's fault."""
+    try:
+        yield
+    except UsageError as error:
+        raise ConfigurationError(f"no digest can be made: {error}") from error
 
 
 class Composer:
@@ -172,7 +183,7 @@ class Composer:
         also = tuple(islice((one for paper_id, one in named.items() if paper_id not in found), MOST))
         more = len(named) - len(named.keys() & found.keys()) - len(also)
         digest = Digest(picks=picks, since=since, missed=not weekly, also=also, more=more)
-        edition = voice.renderer.edition(digest, voice.feet, told)
+        edition = voice.renderer.edition(digest, voice.feet, told, only_text=wanted == "text")
         text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
         headers = headers_between(self._headers(smtputf8), edition.subject, keys)
         pieces = [_HEADERS, *self._leaving, *headers, *body_pieces(text=text, html=html)]
@@ -188,10 +199,8 @@ class Composer:
         """Return the headers by which to leave, with a mark at each place of the token."""
         mail = self._mail
         url, mailto = mail.unsubscribe_url(ANY_TOKEN), mail.unsubscribe_mailto(ANY_TOKEN)
-        try:
+        with _concerning_all():
             first, *rest = leaving(url, mailto or self._mailto_reply).encode().split(ANY_TOKEN.encode())
-        except UsageError as error:  # concerns every reader
-            raise ConfigurationError(f"no digest can be made: {error}") from error
         return [first, *(piece for part in rest for piece in (TOKEN_MARK, part))]
 
     def _pick_anew(self, stored: tuple[int, str, str]) -> tuple[Pick, str] | None:
@@ -211,10 +220,8 @@ class Composer:
             owner=mail.editors,
             feedback_id=f"{self._issue.date:%Y%m%d}:digest:{mail.list_label}",
         )
-        try:
+        with _concerning_all():
             return shared_headers(head, smtputf8=smtputf8)
-        except UsageError as error:  # concerns every reader
-            raise ConfigurationError(f"no digest can be made: {error}") from error
 
     def _is_the_rhythm(self, claimed: Claimed) -> bool:
         """Return whether a weekly reader's days without mail are no more than a week's."""

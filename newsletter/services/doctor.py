@@ -5,10 +5,9 @@ It changes nothing and sends no mail. Not here: mending anything.
 
 import asyncio
 import shutil
+import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -17,11 +16,15 @@ from sqlmodel import Session
 from newsletter.config.sending import RouteSettings
 from newsletter.config.settings import Settings
 from newsletter.errors import ConfigurationError, NewsletterError
+from newsletter.mail.published import Names
 from newsletter.mail.smtp import Connection, SmtpTrouble
 from newsletter.packaged import packaged
 from newsletter.services.dispatch import Dispatch
+from newsletter.services.findings import Finding, Level
 from newsletter.services.proofs import broken
-from newsletter.storage import database, fetches, subscribers
+from newsletter.services.reachable import reachable
+from newsletter.services.reputation import reputation
+from newsletter.storage import fetches, laws, subscribers
 from newsletter.storage.upgrade import HEAD, version
 
 _PATIENCE = 20  # seconds for opening the route
@@ -31,28 +34,11 @@ _BITS = 2048  # of an RSA key, RFC 8301 section 3.2
 _LITTLE, _TOO_LITTLE = 1 << 30, 100 << 20  # bytes free
 
 
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARN = "warn"  # works, and should be looked at
-    FAIL = "fail"  # mail will not go out, or not as it must
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. ``remedy`` says what to do, '' where ``text`` does or nothing is to be done."""
-
-    name: str
-    level: Level
-    text: str
-    remedy: str = ""
-
-
-def examine(settings: Settings, dispatch: Dispatch, now: datetime) -> Iterator[Finding]:
-    """Yield the findings on a newsletter whose configuration loads, the network last."""
+def examine(settings: Settings, dispatch: Dispatch, now: datetime, names: Names) -> Iterator[Finding]:
+    """Yield the findings on a newsletter whose configuration loads, the network last. *names* answer for the DNS."""
     yield Finding("configuration", Level.OK, str(settings.file))
     yield _time_zones()
+    yield from _clock()
     yield from _mandatory(settings)
     yield from _modes(settings)
     yield from _signatures(dispatch)
@@ -68,6 +54,8 @@ def examine(settings: Settings, dispatch: Dispatch, now: datetime) -> Iterator[F
     yield _disk(settings.database.path)
     for way in settings.smtp.ways:
         yield from _way(way, dispatch, f"smtp route {way.name}" if settings.smtp.routes else "smtp")
+    yield from reachable(settings.newsletter.base_url, names)
+    yield from reputation(dispatch, names)
 
 
 def _time_zones() -> Finding:
@@ -75,6 +63,20 @@ def _time_zones() -> Finding:
     if known < _ZONES:
         return Finding("time zones", Level.FAIL, f"only {known} are known", "install tzdata")
     return Finding("time zones", Level.OK, f"{known} are known")
+
+
+def _clock() -> Iterator[Finding]:
+    """Say whether something keeps this machine's clock right, where the system tells."""
+    command = ("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False).stdout.strip()  # noqa: S603 - nothing of it is anybody's input
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    if said == "yes":
+        yield Finding("clock", Level.OK, "is kept right from outside")
+    elif said == "no":
+        text = "is not kept right from outside (NTP): hours drift, and signatures may be dated wrong"
+        yield Finding("clock", Level.WARN, text, "timedatectl set-ntp true")
 
 
 def _mandatory(settings: Settings) -> Iterator[Finding]:
@@ -117,7 +119,7 @@ def _modes(settings: Settings) -> Iterator[Finding]:
 
 
 def _signatures(dispatch: Dispatch) -> Iterator[Finding]:
-    """Show what to publish. Whether it is published is not looked up."""
+    """Show what to publish (whether it is, ``reputation`` looks up)."""
     signer = dispatch.mail.dkim
     if signer is None:
         return
@@ -154,7 +156,7 @@ def _templates(own: Path | None, dispatch: Dispatch, now: datetime) -> Iterator[
 def _database(path: Path) -> Finding:
     try:
         found = version(path)
-        damage = database.check(path) if found == HEAD else []
+        damage = laws.broken(path) if found == HEAD else []
     except NewsletterError as error:
         return Finding("database", Level.FAIL, str(error))
     if found is None:

@@ -3,8 +3,8 @@
 Not here: finding out what is known (``why``).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -32,6 +32,7 @@ class Answer(StrEnum):
     PAUSED = "paused"
     PENDING = "pending"  # the reader has not confirmed
     NOT_DUE = "not_due"  # its time has not come
+    TOTALS = "totals"  # too long ago: how many got it is known, not who
     NO_ISSUE = "no_issue"  # the newsletter had nothing to send
 
 
@@ -56,16 +57,23 @@ class Facts:
     came_on: date | None = None
     owed: Issue | None = None
     route_paused_until: datetime | None = None
+    totals: str = ""  # of the issue: how many deliveries ended how, of those that are not kept one by one any more
+    left_because: str = ""
     silent: tuple[str, ...] = ()  # sources that were asked and listed nothing on that date, or the issue's
+    failed: Mapping[str, str] = field(default_factory=dict)  # sources that gave nothing since, and what went wrong
 
     @property
     def silence(self) -> str:
-        """Return what upstreams did not bring, '' where they did."""
-        if not self.silent:
-            return ""
+        """Return what upstreams did not bring, and why, '' where they did."""
         day = self.issue.date if self.issue else self.day
         holiday = "a weekend there" if day.weekday() > 4 else "a holiday there"
-        return f"{' and '.join(self.silent)} listed nothing on {day:%A} {day}, {holiday}"
+        quiet = f"{' and '.join(self.silent)} listed nothing on {day:%A} {day}, {holiday}" if self.silent else ""
+        return "; ".join(filter(None, (quiet, self.failure)))
+
+    @property
+    def failure(self) -> str:
+        """Return what went wrong with upstreams, '' where nothing did."""
+        return "; ".join(f"{name} failed and was not heard since: {why}" for name, why in self.failed.items())
 
     def when(self, at: datetime) -> str:
         """Return *at* as the reader's clock shows it."""
@@ -192,7 +200,8 @@ def _standing(facts: Facts) -> Explained:
         case Status.SUPPRESSED:
             return Answer.SUPPRESSED, f"suppressed since {since}: {reader.suppression_reason}"
         case Status.UNSUBSCRIBED:
-            return Answer.UNSUBSCRIBED, f"unsubscribed since {since}"
+            said = f", and said why: {facts.left_because}" if facts.left_because else ""
+            return Answer.UNSUBSCRIBED, f"unsubscribed since {since}{said}"
         case Status.PAUSED:
             until = f"until {reader.paused_until}" if reader.paused_until else "until 'subscribers resume'"
             return Answer.PAUSED, f"paused since {since}, {until}"
@@ -231,15 +240,19 @@ def _without_issue(facts: Facts, today: date) -> Explained:
     if WEEKDAYS[day.weekday()] not in facts.days:
         return Answer.NO_ISSUE, _and_next(facts, f"the newsletter has no issue on a {day:%A}")
     if day < today:
-        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day} was sealed")
+        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day} was sealed", facts.failure)
     if facts.now < facts.seals_at:
         return Answer.NOT_DUE, f"the issue of {day} is sealed {facts.when(facts.seals_at)}"
-    return Answer.WAITING, f"the issue of {day} is not sealed yet; 'run' says what it waits for"
+    failure = f"; {facts.failure}" if facts.failure else ""
+    return Answer.WAITING, f"the issue of {day} is not sealed yet; 'run' says what it waits for{failure}"
 
 
 def _without_delivery(facts: Facts, issue: Issue, today: date) -> Explained:
     if facts.came_on:
         return Answer.SKIPPED, f"the issue of {issue.date} came with the digest of {facts.came_on}"
+    if facts.totals:
+        text = f"older than what is kept one by one; of the issue of {issue.date} it is known that {facts.totals}"
+        return Answer.TOTALS, _and_next(facts, text)
     if issue.brake is Brake.CANCELLED:
         return Answer.NO_ISSUE, _and_next(facts, f"the issue of {issue.date} was cancelled")
     if halted := _halted(issue):

@@ -33,6 +33,7 @@ _GENERAL = 0.5  # what they count beside the words themselves
 _REJECTED = 0.2  # what a paper that is not liked counts beside one that is
 _FLOOR = 0.5  # standard deviations within which a score says nothing
 _EXPLAIN = 2  # words at most that explain a pick
+_KNOWN = 1 << 12  # papers of other days that are kept, some kilobytes each
 _MARKED = 1 << 10  # papers whose marks are looked at one by one
 _WRITTEN = 1 << 14  # words as papers write them
 _LIKENESSES = 4_000_000  # numbers that are kept of how papers are like others: 16 MB
@@ -110,12 +111,25 @@ class Corpus:
         """Return how much of each mark the papers have in the mean."""
         return self._mean[0]
 
+    @cached_property
+    def _sayings(self) -> tuple[_Places, _Places, _Floats]:
+        """Return for each mark where its papers begin, and, mark after mark, which these are and how much they say it.
+
+        Few papers have any one mark: so a product with a paper costs what its marks cost, not what all papers do.
+        """
+        of, words = self._all
+        order = np.argsort(words.places, kind="stable")
+        begins = np.concatenate([[0], np.cumsum(np.bincount(words.places, minlength=len(self.vocabulary)))])
+        return begins.astype(np.intp), of[order], words.values[order]
+
     def _lexical(self, words: Words) -> _Floats:
         """Return the product of each paper with one, both as they differ from the mean."""
         mean, of_mean, itself = self._mean
-        wanted = np.zeros_like(mean)
-        wanted[words.places] = words.values
-        return self._product(wanted) - of_mean - float(words.times(mean).sum()) + itself
+        begins, of, values = self._sayings
+        sizes = begins[words.places + 1] - begins[words.places]
+        at = np.arange(sizes.sum()) + np.repeat(begins[words.places] - (np.cumsum(sizes) - sizes), sizes)
+        product = np.bincount(of[at], values[at] * np.repeat(words.values, sizes), len(self._rows)).astype(np.float32)
+        return product - of_mean - float(words.times(mean).sum()) + itself
 
     @cached_property
     def _directions(self) -> tuple[_Floats, _Floats]:
@@ -158,6 +172,11 @@ class Corpus:
     def add(self, papers: Iterable[Paper]) -> None:
         """Make known papers that readers spoke of and that are not of these days."""
         self._known |= {paper.id: self._weighed(marks(paper)) for paper in papers}
+
+    def forget(self) -> None:
+        """Make room where too many papers were made known: those of one chunk of readers are known anew."""
+        if len(self._known) > _KNOWN:
+            self._known.clear()
 
     def prepare(self) -> None:
         """Find the directions now, rather than for the first reader."""

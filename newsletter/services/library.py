@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from newsletter.domain.library import Reference, reference
-from newsletter.errors import ConfigurationError, UsageError
+from newsletter.errors import ExtraError, UsageError
 
 _LARGEST = 30_000_000  # octets
 _MOST = 10_000  # references: some ten seconds
@@ -20,15 +20,13 @@ _BETWEEN_KEYWORDS = re.compile(r"[,;]")
 
 
 def read_library(path: Path) -> list[Reference]:
-    """Return the references in the file *path*. Raises UsageError, ConfigurationError without the packages."""
+    """Return the references in the file *path*. Raises UsageError, ExtraError without the extra."""
     text = _text(path)
     kind = _KINDS.get(path.suffix.lower()) or _looks_like(text)
     try:
         found = list(_READERS[kind](text)) if kind else []
     except ImportError as error:
-        raise ConfigurationError(
-            f"{path}: reading a library needs two more packages: pip install '.[library]'"
-        ) from error
+        raise ExtraError(f"{path}: reading a library", "library") from error
     except RecursionError as error:
         raise UsageError(f"{path}: too deeply nested for a library of references") from error
     except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
@@ -72,7 +70,12 @@ def _bibtex(text: str) -> Iterator[Reference]:
 
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)  # says of each broken entry what nobody asked
     logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)
-    entries = parse_string(text, append_middleware=[]).entries
+    parsed = parse_string(text, append_middleware=[])
+    entries = parsed.entries
+    if not entries and parsed.failed_blocks:
+        first = parsed.failed_blocks[0]
+        said = getattr(first.error, "abort_reason", "") or "an entry is broken"
+        raise ValueError(f"line {(first.start_line or 0) + 1}: {said[:1].lower()}{said[1:].rstrip('.')}")
     _not_too_many(len(entries))
     wanted: list[Block] = [
         Entry(e.entry_type, str(at), [Field(f.key.lower(), str(f.value)[:20_000]) for f in e.fields if _is_wanted(f)])

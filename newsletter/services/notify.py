@@ -39,14 +39,14 @@ async def tell(dispatch: Dispatch, found: Mapping[str, str], now: datetime) -> l
             await _mail(dispatch, problem, now)
         with dispatch.database.write() as session:
             problems.mark_told(session, problem.name, now)
-        lines.append(f"solved: {problem.text}" if problem.solved else problem.text)
+        lines.append(f"solved: {_told(problem)}" if problem.solved else problem.text)
     return lines
 
 
 async def _mail(dispatch: Dispatch, problem: Problem, now: datetime) -> None:
     state = "Solved" if problem.solved else "Needs you"
     title = f"{state}: {problem.name}"
-    details = [problem.text, f"Since {problem.since:%Y-%m-%d %H:%M} UTC."]
+    details = [_told(problem), f"Since {problem.since:%Y-%m-%d %H:%M} UTC."]
     try:
         rendered = operator_notice(
             dispatch.languages.templates_in(ENGLISH), dispatch.mail.imprint, title=title, details=details
@@ -59,13 +59,20 @@ async def _mail(dispatch: Dispatch, problem: Problem, now: datetime) -> None:
         log.warning("the operator could not be told by mail: %s", error)
 
 
-async def send_one(
-    dispatch: Dispatch, to: str, rendered: Rendered, now: datetime, *, unsubscribe_url: str = ""
-) -> None:
-    """Send one mail that belongs to no issue, over a connection of its own. Raises SmtpTrouble when it is not taken."""
+def _told(problem: Problem) -> str:
+    """Return what is told of it: what is to be done about it only as long as it is not solved."""
+    return problem.text.partition("; ")[0] if problem.solved else problem.text
+
+
+async def send_one(dispatch: Dispatch, to: str, rendered: Rendered, now: datetime, *, unsubscribe_url: str = "") -> str:
+    """Send one mail that belongs to no issue, over a connection of its own, and return its Message-ID.
+
+    Raises SmtpTrouble when it is not taken.
+    """
     address = parseaddr(to)[1]
     smtputf8 = needs_smtputf8(address)
-    content = single_message(dispatch, address, rendered, now, unsubscribe_url=unsubscribe_url)
+    number = secrets.randbits(62)
+    content = single_message(dispatch, address, rendered, now, number, unsubscribe_url=unsubscribe_url)
     sender = dispatch.settings.newsletter.sender_address
     envelope = Envelope(sender=sender, recipient=address, size=len(content), smtputf8=smtputf8)
     troubles: list[SmtpTrouble] = []
@@ -78,21 +85,24 @@ async def send_one(
         else:
             troubles.append(SmtpTrouble(f"{address}: not taken: {outcome.reply}", outcome))
         if outcome.verdict is Verdict.ACCEPTED:
-            return
+            return message_id(number, dispatch.mail.domain)
         if outcome.verdict is not Verdict.TROUBLE:  # it is the address that is refused, or the mail may have gone
             break
     raise troubles[0]
 
 
 def single_message(
-    dispatch: Dispatch, address: str, rendered: Rendered, now: datetime, *, unsubscribe_url: str = ""
+    dispatch: Dispatch, address: str, rendered: Rendered, now: datetime, number: int, *, unsubscribe_url: str = ""
 ) -> bytes:
-    """Return a mail that belongs to no issue, as it leaves. Raises UsageError for an address that none can go to."""
+    """Return a mail that belongs to no issue, as it leaves; its Message-ID is made of *number*.
+
+    Raises UsageError for an address that none can go to.
+    """
     head = Head(
         sender=dispatch.mail.sender,
         to=address,
         subject=rendered.subject,
-        message_id=message_id(secrets.randbits(62), dispatch.mail.domain),
+        message_id=message_id(number, dispatch.mail.domain),
         date=now,
         reply_to=dispatch.settings.newsletter.reply_to,
         unsubscribe_url=unsubscribe_url,

@@ -101,8 +101,16 @@ def proof_of(dispatch: Dispatch, day: date, email: str | None, now: datetime) ->
         return Proof(name="issue", title=title, error=str(error))
 
 
-async def send_test(dispatch: Dispatch, found: Preview, to: str, now: datetime) -> str:
-    """Mail *found* to the address *to*, marked as a test, and return its subject. Its links act for nobody.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A test that was taken, and how to recognise it."""
+
+    subject: str
+    message_id: str
+
+
+async def send_test(dispatch: Dispatch, found: Preview, to: str, now: datetime) -> Sent:
+    """Mail *found* to the address *to*, marked as a test. Its links act for nobody.
 
     Raises NotFoundError where there is no mail, SmtpTrouble when it is not taken.
     """
@@ -111,8 +119,8 @@ async def send_test(dispatch: Dispatch, found: Preview, to: str, now: datetime) 
     whole = message_from_bytes(nobodys.content("eml"), policy=policy.default)
     subject = f"[Test] {whole['Subject']}"
     only_text = whole.get_content_type() == "text/plain"
-    await send_one(dispatch, to, Rendered(subject=subject, html="" if only_text else html, text=text), now)
-    return subject
+    rendered = Rendered(subject=subject, html="" if only_text else html, text=text)
+    return Sent(subject, await send_one(dispatch, to, rendered, now))
 
 
 def newest_day(dispatch: Dispatch, now: datetime) -> date:
@@ -184,7 +192,7 @@ class _Previewer:
             next_attempt_at=self.now,
             expires_at=self.now,
             since=digest.since,
-            picks=tuple((p.candidate.paper.id, p.why.value, p.detail) for p in digest.picks),
+            picks=tuple(pick.stored for pick in digest.picks),
             unlisted=Pool(self.shown.arranged.pool, (), ()).places(digest.barred),
             corrections=corrections.owed(self.session, [reader.id]).get(reader.id, ()) if reader else (),
         )

@@ -16,7 +16,7 @@ from newsletter.domain.pool import Why
 from newsletter.errors import ConfigurationError
 from newsletter.mail.message import message_id
 from newsletter.mail.tokens import Purpose
-from newsletter.render import notices
+from newsletter.render import letters, notices
 from newsletter.render.foot import Reader
 from newsletter.render.language import ENGLISH
 from newsletter.render.typesetting import Rendered
@@ -27,7 +27,8 @@ from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Shown
 from newsletter.services.greet import why_welcome
 from newsletter.services.notify import single_message
-from newsletter.storage.moves import Claimed, Picks
+from newsletter.storage.moves import Claimed
+from newsletter.storage.picks import Picks
 
 READER = "reader@example.org"
 _NOTE = "No issue on Monday: we are away.\n\nThe talk of Friday is recorded."
@@ -89,7 +90,9 @@ def _mails(dispatch: Dispatch, now: datetime) -> Iterator[tuple[str, str, Callab
     yield "welcome-topics", "Welcome, with topics", press.welcome_with_topics
     yield "welcome-alerts", "Welcome, with alerts only", press.welcome_with_alerts
     yield "goodbye", "Goodbye", press.goodbye
+    yield "letter", "Letter with a link", press.letter
     yield "operator", "To the operator", press.operator
+    yield "draft", "A draft, to its editor", press.draft
     for tag in dispatch.languages.tags:
         if tag != dispatch.languages.default:
             yield f"in-{tag}", f"In another language: {tag}", partial(_in_language, dispatch, now, tag)
@@ -197,6 +200,12 @@ class _Press:
         """Return the mail that says to who left that it is done."""
         return self._single(notices.goodbye(*self._look, link=self._link, valid_for=VALID_FOR))
 
+    def letter(self) -> bytes:
+        """Return what who is subscribed and asks for it again is told, as all mails with one link are."""
+        templates, imprint = self._look
+        said = letters.reminder(templates.language, imprint.name, self._link)
+        return self._single(letters.letter(templates, imprint, said))
+
     def operator(self) -> bytes:
         """Return what the operator is told of a problem."""
         details = ["source arxiv: did not answer within 45 s", f"Since {self._now:%Y-%m-%d %H:%M} UTC."]
@@ -208,6 +217,32 @@ class _Press:
             remedy="look whether it answers",
         )
         return self._single(rendered)
+
+    def draft(self) -> bytes:
+        """Return the mail that brings the editor a draft, with its links."""
+        papers = [
+            notices.DraftPaper(
+                title=candidate.paper.title,
+                link=candidate.paper.link,
+                people=", ".join(candidate.paper.authors[:3]),
+                facts=f"{candidate.upvotes or 0} upvotes · specimens",
+                why=f"number {rank} of what no earlier front had",
+                note=self._noted.hand.notes.get(candidate.paper.id, ""),
+                **dict.fromkeys(("pin", "drop", "write"), self._link),
+            )
+            for rank, candidate in enumerate(self._noted.arranged.front, 1)
+        ]
+        found = notices.Draft(
+            day=self._day,
+            papers=papers,
+            pool=len(self._noted.arranged.pool),
+            when="It waits for you until 10:00; then it is sealed without you.",
+            seal=self._link,
+            desk=self._link,
+            valid_for="24 hours",
+        )
+        templates = self._dispatch.languages.templates_in(ENGLISH)
+        return self._single(notices.draft(templates, self._dispatch.mail.imprint, found))
 
     def _welcome(self, subscription: notices.Subscription) -> bytes:
         mail = self._dispatch.mail
@@ -248,4 +283,4 @@ class _Press:
         return composer.message(blank._replace(**said)).content
 
     def _single(self, rendered: Rendered) -> bytes:
-        return single_message(self._dispatch, READER, rendered, self._now)
+        return single_message(self._dispatch, READER, rendered, self._now, 0)

@@ -1,14 +1,14 @@
-"""The list's verbs: who comes on it, changes it and leaves it. The command line and the web pages call the same ones.
+"""The verbs of who is on the list: what each changes, and leaving it. Commands and pages call the same ones.
 
 Each is one transaction, and raises UsageError for what was typed wrongly, NotFoundError for who is not on the list,
 IllegalMoveError for what may not happen to a subscriber as things stand. Where the newsletter's own settings are
-asked for, it is because they hold where a reader chose nothing. Not here: whole files (``subscriber_files``).
+asked for, it is because they hold where a reader chose nothing. Not here: coming on the list (``joining``), and
+whole files (``subscriber_files``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time, timedelta
-from enum import StrEnum
 from typing import Any
 
 from sqlmodel import Session
@@ -18,33 +18,15 @@ from newsletter.domain.calendar import Rhythm, after_change, instant, local_date
 from newsletter.domain.issue import Brake
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, preference, zone_info
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
-from newsletter.mail.addresses import Address, address_key, parse_address
-from newsletter.storage import issues, subscribers, suppressions
+from newsletter.mail.addresses import address_key, parse_address
+from newsletter.storage import departures, issues, subscribers, suppressions
 from newsletter.storage.database import Database
+from newsletter.storage.departures import Departure
 from newsletter.storage.subscribers import Selection
 
 _RHYTHM = ("frequency", "hour", "zone", "alerts")
 _MATCHING = ("topics", "only_topics", "min_upvotes", "alerts")
-_COME_BACK = "if they asked to come back: 'subscribers add --resubscribe --source TEXT'"
-
-
-class Outcome(StrEnum):
-    """What ``add`` found and did."""
-
-    ADDED = "added"
-    ALREADY = "already there"  # and nothing was changed
-    ASKED = "to be confirmed"  # the person must answer a mail
-    WAITING = "asked less than a day ago, and not again"
-    CONFIRMED = "confirmed"  # was pending; the operator vouches
-    RESUBSCRIBED = "resubscribed"
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What became of one address."""
-
-    subscriber: Subscriber
-    outcome: Outcome
+COME_BACK = "if they asked to come back: 'subscribers add --resubscribe --source TEXT'"
 
 
 def defaults(newsletter: NewsletterSettings) -> Preferences:
@@ -102,103 +84,6 @@ def instants(
     return Instants((after_change(rhythm, now, last, waits) if waits else next_due(rhythm, now, last)).at, alert_at)
 
 
-def add(
-    database: Database,
-    newsletter: NewsletterSettings,
-    addresses: Sequence[str],
-    texts: Mapping[str, str],
-    now: datetime,
-    *,
-    source: str = "",
-    pending: bool = False,
-    resubscribe: bool = False,
-) -> list[Added]:
-    """Put *addresses* on the list, all or none, with the preferences in *texts* by name.
-
-    They are active and due at once for the newest issue, the operator vouching for their consent, recorded as
-    *source*; with *pending* they first have to confirm (``confirm``). Who is active or paused stays as they are. Who
-    unsubscribed or was suppressed or removed is refused, except to ``resubscribe``; who unsubscribed or was removed may
-    be asked to confirm.
-    """
-    if resubscribe and (pending or not source):
-        raise UsageError("--resubscribe: needs --source TEXT saying how they asked to come back, and no --confirm")
-    wanted = {address.key: address for address in map(parse_address, addresses)}
-    chosen = _changed(Preferences(), texts)
-    with database.write() as session:
-        new = _Newcomers(session, newsletter, chosen, tuple(texts), now, source)
-        return [new.add(address, pending=pending, resubscribe=resubscribe) for address in wanted.values()]
-
-
-@dataclass(frozen=True)
-class _Newcomers:
-    """What the addresses of one ``add`` have in common."""
-
-    session: Session
-    newsletter: NewsletterSettings
-    chosen: Preferences
-    given: tuple[str, ...]
-    now: datetime
-    source: str
-
-    def add(self, address: Address, *, pending: bool, resubscribe: bool) -> Added:
-        held = subscribers.get(self.session, address.key)
-        if held is None:
-            return self._new(address, pending=pending, resubscribe=resubscribe)
-        match held.status:
-            case Status.ACTIVE | Status.PAUSED:
-                return Added(held, Outcome.ALREADY)
-            case Status.PENDING | Status.UNSUBSCRIBED if pending:
-                return Added(held, Outcome.ASKED)
-            case Status.PENDING:
-                return Added(self._activate(held, Move.CONFIRM), Outcome.CONFIRMED)
-            case _ if resubscribe:
-                return Added(self._activate(held, Move.RESUBSCRIBE), Outcome.RESUBSCRIBED)
-            case Status.UNSUBSCRIBED:
-                raise IllegalMoveError(f"{held.email} has unsubscribed; --confirm asks them by mail, or {_COME_BACK}")
-            case _:
-                raise IllegalMoveError(f"{held.email} is suppressed ({held.suppression_reason}); {_COME_BACK}")
-
-    def _new(self, address: Address, *, pending: bool, resubscribe: bool) -> Added:
-        gone = suppressions.reasons(self.session, [address.key]).get(address.key)
-        if gone and not resubscribe and not (pending and not gone.startswith(Status.SUPPRESSED)):
-            raise IllegalMoveError(f"{address.email} was removed from the list ({gone}); {_COME_BACK}")
-        if not pending:
-            suppressions.lift(self.session, address.key)
-        due = Instants(None, None) if pending else self._joins(self.chosen)
-        subscriber = Subscriber(
-            id=subscribers.new_id(),
-            email=address.email,
-            status=Status.PENDING if pending else Status.ACTIVE,
-            preferences=self.chosen,
-            created_at=self.now,
-            confirmed_at=None if pending else self.now,
-            next_due_at=due.next_due_at,
-            next_alert_at=due.next_alert_at,
-            consent_source=self.source,
-        )
-        subscribers.add(self.session, [(address.key, subscriber)], self.now)
-        outcome = Outcome.ASKED if pending else Outcome.RESUBSCRIBED if gone else Outcome.ADDED
-        return Added(subscriber, outcome)
-
-    def _joins(self, chosen: Preferences) -> Instants:
-        return instants(chosen, self.newsletter, self.now, None, joins=_has_issue(self.session))
-
-    def _activate(self, held: Subscriber, to: Move) -> Subscriber:
-        chosen = replace(held.preferences, **{name: getattr(self.chosen, name) for name in self.given})
-        vouched = replace(held, preferences=chosen, confirmed_at=self.now, consent_source=self.source)
-        return _activate(self.session, self.newsletter, vouched, to, self.now)
-
-
-def confirm(database: Database, newsletter: NewsletterSettings, subscriber_id: int, now: datetime) -> Subscriber:
-    """Make who answered the confirmation mail active; nothing happens where they are. Raises IllegalMoveError."""
-    with database.write() as session:
-        held = look_up(session, subscriber_id)
-        if held.status is Status.ACTIVE:
-            return held
-        suppressions.lift(session, address_key(held.email))
-        return _activate(session, newsletter, replace(held, confirmed_at=now), Move.CONFIRM, now)
-
-
 def find(database: Database, who: str | int) -> Subscriber:
     """Return the subscriber with this address or id. Raises NotFoundError."""
     with database.read() as session:
@@ -216,13 +101,14 @@ def edit(
 ) -> Subscriber:
     """Change the preferences in *texts* by name; an empty text goes back to the newsletter's default."""
     with database.write() as session:
-        return _edit(session, newsletter, look_up(session, who), texts, now)
+        return edit_in(session, newsletter, look_up(session, who), texts, now)
 
 
-def _edit(
+def edit_in(
     session: Session, newsletter: NewsletterSettings, before: Subscriber, texts: Mapping[str, str], now: datetime
 ) -> Subscriber:
-    after = replace(before, preferences=_changed(before.preferences, texts))
+    """Do so within a transaction that is under way; *before* is the reader as they are."""
+    after = replace(before, preferences=changed(before.preferences, texts))
     if before.status is Status.ACTIVE and any(name in texts for name in _RHYTHM):
         last = subscribers.last_digest_on(session, before.id)
         due = instants(after.preferences, newsletter, now, last, promised=before.next_due_at)
@@ -231,30 +117,6 @@ def _edit(
     if any(name in texts for name in _MATCHING):
         subscribers.end_quiet(session, before.id)
     return after
-
-
-def alert(
-    database: Database, newsletter: NewsletterSettings, who: str, query: str | None, now: datetime, *, remove: bool
-) -> Subscriber:
-    """Save the search *query* for a reader, or *remove* it, or all of them where it is None. Raises NotFoundError."""
-    with database.write() as session:
-        before = look_up(session, who)
-        known = before.preferences.alerts
-        if not remove:
-            return _edit(session, newsletter, before, {"alerts": ";".join((*known, query or ""))}, now)
-        if query is not None and query.strip() not in known:
-            raise NotFoundError(f"{who} has no alert {query!r}; 'subscribers alert {who}' shows which there are")
-        left = () if query is None else (one for one in known if one != query.strip())
-        return _edit(session, newsletter, before, {"alerts": ";".join(left)}, now)
-
-
-def follow(
-    database: Database, newsletter: NewsletterSettings, who: str, topics: Sequence[str], now: datetime
-) -> Subscriber:
-    """Add *topics* to those of a reader. Raises NotFoundError."""
-    with database.write() as session:
-        before = look_up(session, who)
-        return _edit(session, newsletter, before, {"topics": ";".join((*before.preferences.topics, *topics))}, now)
 
 
 def pause(
@@ -273,7 +135,7 @@ def resume(database: Database, newsletter: NewsletterSettings, who: str | int, n
     """End a pause; nothing happens where there is none."""
     with database.write() as session:
         held = look_up(session, who)
-        return held if held.status is Status.ACTIVE else _activate(session, newsletter, held, Move.RESUME, now)
+        return held if held.status is Status.ACTIVE else activate(session, newsletter, held, Move.RESUME, now)
 
 
 def wake(session: Session, newsletter: NewsletterSettings, now: datetime) -> int:
@@ -292,10 +154,16 @@ def wake(session: Session, newsletter: NewsletterSettings, now: datetime) -> int
     return awake
 
 
-def unsubscribe(database: Database, who: str | int, now: datetime) -> Subscriber:
-    """Send nothing more, from this instant on; nothing happens where they have unsubscribed before."""
+def unsubscribe(database: Database, who: str | int, now: datetime, said: Departure | None = None) -> Subscriber:
+    """Send nothing more, from this instant on; nothing happens where they have unsubscribed before.
+
+    What they *said* about it is kept.
+    """
     with database.write() as session:
-        return _apply(session, look_up(session, who), Move.UNSUBSCRIBE, now)
+        held = _apply(session, look_up(session, who), Move.UNSUBSCRIBE, now)
+        if said:
+            departures.record(session, held.id, said)
+        return held
 
 
 def suppress(database: Database, who: str | int, reason: str, now: datetime) -> Subscriber:
@@ -338,20 +206,20 @@ def look_up(session: Session, who: str | int) -> Subscriber:
     return held
 
 
-def _changed(chosen: Preferences, texts: Mapping[str, str]) -> Preferences:
+def changed(chosen: Preferences, texts: Mapping[str, str]) -> Preferences:
+    """Return what is *chosen* with the preferences in *texts* by name. Raises UsageError."""
     given: dict[str, Any] = {name: preference(name, text) for name, text in texts.items()}
     return replace(chosen, **given)
 
 
-def _activate(
-    session: Session, newsletter: NewsletterSettings, held: Subscriber, to: Move, now: datetime
-) -> Subscriber:
+def activate(session: Session, newsletter: NewsletterSettings, held: Subscriber, to: Move, now: datetime) -> Subscriber:
+    """Make a subscriber active by the move *to*, within a transaction that is under way. Raises IllegalMoveError."""
     last = subscribers.last_digest_on(session, held.id)
-    joins = to is not Move.RESUME and _has_issue(session)
+    joins = to is not Move.RESUME and has_issue(session)
     return _apply(session, held, to, now, **asdict(instants(held.preferences, newsletter, now, last, joins=joins)))
 
 
-def _has_issue(session: Session) -> bool:
+def has_issue(session: Session) -> bool:
     """Return whether the newest issue goes out: one that is halted is not to be waited for, the next has its hour."""
     newest = issues.newest_sealed(session)
     return newest is not None and newest.brake is Brake.NONE
@@ -361,15 +229,13 @@ def _apply(session: Session, held: Subscriber, to: Move, now: datetime, **facts:
     try:
         return subscribers.apply(session, held, to, now, **facts)
     except IllegalMoveError as error:
-        why = (
-            f" ({held.suppression_reason}); {_COME_BACK}" if held.status is Status.SUPPRESSED else _REMEDY[held.status]
-        )
+        why = f" ({held.suppression_reason}); {COME_BACK}" if held.status is Status.SUPPRESSED else _REMEDY[held.status]
         raise IllegalMoveError(f"{held.email}: {error}{why}") from error
 
 
 _REMEDY = {
     Status.PENDING: "; 'subscribers add' vouches for them",
-    Status.UNSUBSCRIBED: f"; {_COME_BACK}",
+    Status.UNSUBSCRIBED: f"; {COME_BACK}",
     Status.ACTIVE: "",
     Status.PAUSED: "",
 }

@@ -17,7 +17,7 @@ from newsletter.domain.paper import Paper
 from newsletter.domain.pool import Pool, Why
 from newsletter.domain.subscriber import Subscriber
 from newsletter.domain.taste import Feedback, Said
-from newsletter.errors import NewsletterError, NotFoundError
+from newsletter.errors import ExtraError, NotFoundError
 from newsletter.services import subscribe
 from newsletter.storage import feedback, papers
 from newsletter.storage.database import Database
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _BACKGROUND = 1200  # papers gathered last, by which it is known which words are rare; they hold most of a fortnight's
 _SHOWN = 8  # strongest words
-_NEEDS = "learning what readers like needs one more package: pip install '.[taste]'"
 
 
 def is_there() -> bool:
@@ -35,13 +34,18 @@ def is_there() -> bool:
     return find_spec("numpy") is not None
 
 
+def require() -> None:
+    """Raise ExtraError without the extra."""
+    if not is_there():
+        raise ExtraError("learning what readers like", "taste")
+
+
 def record(database: Database, email: str, named: str, said: Said, now: datetime) -> tuple[Subscriber, Paper]:
     """Keep what the reader *email* says of the paper *named*; it counts from the next digest that is made.
 
-    Raises NotFoundError for no such subscriber or paper, NewsletterError without the extra.
+    Raises NotFoundError for no such subscriber or paper, ExtraError without the extra.
     """
-    if not is_there():
-        raise NewsletterError(_NEEDS)
+    require()
     with database.write() as session:
         reader = subscribe.look_up(session, email)
         paper = papers.find(session, named)
@@ -66,7 +70,6 @@ class Shown:
     said: Sequence[tuple[Feedback, Paper]]
     likes: Sequence[str]
     dislikes: Sequence[str]
-    needs: str  # why there are no words, '' where there are
 
     @property
     def document(self) -> dict[str, Any]:
@@ -78,7 +81,7 @@ class Shown:
 
 
 def show(database: Database, email: str, now: datetime) -> Shown:
-    """Return what is known of the taste of the reader *email*. Raises NotFoundError."""
+    """Return what is known of the taste of the reader *email*, no words without the extra. Raises NotFoundError."""
     reader = subscribe.find(database, email)
     with database.read() as session:
         said = feedback.of(session, [reader.id]).get(reader.id, [])
@@ -86,9 +89,7 @@ def show(database: Database, email: str, now: datetime) -> Shown:
         learned = Tastes().of(session, [reader.id], now).get(reader.id)
     likes, dislikes = learned.strongest(_SHOWN) if learned else ([], [])
     spoken = [(one, known[one.paper_id]) for one in said if one.paper_id in known]
-    return Shown(
-        email=reader.email, said=spoken, likes=likes, dislikes=dislikes, needs="" if is_there() or not said else _NEEDS
-    )
+    return Shown(email=reader.email, said=spoken, likes=likes, dislikes=dislikes)
 
 
 class Tastes:
@@ -115,6 +116,7 @@ class Tastes:
         if not said:
             return {}
         corpus = self._corpus or self._prepared(session, pools)
+        corpus.forget()
         unknown = {one.paper_id for some in said.values() for one in some if not corpus.knows(one.paper_id)}
         corpus.add(papers.load(session, unknown).values())
         return {reader: corpus.learn(some, now) for reader, some in said.items()}

@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from math import inf
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -41,6 +41,7 @@ _PRAGMAS = (
     "synchronous = FULL",
     "foreign_keys = ON",
     "temp_store = MEMORY",
+    "secure_delete = ON",  # what is erased is overwritten, not only left out
     "cache_size = -8192",  # KiB, of each connection: what a chunk of a long list touches
     # Pages of the write-ahead log, 32 MB, before it is folded into the file: whoever commits waits for that, for two
     # fdatasyncs and each page that was written once or many times since.
@@ -69,14 +70,14 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Give a session that sees one state of the database and writes nothing."""
-        with _named(self.path), self.engine.connect() as connection, Session(connection) as session:
+        with named(self.path), self.engine.connect() as connection, Session(connection) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session that is the only writer, committed at the end and rolled back on any error."""
         with (
-            _named(self.path),
+            named(self.path),
             self.engine.connect().execution_options(immediate=True) as connection,
             _writing(connection) as session,
         ):
@@ -85,7 +86,7 @@ class Database:
     @contextmanager
     def writer(self) -> Iterator["Writer"]:
         """Give a connection that is kept, for who writes again and again."""
-        with _named(self.path), self.engine.connect().execution_options(immediate=True) as connection:
+        with named(self.path), self.engine.connect().execution_options(immediate=True) as connection:
             try:
                 with _queue(self.path) as queue:
                     yield Writer(self.path, connection, queue, self._durability)
@@ -129,22 +130,23 @@ class Writer:
 
         ``synced``, this commit survives a power cut, and so does all that was committed before.
         """
-        if synced:
-            self._driver.execute(_SYNCED)
-        try:
-            with _named(self._path), _writing(self._connection) as session:
-                yield session
-        finally:
-            if self._driver.in_transaction:  # a COMMIT failed in a way that leaves it open
-                self._driver.rollback()
-            self._driver.execute("PRAGMA busy_timeout = 0")
+        with named(self._path):
             if synced:
-                self._driver.execute(self._usual)
+                self._driver.execute(_SYNCED)
+            try:
+                with _writing(self._connection) as session:
+                    yield session
+            finally:
+                if self._driver.in_transaction:  # a COMMIT failed in a way that leaves it open
+                    self._driver.rollback()
+                self._driver.execute("PRAGMA busy_timeout = 0")
+                if synced:
+                    self._driver.execute(self._usual)
 
     @contextmanager
     def cursor(self) -> Iterator[sqlite3.Cursor]:
         """Give the same without SQLAlchemy, which would cost more than the statements that every message needs."""
-        with _named(self._path):
+        with named(self._path):
             cursor = self._driver.cursor()
             _take_the_lock(self._path, cursor.execute)
             try:
@@ -254,17 +256,20 @@ _REMEDIES = {
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Turn what SQLite says into one line for the person who can act."""
+def named(path: Path, otherwise: str = "") -> Iterator[None]:
+    """Turn what SQLite says into one line, a StorageError, for the person who can act.
+
+    *otherwise* is what to do where that is not known. Without it a constraint is a fault of the program, and stays one.
+    """
     try:
         yield
     except (DatabaseError, sqlite3.DatabaseError) as error:
         said = str(getattr(error, "orig", error))
         if "disk I/O error" in said and _is_full(path):
             said = "the disk is full"
-        remedy = next((r for sign, r in _REMEDIES.items() if sign in said), None)
-        if remedy is None and not isinstance(error, OperationalError):
-            raise  # a constraint: a fault of the program
+        remedy = next((r for sign, r in _REMEDIES.items() if sign in said), otherwise)
+        if not remedy and not isinstance(error, OperationalError | sqlite3.OperationalError):
+            raise
         remedy = remedy or "the next run reads what was kept and continues"
         raise StorageError(f"database {path}: {said}; {remedy}") from error
 
@@ -276,29 +281,16 @@ def _is_full(path: Path) -> bool:
     return False
 
 
-def backup(path: Path, target: Path) -> None:
-    """Copy the database at *path*, in use or not, to *target*, which must not exist. Raises StorageError."""
-    if target.exists():
-        raise StorageError(f"{target}: is there already; name another file")
-    partial = target.with_name(target.name + ".partial")
-    partial.touch(mode=0o600)  # every reader's address is in it
-    with _named(path), sqlite3.connect(path, timeout=BUSY_TIMEOUT) as source, sqlite3.connect(partial) as copy:
-        source.backup(copy)
-    source.close()
-    copy.close()
-    partial.rename(target)
+def fold(path: Path) -> bool:
+    """Fold the write-ahead log of the database at *path* into the file and empty it. False where others kept it."""
+    with named(path), closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection, _queue(path) as queue:
+        with suppress(BlockingIOError):
+            fcntl.flock(queue, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a sender at work lets go of the write lock then
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
 
-def check(path: Path) -> list[str]:
-    """Return what is wrong with the database at *path*: damage, and rows that point at nothing."""
-    connection = reader(path)
-    try:
-        said = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
-        broken = [
-            f"{row[0]} row {row[1]} points at no {row[2]}" for row in connection.execute("PRAGMA foreign_key_check")
-        ]
-    except sqlite3.DatabaseError as error:
-        return [str(error)]
-    finally:
-        connection.close()
-    return [line for line in said if line != "ok"] + broken
+def rewrite(path: Path) -> None:
+    """Write the database at *path* anew, without what lies in its free pages. Needs as much room again."""
+    with named(path), closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection:
+        connection.execute("VACUUM")

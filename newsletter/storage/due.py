@@ -8,11 +8,12 @@ chunk costs, however long the list is. Not here: who gets what (``services/due.p
 import json
 import random
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache, cached_property, lru_cache
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnDefault, Connection, Dialect, String, cast, func, union
@@ -24,8 +25,10 @@ from newsletter.domain.issue import Issue
 from newsletter.domain.pool import Why
 from newsletter.domain.subscriber import Preferences
 from newsletter.domain.subscriber import Status as SubscriberStatus
+from newsletter.storage import had, retention
 from newsletter.storage.database import listed
 from newsletter.storage.papers import chunks
+from newsletter.storage.picks import Picks, packed, papers_in, papers_line
 from newsletter.storage.tables import IS_WAITING, DeliveryRow, PaperRedirectRow, SubscriberRow
 
 _S, _D = SubscriberRow, DeliveryRow
@@ -62,7 +65,7 @@ class Contents:
     ``skipped`` says why there is nothing to send, '' where there is. ``quiet`` is whether it only says so.
     """
 
-    picks: tuple[tuple[int, str, str], ...]
+    picks: Picks
     since: date | None = None
     skipped: str = ""
     unlisted: str = ""
@@ -72,17 +75,12 @@ class Contents:
     @cached_property
     def stored(self) -> str:
         """Return the picks as the database keeps them."""
-        return f"[{', '.join(map(_stored_pick, self.picks))}]"
+        return packed(self.picks)
 
     @cached_property
     def stored_corrections(self) -> str | None:
         """Return the corrections as the database keeps them."""
         return json.dumps(self.corrections) if self.corrections else None
-
-
-@lru_cache(maxsize=_KEPT)
-def _stored_pick(pick: tuple[int, str, str]) -> str:
-    return json.dumps(pick)
 
 
 class NewDelivery(NamedTuple):
@@ -204,17 +202,22 @@ def have_had(session: Session, reader_ids: Collection[int], issue: Issue, day: d
 def told(session: Session, readers: Iterable[DueReader]) -> set[int]:
     """Return whom of these readers a mail told that nothing matches, or is still to tell.
 
-    That such a row was made is remembered with its reader; the ledger knows what became of it.
+    That such a row was made is remembered with its reader; the ledger knows what became of it, unless that is so long
+    ago that it is a total only: then it was sent.
     """
     since = {reader.id: reader.quiet_since for reader in readers if reader.quiet_told and reader.quiet_since}
     if not since:
         return set()
-    stands = col(_D.status).in_((*SENT, *OPEN))
     theirs = (col(_D.subscriber_id).in_(listed("readers")), col(_D.day) >= min(since.values()))
-    found = session.execute(
-        sql(col(_D.subscriber_id), col(_D.day), col(_D.picks)).where(*theirs, stands), {"readers": list(since)}
+    rows = session.execute(
+        sql(col(_D.subscriber_id), col(_D.day), col(_D.picks), col(_D.status)).where(*theirs), {"readers": list(since)}
     )
-    return {i for i, day, picks in found if day >= since[i] and any(why == Why.NEAREST for _, why, _ in picks)}
+    found = [
+        (i, status in {*SENT, *OPEN})
+        for i, day, picks, status in rows
+        if day >= since[i] and any(why == Why.NEAREST for _, why, _ in picks)
+    ]
+    return {i for i, stands in found if stands} | (since.keys() - {i for i, _ in found})
 
 
 def waiting_issues(session: Session) -> set[int]:
@@ -228,12 +231,20 @@ class History:
     What two readers had in common is read once.
     """
 
-    def __init__(self, session: Session, paper_ids: Iterable[int], issue_ids: Iterable[int]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        paper_ids: Iterable[int],
+        issue_ids: Iterable[int],
+        earlier: Mapping[int, Collection[int]] = MappingProxyType({}),
+    ) -> None:
+        """Ask about the papers *paper_ids*; who was sent an *earlier* one had those that it is the same work as."""
         self._issues = sorted(issue_ids)
-        self._today = {i: i for i in paper_ids}
+        self._today: dict[int, Collection[int]] = {i: (i,) for i in paper_ids} | dict(earlier)
         for part in chunks(sorted(self._today)):
             joined = select(PaperRedirectRow).where(col(PaperRedirectRow.paper_id).in_(part))
-            self._today |= {row.old_id: row.paper_id for row in session.exec(joined)}
+            self._today |= {row.old_id: self._today[row.paper_id] for row in session.exec(joined)}
+        self._months = retention.months_of_totals(session, self._issues)
         self._papers = lru_cache(maxsize=_HISTORIES)(self._read)
 
     def of(self, session: Session, reader_ids: Collection[int]) -> dict[int, Had]:
@@ -241,7 +252,7 @@ class History:
         if not (self._issues and reader_ids):
             return {}
         of_state = col(_D.status)
-        picks = func.aggregate_strings(cast(col(_D.picks), String), ",").filter(of_state.in_(SENT))
+        picks = func.aggregate_strings(papers_line(col(_D.picks)), " ").filter(of_state.in_(SENT))
         waiting = func.count().filter(of_state.in_(_WAITS))
         query = (
             sql(col(_D.subscriber_id), picks, waiting)
@@ -249,11 +260,23 @@ class History:
             .group_by(col(_D.subscriber_id))
         )
         found = session.connection().execute(query, {"readers": list(reader_ids), "issues": self._issues})
-        return {reader: Had(self._papers(sent or ""), waits > 0) for reader, sent, waits in found}
+        had_now = {reader: Had(self._papers(sent or ""), waits > 0) for reader, sent, waits in found}
+        return had_now | self._before(session, reader_ids, had_now) if self._months else had_now
+
+    def _before(self, session: Session, reader_ids: Collection[int], now: Mapping[int, Had]) -> dict[int, Had]:
+        """Return the same of readers who had some of it in digests that are totals only."""
+        found = had.of(session, reader_ids, self._months)
+        today = self._today
+        sent = {i: chain.from_iterable(today[p] for p in papers if p in today) for i, papers in found.items()}
+        return {
+            i: Had(now[i].sent.union(of) if i in now else frozenset(of), i in now and now[i].waits)
+            for i, of in sent.items()
+        }
 
     def _read(self, sent: str) -> frozenset[int]:
         today = self._today
-        return frozenset([today[pick[0]] for picks in json.loads(f"[{sent}]") for pick in picks if pick[0] in today])
+        had = chain.from_iterable(map(papers_in, sent.split(" ")))
+        return frozenset(chain.from_iterable(today[i] for i in had if i in today))
 
     def expire(self, session: Session, reader_ids: Collection[int], now: datetime) -> None:
         """Give up what of these issues still waits for readers whose next digest is due."""

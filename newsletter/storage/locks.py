@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy import func
 from sqlmodel import Session, col, delete, select, update
 
 from newsletter.storage.database import Database, StorageError
@@ -70,6 +71,11 @@ def beat(session: Session, owner: str, now: datetime) -> bool:
     return session.exec(update(OwnerRow).where(col(OwnerRow.id) == owner).values(heartbeat_at=now)).rowcount == 1
 
 
+def last_heartbeat(session: Session) -> datetime | None:
+    """Return the newest sign of life of those who are at work, None where nobody is."""
+    return session.exec(select(func.max(col(OwnerRow.heartbeat_at)))).one()
+
+
 def is_known(cursor: sqlite3.Cursor, owner: str) -> bool:
     """Return whether nobody has taken *owner* for dead."""
     return cursor.execute("SELECT 1 FROM owners WHERE id = ?", (owner,)).fetchone() is not None
@@ -116,6 +122,12 @@ def _forget(session: Session, owner: str) -> None:
 def lock_file(path: Path, owner: str) -> Path:
     """Return the lock file of *owner* beside the database at *path*."""
     return path.with_name(path.name + ".owners") / owner
+
+
+def any_held(path: Path) -> bool:
+    """Return whether anybody works with the database at *path*, whatever stands in it."""
+    folder = lock_file(path, "any").parent
+    return folder.is_dir() and any(is_held(lock) for lock in folder.iterdir())
 
 
 def is_held(lock: Path) -> bool:

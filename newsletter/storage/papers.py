@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import func
+from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
 from newsletter.domain.paper import OURS, Listing, Paper, key_of
@@ -97,6 +98,15 @@ def sources_of(session: Session, day: date) -> set[str]:
     return set(session.exec(select(col(ListingRow.source)).where(col(ListingRow.day) == day).distinct()))
 
 
+def listed_by_day(session: Session, since: date) -> dict[str, dict[date, int]]:
+    """Return how many papers each source listed on each day from *since* on."""
+    query = select(col(ListingRow.source), col(ListingRow.day), func.count()).where(col(ListingRow.day) >= since)
+    found: dict[str, dict[date, int]] = defaultdict(dict)
+    for source, day, count in session.exec(query.group_by(col(ListingRow.source), col(ListingRow.day))):
+        found[source][day] = count
+    return found
+
+
 def days_listed(session: Session, paper_id: int) -> list[Listing]:
     """Return every listing of a paper, oldest first."""
     rows = session.exec(select(ListingRow).where(ListingRow.paper_id == paper_id).order_by(col(ListingRow.day)))
@@ -126,3 +136,10 @@ def newest(session: Session, limit: int) -> list[Paper]:
     """Return the papers that were gathered last."""
     query = select(col(PaperRow.id)).order_by(col(PaperRow.id).desc()).limit(limit)
     return list(load(session, (i for i in session.exec(query) if i is not None)).values())
+
+
+def titles_since(session: Session, day: date) -> list[tuple[int, str]]:
+    """Return the ids and titles of the papers that were first listed on *day* or later, and of some before."""
+    oldest = select(func.min(ListingRow.paper_id)).where(col(ListingRow.day) >= day).scalar_subquery()
+    found = session.connection().execute(sql(col(PaperRow.id), col(PaperRow.title)).where(col(PaperRow.id) >= oldest))
+    return [(paper_id, title) for paper_id, title in found if paper_id is not None]

@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 
 from newsletter.errors import BusyError
-from newsletter.storage.database import BUSY_TIMEOUT, StorageError, address, backup, reader
+from newsletter.storage.copies import backup
+from newsletter.storage.database import BUSY_TIMEOUT, StorageError, address, named, reader
 from newsletter.storage.locks import is_held, lock_file
 
-HEAD = "0012"  # the version of the tables in ``tables.py``; a test compares it with the migrations
+HEAD = "0016"  # the version of the tables in ``tables.py``; a test compares it with the migrations
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -28,11 +29,11 @@ def upgrade(path: Path, now: datetime, *, migrations: Path = MIGRATIONS, head: s
     """
     if version(path) == head:
         return None
-    with _alone(path):
+    with alone(path):
         before = version(path)
         if before == head:
             return None
-        if before is not None and before not in _known(migrations):
+        if before is not None and before not in known(migrations):
             raise StorageError(
                 f"database {path} has version {before}, this program knows up to {head}: install the newer program"
             )
@@ -58,24 +59,31 @@ def version(path: Path) -> str | None:
     """Return the version of the database at *path*, None when it is not there or empty. Raises StorageError."""
     if not path.exists():
         return None
-    try:
-        with closing(reader(path)) as connection:
-            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if "alembic_version" in tables:
-                row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-                return str(row[0]) if row else None
-    except sqlite3.OperationalError as error:
-        raise StorageError(f"database {path}: {error}; check that it may be read and its folder written") from error
-    except sqlite3.DatabaseError as error:
-        raise StorageError(f"database {path}: {error}; check database.url") from error
+    with named(path, "check database.url"), closing(reader(path)) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "alembic_version" in tables:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(row[0]) if row else None
     if tables:
         raise StorageError(f"database {path} holds other tables than a newsletter's; check database.url")
     return None
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """Keep other upgrades out, and wait until no live run holds the lease."""
+    with keeping_out(path):
+        give_up = time.monotonic() + BUSY_TIMEOUT
+        while holder := _live_run(path):
+            if time.monotonic() > give_up:
+                raise BusyError(f"run {holder} is at work; the database will be upgraded when it has ended")
+            time.sleep(0.2)
+        yield
+
+
+@contextmanager
+def keeping_out(path: Path) -> Iterator[None]:
+    """Keep out who else would upgrade or replace the database at *path*."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_name(path.name + ".upgrade").open("w")
@@ -83,23 +91,19 @@ def _alone(path: Path) -> Iterator[None]:
         raise StorageError(f"database {path}: {error.strerror}; check who owns the folder") from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        give_up = time.monotonic() + BUSY_TIMEOUT
-        while holder := _live_run(path):
-            if time.monotonic() > give_up:
-                raise BusyError(f"run {holder} is at work; the database will be upgraded when it has ended")
-            time.sleep(0.2)
         yield  # the file stays: who waits for it must not hold the lock of one that is gone
 
 
 def _live_run(path: Path) -> str | None:
     if not path.exists() or version(path) is None:
         return None
-    with closing(reader(path)) as connection:
+    with named(path), closing(reader(path)) as connection:
         row = connection.execute("SELECT owner FROM leases WHERE name = 'run'").fetchone()
     return str(row[0]) if row and is_held(lock_file(path, row[0])) else None
 
 
-def _known(migrations: Path) -> set[str]:
+def known(migrations: Path) -> set[str]:
+    """Return the versions from which *migrations* lead on."""
     return {file.name.partition("_")[0] for file in (migrations / "versions").glob("[0-9]*.py")}
 
 
@@ -115,7 +119,6 @@ def migrate(path: Path, migrations: Path, head: str) -> None:
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine, event
-    from sqlalchemy.exc import DatabaseError
 
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
@@ -132,14 +135,12 @@ def migrate(path: Path, migrations: Path, head: str) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
 
     try:
-        with engine.begin() as connection:
+        with named(path, "nothing was changed"), engine.begin() as connection:
             if holder := _live_run(path):  # it came between the look and the transaction, which keeps others out
                 raise BusyError(f"run {holder} is at work; the next command upgrades the database")
             config.attributes["connection"] = connection
             command.upgrade(config, head)
             if loose := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():
                 raise StorageError(f"database {path}: the upgrade would leave {len(loose)} rows that point at nothing")
-    except DatabaseError as error:
-        raise StorageError(f"database {path}: {error.orig}; nothing was changed") from error
     finally:
         engine.dispose()

@@ -2,8 +2,11 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,11 @@ from newsroom import Newsroom
 NO_UTF8 = os.fsdecode(b"caf\xe9")
 
 
-def program(newsroom: Newsroom, *args: str, **streams: object) -> "subprocess.CompletedProcess[str]":
-    """Run a command in a process of its own."""
-    command = [sys.executable, "-m", "newsletter", "--config", str(newsroom.config), *args]
+def program(
+    newsroom: Newsroom, *args: str, under: Sequence[str] = (), **streams: object
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a process of its own, *under* another one where given."""
+    command = [*under, sys.executable, "-m", "newsletter", "--config", str(newsroom.config), *args]
     return subprocess.run(command, text=True, timeout=60, check=False, stderr=subprocess.PIPE, **streams)  # type: ignore[call-overload,no-any-return]
 
 
@@ -66,6 +71,23 @@ def test_an_output_that_cannot_be_written(newsroom: Newsroom, args: tuple[str, .
         1,
         "newsletter: the output cannot be written (No space left on device)",
     )
+
+
+@pytest.mark.system("fiu-run")
+def test_a_disk_that_fails_while_the_database_is_opened(newsroom: Newsroom) -> None:
+    """After a crash the first to look at the database repairs it, and says what to do where it cannot."""
+    newsroom.run("stats")
+    database = newsroom.folder / "newsletter.db"
+    log = database.with_name("newsletter.db-wal")
+    with closing(sqlite3.connect(database)) as crashes:
+        crashes.execute("INSERT INTO meta (key, value) VALUES ('one', 'more')")
+        crashes.commit()
+        kept = log.read_bytes()
+    log.write_bytes(kept)  # closing has folded it into the database
+    failing = "enable name=posix/io/rw/pwrite,onetime,failinfo=5"
+    done = program(newsroom, "stats", under=["fiu-run", "-x", "-c", failing])
+    what, next_step = "disk I/O error; check the disk", "the next run reads what was kept and continues"
+    assert (done.returncode, done.stderr) == (1, f"newsletter: database {database}: {what}; {next_step}\n")
 
 
 def test_a_reader_that_went_away(newsroom: Newsroom) -> None:

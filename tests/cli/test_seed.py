@@ -74,7 +74,8 @@ def test_it_asks_first(reader: Newsroom):
     ("name", "content", "line"),
     [
         ("a.bib", "", "holds no references"),
-        ("b.bib", "@article{" + "{" * 100_000, "holds no references"),
+        ("b.bib", "@article{" + "{" * 100_000, "cannot be read as bibtex: line 1: expected comma after entry key"),
+        ("b.bib", BIBTEX[:60], "cannot be read as bibtex: line 3: unexpectedly reached end of file"),
         ("c.json", "[" * 100_000, "too deeply nested"),
         ("d.json", '{"items": 3}', "cannot be read as csl"),
         ("e.json", "[1, 2]", "cannot be read as csl"),

@@ -88,7 +88,9 @@ def test_adding_again_changes_nothing(newsroom: Newsroom):
 
     assert "already there" in again.out
     assert "subscribers edit" in again.out
+    assert again.err.strip().endswith(f"newsletter subscribers edit {ANN} --topic=two")
     assert show(newsroom) == before
+    assert not subscribers(newsroom, "add", ANN, "--topic", "one").err
     answer = subscribers(newsroom, "add", ANN, "bob@example.org", "--json").json
     assert [each["outcome"] for each in answer["subscribers"]] == ["already there", "added"]
 

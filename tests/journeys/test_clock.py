@@ -31,7 +31,7 @@ def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
 
 def subscribe(room: Newsroom, email: str, at: str = f"{DAY}T00:00", **preferences: str) -> None:
     """Put a reader on the list as if at *at*."""
-    from newsletter.services.subscribe import add
+    from newsletter.services.joining import add
 
     when = datetime.fromisoformat(at).replace(tzinfo=UTC)
     with room.app(when) as app:
@@ -229,6 +229,7 @@ def test_the_operator_is_told_once_a_day_and_once_when_it_is_solved(newsroom: Ne
     assert len(told) == 3
     assert "source file" in told[0].text
     assert "olved" in str(told[2].message["Subject"]) + told[2].text
+    assert "the next run" not in told[2].text
 
 
 def test_what_comes_back_is_told_again_but_not_at_once(newsroom: Newsroom) -> None:

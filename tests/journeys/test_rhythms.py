@@ -17,7 +17,7 @@ from newsletter.domain.calendar import local_date
 from newsletter.domain.issue import Arranged
 from newsletter.domain.paper import Listing, Paper, Sighting
 from newsletter.domain.subscriber import WEEKDAYS
-from newsletter.services import subscribe
+from newsletter.services import joining, subscribe
 from newsletter.services.plan import Plan
 from newsletter.storage import issues, papers, sightings
 from newsletter.storage.tables import DeliveryRow
@@ -107,7 +107,7 @@ def test_no_change_brings_two_of_a_day_or_silences_for_longer_than_the_rhythm(
 def _play(app: App, start: date, chosen: dict[str, str], later: list[tuple[int, dict[str, str]]]) -> None:
     newsletter, now = app.settings.newsletter, datetime.combine(start, time(), UTC)
     seal(app, start, now)
-    subscribe.add(app.database, newsletter, [ANN], chosen, now)
+    joining.add(app.database, newsletter, [ANN], chosen, now)
     changes = list(later)
     wait = timedelta(hours=changes[0][0]) + now if changes else None
     last_mail = last_change = now

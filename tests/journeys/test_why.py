@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from newsroom import LOST, Newsroom, instant
 
-from newsletter.services import edit, subscribe
+from newsletter.services import edit, joining, subscribe
 from newsletter.services.why import why
 from newsletter.storage import moves
 from newsletter.storage.database import cursor
@@ -285,7 +285,7 @@ def test_who_left_paused_or_never_confirmed_reads_since_when(newsroom):
         subscribe.unsubscribe(app.database, "gone@example.net", at)
         subscribe.pause(app.database, newsletter, "away@example.net", None, at)
         subscribe.pause(app.database, newsletter, "back@example.net", date.fromisoformat(MON), at)
-        subscribe.add(app.database, newsletter, ["new@example.net"], {}, at, pending=True)
+        joining.add(app.database, newsletter, ["new@example.net"], {}, at, pending=True)
     since = "since Wed 2026-07-15 07:00 UTC"
     assert said(newsroom, "gone@example.net", f"{THU}T09:00Z") == ("unsubscribed", f"unsubscribed {since}")
     assert said(newsroom, "away@example.net", f"{THU}T09:00Z") == (
@@ -346,6 +346,21 @@ def test_no_issue_says_why_there_was_none(newsroom):
         f"the newsletter has no issue on a Saturday; {monday}",
     )
     assert said(newsroom, ANN, "2026-07-19T09:00Z", FRI) == ("no_issue", f"no issue of 2026-07-17 was sealed; {monday}")
+
+
+def test_a_day_whose_source_failed_says_so(newsroom):
+    """A reader without mail is told what went wrong, as long as the source was not heard again."""
+    newsroom.subscribe(ANN, topics="alpha", only_topics="yes")
+    newsroom.publish(WED, "Alpha")
+    newsroom.tick(f"{WED}T08:00Z")
+    away = newsroom.file.rename(newsroom.folder / "elsewhere")
+    newsroom.tick(f"{THU}T08:00Z")
+    _, text = said(newsroom, ANN, f"{THU}T09:00Z", THU)
+    assert f"file failed and was not heard since: {newsroom.file}" in text
+    assert "asks again" not in text
+    away.rename(newsroom.file)
+    newsroom.tick(f"{THU}T10:00Z")
+    assert "failed" not in said(newsroom, ANN, f"{THU}T11:00Z", THU)[1]
 
 
 def test_no_issue_when_it_was_cancelled_before_the_readers_hour(newsroom):

@@ -4,7 +4,7 @@ from datetime import date
 
 from newsroom import Mail, Newsroom, instant
 
-from newsletter.services import edit, subscribe
+from newsletter.services import edit, joining, subscribe
 from newsletter.services.why import why
 
 ANN, BOB, EVE = "ann@example.org", "bob@example.org", "eve@example.org"
@@ -111,7 +111,7 @@ def test_who_joins_has_the_newest_issue_at_the_next_tick_and_nothing_more_that_d
     with newsroom.app() as app:
         subscribe.unsubscribe(app.database, ANN, instant("2026-07-16T19:00Z"))
         again = subscribe.find(app.database, ANN)
-        subscribe.confirm(app.database, app.settings.newsletter, again.id, instant("2026-07-16T20:00Z"))
+        joining.confirm(app.database, app.settings.newsletter, again.id, instant("2026-07-16T20:00Z"))
     newsroom.tick("2026-07-16T20:01Z")
     assert len(newsroom.sink.to(ANN)) == 2  # that day's only one
 

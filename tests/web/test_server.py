@@ -162,6 +162,6 @@ def test_without_the_extra_it_says_what_to_install(newsroom: Newsroom) -> None:
     code = "import sys; sys.modules['starlette'] = None; from newsletter.cli.main import main; main()"
     command = [sys.executable, "-c", code, "--config", str(newsroom.config), "web"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stderr.startswith("newsletter: the pages need more packages: pip install '.[web]'")
+    assert done.stderr.startswith("newsletter: serving pages needs the extra 'web': pip install '.[web]'")
     assert done.stderr.count("\n") == 1
-    assert done.returncode == 1
+    assert done.returncode == 2

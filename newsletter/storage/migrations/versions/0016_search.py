@@ -9,8 +9,8 @@ The index keeps no texts: they are in the papers, and taken from the same view w
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
