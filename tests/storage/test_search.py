@@ -144,8 +144,8 @@ def test_the_index_is_always_that_of_the_papers(tmp_path_factory: pytest.TempPat
     database = Database(place)
     for at, (title, abstract, author, arxiv, doi) in enumerate(said):
         names = {"doi": f"10.1234/{doi}"} if doi else {}
-        texts = {"title": f"t {title}", "abstract": abstract, "authors": (author,)}
-        store(database, {"arxiv_id": f"2607.0000{arxiv}", "version": at, "upvotes": at, **texts, **names})
+        facts = {"arxiv_id": f"2607.0000{arxiv}", "title": f"t {title}", "abstract": abstract, "authors": (author,)}
+        store(database, {**facts, "version": at, "upvotes": at, **names})
     kept = index(database)
     with database.write() as session:
         columns = "title, body, people, org, cat, name, year"
