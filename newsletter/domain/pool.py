@@ -30,6 +30,9 @@ class Why(StrEnum):
     NEAREST = "nearest"  # nothing matched for long, and this comes closest; detail is the topic
 
 
+_OF_TOPICS = frozenset({Why.TOPIC, Why.OURS})
+
+
 @dataclass(frozen=True, slots=True)
 class Pick:
     """A paper in a digest."""
@@ -41,7 +44,7 @@ class Pick:
     @property
     def topic(self) -> str:
         """Return the topic that the reader follows and that brings the paper, '' where none does."""
-        return self.detail if self.why in {Why.TOPIC, Why.OURS} else ""
+        return self.detail if self.why in _OF_TOPICS else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,12 +139,11 @@ class IssueRenderer:
         self, subject: str, frame: tuple[Slotted, Slotted], said: dict[str, bytes], parts: Mapping[str, Pieces]
     ) -> Encoded:
         """Return both parts in pieces, of which most are shared with other editions."""
-        alike = {name: (piece,) for name, piece in said.items()}
-        return Encoded(
-            subject=subject,
-            html=frame[0].spread({**alike, **{name: html for name, (html, _) in parts.items()}}),
-            text=frame[1].spread({**alike, **{name: text for name, (_, text) in parts.items()}}),
-        )
+        html: dict[str, Sequence[bytes]] = {name: (piece,) for name, piece in said.items()}
+        text = html.copy()
+        for name, both in parts.items():
+            html[name], text[name] = both
+        return Encoded(subject=subject, html=frame[0].spread(html), text=frame[1].spread(text))
 
     def _shortened(self, digest: Digest, size: int, cards: Sequence[bytes]) -> dict[str, Pieces]:
         """Return the parts of a digest whose HTML has too large a *size*, with fewer lines, and then fewer cards.

@@ -21,7 +21,7 @@ from newsletter.config.sending import SmtpSettings
 from newsletter.domain.delivery import Status as Sending
 from newsletter.domain.issue import Issue, Status
 from newsletter.services import records
-from newsletter.storage import deliveries, due, stats
+from newsletter.storage import deliveries, due, history, stats
 from newsletter.storage.database import Database
 
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
@@ -49,10 +49,10 @@ def explained(database: Database) -> Iterator[list[str]]:
     [
         (lambda s: due.readers(s, None, None, 2000, NOW), "(status=? AND last_accepted_on=? AND next_due_at<?)"),
         (lambda s: due.readers(s, ISSUE.date, due.Place(NOW, 1), 2000), "(status=? AND last_accepted_on=? AND next_"),
-        (lambda s: due.have_had(s, [1, 2], ISSUE, ISSUE.date), "(subscriber_id=? AND day=?)"),
-        (lambda s: due.have_had(s, [1, 2], ISSUE, ISSUE.date), "(subscriber_id=? AND issue_id=?)"),
-        (lambda s: due.History(s, [1], [7, 8]).of(s, [1, 2]), "(subscriber_id=? AND issue_id=?)"),
-        (lambda s: due.History(s, [1], [7, 8]).expire(s, [1, 2], NOW), "(subscriber_id=? AND issue_id=?)"),
+        (lambda s: history.have_had(s, [1, 2], ISSUE, ISSUE.date), "(subscriber_id=? AND day=?)"),
+        (lambda s: history.have_had(s, [1, 2], ISSUE, ISSUE.date), "(subscriber_id=? AND issue_id=?)"),
+        (lambda s: history.History(s, [1], [7, 8]).of(s, [1, 2]), "(subscriber_id=? AND issue_id=?)"),
+        (lambda s: history.History(s, [1], [7, 8]).expire(s, [1, 2], NOW), "(subscriber_id=? AND issue_id=?)"),
         (deliveries.held, "COVERING INDEX ix_deliveries_kept (status=?)"),
         (lambda s: deliveries.held_ids(s, 200), "COVERING INDEX ix_deliveries_kept (status=?)"),
         (lambda s: deliveries.counts(s, 7), "COVERING INDEX ix_deliveries_kept (status=? AND issue_id=?)"),
@@ -234,9 +234,9 @@ def test_how_many_are_held_is_known_by_an_index(ledger: Database) -> None:
 def test_what_readers_had_is_found_one_by_one(ledger: Database) -> None:
     """It is asked for each chunk of readers."""
     with ledger.read() as session:
-        history = due.History(session, [1, 2, 3], ISSUES[1:])
+        known = history.History(session, [1, 2, 3], ISSUES[1:])
     with Steps(ledger) as steps, ledger.read() as session:
-        history.of(session, list(range(1, 201)))
+        known.of(session, list(range(1, 201)))
     print(f"the papers of 200 readers: {steps.read:,} steps")
     assert steps.read < 40_000
 
