@@ -46,7 +46,8 @@ class Chooser:
         self._history: History | None = None
         self._of_pools = 0  # how many pools the history is of
         self._tastes = Tastes()
-        self.wish = lru_cache(maxsize=_KEPT)(lambda preferences: Wish(preferences, newsletter))
+        self._wish = lru_cache(maxsize=_KEPT)(lambda preferences: Wish(preferences, newsletter))
+        self._known: dict[int, tuple[Preferences, Wish]] = {}
         self._since = lru_cache(maxsize=_KEPT)(self._windows.first_missed)
         self._alerted = lru_cache(maxsize=_KEPT)(self._found)
         self._contents = lru_cache(maxsize=_KEPT)(self._carried)
@@ -56,6 +57,15 @@ class Chooser:
         """Make the papers ready for topics and tastes, which takes some tenths of a second for a few hundred."""
         self._sealed.prepare()
         self._tastes.prepare(session, self._windows.pools)
+
+    def wish(self, preferences: Preferences) -> Wish:
+        """Return what a reader wishes for. Of equal preferences most are one object, which is quicker known."""
+        known = self._known.get(id(preferences))
+        if known is None or known[0] is not preferences:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            known = self._known[id(preferences)] = preferences, self._wish(preferences)
+        return known[1]
 
     def contents(self, session: Session, rows: Sequence[tuple[DueReader, date]], now: datetime) -> list[Contents]:
         """Return what each of these readers gets with a row of a date. What waits of earlier issues expires."""

@@ -107,7 +107,8 @@ class Composer:
 
     def prepare(self, session: Session, deliveries: Collection[Claimed]) -> None:
         """Load the picks that are not in the issue's own pool, of longer windows and joined since, and corrections."""
-        picked = {pick[0] for picks in {one.picks for one in deliveries} for pick in picks}
+        different = {id(one.picks): one.picks for one in deliveries}.values()  # most are shared, and long to compare
+        picked = {pick[0] for picks in different for pick in picks}
         if loaded := papers.load(session, picked - self._candidates.keys()):
             self._edition.cache_clear()
             self._pick.cache_clear()

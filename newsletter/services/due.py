@@ -22,7 +22,7 @@ from newsletter.services.chooser import Chooser
 from newsletter.services.edit import Policy, Shown
 from newsletter.storage import alerts, due, history, making
 from newsletter.storage.due import DueReader
-from newsletter.storage.making import Contents, NewDelivery
+from newsletter.storage.making import Contents, NewDelivery, Taker
 
 CHUNK = 256  # readers whose rows are made in one transaction: for some thousandths of a second others wait for it
 
@@ -39,7 +39,7 @@ _Row = tuple[DueReader, _Occasion, bool]  # and whether the reader's next instan
 
 
 class Maker:
-    """Makes the due rows of one issue, chunk by chunk. What choosing needs of the issue is prepared once."""
+    """Makes the due rows of one issue, chunk by chunk, some of them taken up by a *taker* from the start."""
 
     def __init__(self, session: Session, settings: Settings, policy: Policy, shown: Shown) -> None:
         self.issue = shown.issue
@@ -47,24 +47,33 @@ class Maker:
         self._settings = settings
         self._domain = settings.newsletter.sender_address.rpartition("@")[2]
 
-    def by_the_clock(self, session: Session, readers: Sequence[DueReader], now: datetime) -> None:
+    def by_the_clock(
+        self, session: Session, readers: Sequence[DueReader], now: datetime, taker: Taker | None = None
+    ) -> None:
         """Make the rows of readers whose instant has come, and who have not had the issue."""
         passed: list[tuple[DueReader, datetime]] = []
         rows: list[_Row] = []
         in_rhythm = cache(lambda rhythm: current(rhythm, now).at)
         occasion = cache(lambda rhythm, last, at: self._occasion(rhythm, last, at, now))
+        known: dict[tuple[int, date | None, datetime], _Occasion] = {}
         for reader in readers:
             rhythm = self._rhythm(reader)
-            # Whenever they were due in their rhythm, it is the same: what is looked up is shared.
-            found = occasion(rhythm, reader.last_digest_on, max(reader.next_due_at, in_rhythm(rhythm)))
+            alike = id(rhythm), reader.last_digest_on, reader.next_due_at
+            found = known.get(alike)
+            if found is None:
+                # Whenever they were due in their rhythm, it is the same: what is looked up is shared.
+                at = max(reader.next_due_at, in_rhythm(rhythm))
+                found = known[alike] = occasion(rhythm, reader.last_digest_on, at)
             if reader.last_digest_on and found.day <= reader.last_digest_on:
                 passed.append((reader, found.next_due_at))
             else:
                 rows.append((reader, found, False))
         due.advance(session, passed)
-        self._make(session, rows, now)
+        self._make(session, rows, now, taker)
 
-    def on_date(self, session: Session, readers: Sequence[DueReader], day: date, now: datetime) -> None:
+    def on_date(
+        self, session: Session, readers: Sequence[DueReader], day: date, now: datetime, taker: Taker | None = None
+    ) -> None:
         """Make the rows of those *readers* whose rhythm includes *day*, and who have had neither it nor the issue.
 
         Whatever the hour. Their next instant stays, unless it has come and is of *day*: then this digest is what it
@@ -79,9 +88,11 @@ class Maker:
             if reader.id not in had and rhythm.includes(day):
                 stays = reader.next_due_at > now or local_date(reader.next_due_at, rhythm.zone) > day
                 rows.append((reader, occasion(rhythm), stays))
-        self._make(session, rows, now)
+        self._make(session, rows, now, taker)
 
-    def by_alert(self, session: Session, found: Sequence[tuple[DueReader, datetime]], now: datetime) -> None:
+    def by_alert(
+        self, session: Session, found: Sequence[tuple[DueReader, datetime]], now: datetime, taker: Taker | None = None
+    ) -> None:
         """Make the rows of readers whose alerts find something, each with since when it is looked for.
 
         Not where a digest comes on the same date, or before there is another issue: then that brings it. Nor while
@@ -99,7 +110,7 @@ class Maker:
             alerts.advance(session, at, readers)
         contents = self.chooser.alerts(session, [reader for reader, _, _ in rows])
         finds = [(row, one) for row, one in zip(rows, contents, strict=True) if one.picks]
-        self._store(session, [row for row, _ in finds], [one for _, one in finds], now)
+        self._store(session, [row for row, _ in finds], [one for _, one in finds], now, taker)
         alerts.made(session, self.issue, [reader.id for (reader, _, _), _ in finds])
 
     def _may_alert(self, reader: DueReader, day: date) -> bool:
@@ -121,11 +132,13 @@ class Maker:
         too_late = expires_at(now, self._settings.smtp.give_up_after, next_due(rhythm, now, day).at)
         return _Occasion(day, too_late, next_due(rhythm, now, last).at)
 
-    def _make(self, session: Session, rows: Sequence[_Row], now: datetime) -> None:
+    def _make(self, session: Session, rows: Sequence[_Row], now: datetime, taker: Taker | None) -> None:
         contents = self.chooser.contents(session, [(reader, found.day) for reader, found, _ in rows], now)
-        self._store(session, rows, contents, now)
+        self._store(session, rows, contents, now, taker)
 
-    def _store(self, session: Session, rows: Sequence[_Row], contents: Sequence[Contents], now: datetime) -> None:
+    def _store(
+        self, session: Session, rows: Sequence[_Row], contents: Sequence[Contents], now: datetime, taker: Taker | None
+    ) -> None:
         ids = making.new_ids(session, now, len(rows))
         made = [
             NewDelivery(
@@ -139,4 +152,4 @@ class Maker:
             )
             for new, (reader, found, stays), carried in zip(ids, rows, contents, strict=True)
         ]
-        making.make(session, self.issue, made, now)
+        making.make(session, self.issue, made, now, taker)

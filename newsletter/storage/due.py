@@ -9,8 +9,9 @@ the rows that are made for them (``making``).
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from sqlalchemy import String, cast, func
@@ -30,8 +31,9 @@ _KEPT = 4096  # wishes that are remembered: most readers share theirs with other
 class DueReader(NamedTuple):
     """An active reader, with what decides whether and what they get.
 
-    Of the preferences those that choose: not the format, nor the language. ``last_issue_on`` and
-    ``last_accepted_on`` are issues' dates, ``last_digest_on`` is the reader's, and so is ``quiet_since``.
+    ``preferences`` are those that choose; the format and the language stand beside them, with what else a mail says.
+    ``last_issue_on`` and ``last_accepted_on`` are issues' dates, ``last_digest_on`` is the reader's, and so is
+    ``quiet_since``.
     """
 
     id: int
@@ -42,6 +44,10 @@ class DueReader(NamedTuple):
     last_accepted_on: date | None
     quiet_since: date | None = None
     quiet_told: bool = False
+    email: str = ""
+    format: str | None = None
+    language: str | None = None
+    created_at: datetime = datetime.min.replace(tzinfo=UTC)
 
 
 class Place(NamedTuple):
@@ -83,11 +89,9 @@ def readers(
     found: list[Any] = []
     for part in parts:
         left = limit - len(found)
-        found += session.connection().execute(part.order_by(instant, col(_S.id)).limit(left)) if left else []
-    return [
-        DueReader(i, wishes(*chosen), at, digest_on, issue_on, served_on, quiet_since, told)
-        for i, at, digest_on, issue_on, quiet_since, told, *chosen in found
-    ]
+        if left:
+            found += session.connection().execute(part.order_by(instant, col(_S.id)).limit(left)).all()
+    return list(starmap(due_reader, found))
 
 
 def any_reader(session: Session, now: datetime) -> bool:
@@ -102,11 +106,25 @@ WISHES = (
 )
 
 
+FACTS = (
+    *(col(_S.id), col(_S.next_due_at), col(_S.last_digest_on), col(_S.last_issue_on), col(_S.last_accepted_on)),
+    *(col(_S.quiet_since), col(_S.quiet_told)),
+    *(col(_S.email), col(_S.format), col(_S.language), col(_S.created_at)),
+    *WISHES,
+)
+
+
+def due_reader(reader_id: int, next_due_at: datetime, *rest: Any) -> DueReader:
+    """Return the reader of whom ``FACTS`` says this."""
+    return DueReader(reader_id, wishes(*rest[_SAID:]), next_due_at, *rest[:_SAID])
+
+
+_SAID = len(FACTS) - len(WISHES) - 2
+
+
 def _of_group(served_on: date | None) -> Any:
-    facts = (col(_S.id), col(_S.next_due_at), col(_S.last_digest_on), col(_S.last_issue_on))
     last = col(_S.last_accepted_on)
-    wanted = sql(*facts, col(_S.quiet_since), col(_S.quiet_told), *WISHES)
-    return wanted.where(_ACTIVE, last.is_(None) if served_on is None else last == served_on)
+    return sql(*FACTS).where(_ACTIVE, last.is_(None) if served_on is None else last == served_on)
 
 
 @lru_cache(maxsize=_KEPT)

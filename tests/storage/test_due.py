@@ -85,7 +85,8 @@ def test_who_was_never_served_comes_first_then_the_longest_unserved(database: Da
 def test_a_reader_comes_with_what_decides(database: Database) -> None:
     """Preferences, instants and dates as they are kept."""
     with database.write() as session:
-        expected = add(session, 1, last_digest_on=TODAY, last_issue_on=TODAY - DAY, last_accepted_on=TODAY - 2 * DAY)
+        decides = add(session, 1, last_digest_on=TODAY, last_issue_on=TODAY - DAY, last_accepted_on=TODAY - 2 * DAY)
+        expected = decides._replace(email="r1@example.net", created_at=NOW)  # and what their mail says
         assert due.readers(session, TODAY - 2 * DAY, None, 9) == [expected]
 
 
