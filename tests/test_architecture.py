@@ -32,7 +32,7 @@ ROOMS = {
 }
 ROOMS["services"] = set(ROOMS)
 ROOMS["app"] = set(ROOMS)
-ROOMS["scheduler"] = ROOMS["web"] = set(ROOMS)
+ROOMS["scheduler"] = ROOMS["web"] = ROOMS["lmtp"] = set(ROOMS)
 ROOMS["demo"] = set(ROOMS)  # shows its inbox by the web's means
 ROOMS["cli"] = set(ROOMS)
 ROOMS["__main__"] = {"cli"}

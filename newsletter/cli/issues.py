@@ -179,6 +179,17 @@ def subject(terminal: Terminal, /, day: date, text: str) -> None:
         _answer(terminal, app, day, f"The issue of {day} has {'its own' if text else 'the usual'} subject.")
 
 
+@group.command(epilog=examples("newsletter issues undo today"))
+@_date
+@click.pass_obj
+def undo(terminal: Terminal, /, day: date) -> None:
+    """Take back what was last done to a draft, here or at the desk. Again and again, as far back as it goes."""
+    from newsletter.services import edit
+
+    with terminal.app() as app:
+        _answer(terminal, app, day, f"Undone: {edit.undo(app.database, day, terminal.now())}")
+
+
 @group.command(epilog=examples("newsletter issues seal today"))
 @click.argument("day", type=PAST_DAY, metavar="DATE")
 @click.pass_obj
@@ -272,8 +283,9 @@ def _change(
 ) -> None:
     from newsletter.services import edit
 
-    edit.change(app.database, day, terminal.now(), lambda hand: done(hand, paper.id))
-    _answer(terminal, app, day, f"{paper.key} {said}: {paper.title}")
+    what = f"{paper.key} {said}: {paper.title}"
+    edit.change(app.database, day, terminal.now(), lambda hand: done(hand, paper.id), what=what)
+    _answer(terminal, app, day, what)
 
 
 def _answer(terminal: Terminal, app: "App", day: date, done: str = "") -> None:

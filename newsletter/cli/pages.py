@@ -8,6 +8,8 @@ from newsletter.errors import ExtraError
 if TYPE_CHECKING:
     from newsletter.app import App
 
+EXTRA = {"argon2", "itsdangerous", "leather", "multipart", "python_multipart", "starlette", "uvicorn"}
+
 
 def serving(app: "App", host: str | None, port: int | None) -> AbstractContextManager[str]:
     """Serve the pages while inside, where the configuration says unless *host* and *port* do, and give their URL.
@@ -17,7 +19,7 @@ def serving(app: "App", host: str | None, port: int | None) -> AbstractContextMa
     try:
         from newsletter.web import server
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"starlette", "uvicorn"}:
+        if (error.name or "").partition(".")[0] not in EXTRA:
             raise
         raise ExtraError("serving pages", "web", ", or 'newsletter serve --no-web'") from error
     chosen = app.settings.web

@@ -1,8 +1,15 @@
 """``newsletter serve``: the service by its own clock, with the web pages."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from newsletter.cli.terminal import Command, Terminal, examples
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from newsletter.app import App
 
 
 @click.command(
@@ -15,7 +22,6 @@ from newsletter.cli.terminal import Command, Terminal, examples
 @click.pass_obj
 def command(terminal: Terminal, /, host: str | None, port: int | None, no_web: bool) -> None:
     """Gather, seal and deliver by an own clock instead of cron, and serve the web pages, until stopped."""
-    import logging
     from contextlib import ExitStack
 
     from newsletter.cli.pages import serving
@@ -23,16 +29,29 @@ def command(terminal: Terminal, /, host: str | None, port: int | None, no_web: b
     from newsletter.scheduler import serve
     from newsletter.services.run import Outcome
 
-    logging.basicConfig(level=logging.INFO if terminal.verbose else logging.WARNING, format="%(asctime)s %(message)s")
-
     def heard(outcome: Outcome) -> None:
         terminal.say(lines(outcome))
         for problem in outcome.problems:
             terminal.warn(problem)
 
     with ExitStack() as open_things:
-        app = open_things.enter_context(terminal.app())
+        app = open_things.enter_context(terminal.app(stays=True))
         if not no_web:
             url = open_things.enter_context(serving(app, host, port))
             terminal.say(f"The pages are at {url}; Ctrl-C ends everything.")
+        if place := app.settings.bounces.lmtp:
+            terminal.say(f"What comes back is taken at {open_things.enter_context(_listening(terminal, app, place))}.")
         serve(app.service(terminal.now), heard)
+
+
+def _listening(terminal: Terminal, app: "App", place: str) -> "AbstractContextManager[str]":
+    """Take by LMTP what comes back, while inside. Raises ExtraError without the extra ``bounces``."""
+    from newsletter.errors import ExtraError
+
+    try:
+        from newsletter.lmtp import listening
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "aiosmtpd":
+            raise
+        raise ExtraError("listening for what comes back", "bounces", ", or leave out bounces.lmtp") from error
+    return listening(app.dispatch, place, terminal.now)

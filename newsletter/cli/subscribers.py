@@ -8,6 +8,7 @@ import click
 
 from newsletter.cli.preview import of_subscriber
 from newsletter.cli.subscribers_files import export, import_
+from newsletter.cli.subscribers_rights import data, forget
 from newsletter.cli.subscribers_taste import feedback, taste
 from newsletter.cli.subscribers_wishes import alert, seed
 from newsletter.cli.terminal import Group, Terminal, examples
@@ -154,9 +155,13 @@ def show(terminal: Terminal, /, email: str) -> None:
     """Show one subscriber, and what holds where they chose nothing."""
     from newsletter.cli import subscribers_view as view
     from newsletter.services import subscribe
+    from newsletter.services.bounces import standing
 
     with terminal.app() as app:
-        view.answer_one(terminal, app.settings.newsletter, subscribe.find(app.database, email))
+        held = subscribe.find(app.database, email)
+        with app.database.read() as session:
+            back = standing(session, held.id, terminal.now())
+        view.answer_one(terminal, app.settings.newsletter, held, *back)
 
 
 @group.command(
@@ -251,7 +256,7 @@ def suppress(terminal: Terminal, /, email: str, reason: str) -> None:
 @click.argument("email")
 @click.pass_obj
 def remove(terminal: Terminal, /, email: str) -> None:
-    """Erase a subscriber. A hash of the address stays, so that no import brings it back."""
+    """Erase a subscriber. A hash of the address stays, so that no import brings it back; 'forget' leaves no trace."""
     from newsletter.services import subscribe
 
     with terminal.app() as app:
@@ -266,3 +271,5 @@ group.add_command(export)
 group.add_command(of_subscriber)
 group.add_command(alert)
 group.add_command(seed)
+group.add_command(data)
+group.add_command(forget)

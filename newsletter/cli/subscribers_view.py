@@ -7,10 +7,12 @@ from datetime import datetime
 from newsletter.app import App
 from newsletter.cli.terminal import Terminal
 from newsletter.config.settings import NewsletterSettings
+from newsletter.domain.bounce import ENOUGH
 from newsletter.domain.subscriber import Status, Subscriber, preference_texts
 from newsletter.services.joining import Added, Outcome
 from newsletter.services.subscribe import changed, defaults, rhythm_of
 from newsletter.services.subscriber_files import document
+from newsletter.storage.returns import Return
 from newsletter.storage.subscribers import Selection
 
 _LISTS = {"topics": "--topic", "alerts": "--alert"}
@@ -24,9 +26,18 @@ def answer_added(terminal: Terminal, newsletter: NewsletterSettings, done: Seque
     terminal.answer({"subscribers": documents}, lambda: "\n".join(_added(newsletter, each) for each in done))
 
 
-def answer_one(terminal: Terminal, newsletter: NewsletterSettings, subscriber: Subscriber) -> None:
-    """Answer everything about one subscriber."""
-    terminal.answer(document(subscriber), lambda: _lines(newsletter, subscriber))
+def answer_one(
+    terminal: Terminal,
+    newsletter: NewsletterSettings,
+    subscriber: Subscriber,
+    back: Sequence[Return] = (),
+    score: float = 0,
+) -> None:
+    """Answer everything about one subscriber, with what came *back* lately and the *score* that it comes to."""
+    told = {"bounce_score": round(score, 2), "returns": [one.document for one in back]} if back else {}
+    terminal.answer(
+        document(subscriber) | told, lambda: "\n".join([_lines(newsletter, subscriber), *_returned(back, score)])
+    )
 
 
 def answer_move(terminal: Terminal, newsletter: NewsletterSettings, subscriber: Subscriber) -> None:
@@ -81,6 +92,11 @@ def _lines(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
         "consent": subscriber.consent_source or "no source recorded",
     }
     return "\n".join(f"{name:<18} {text}" for name, text in facts.items())
+
+
+def _returned(back: Sequence[Return], score: float) -> list[str]:
+    counted = [f"{'bounces':<18} score {score:.1f} of {ENOUGH:.0f}, at which mail ends"] if score else []
+    return counted + [f"{'came back':<18} {_utc(one.came_at)}, {one.effect}: {one.summary}" for one in back[:5]]
 
 
 def _page(

@@ -32,11 +32,18 @@ class Terminal:
     quiet: bool = False
 
     @contextmanager
-    def app(self) -> Iterator["App"]:
-        """Open the service as configured."""
-        from newsletter.app import open_app
+    def app(self, *, stays: bool = False) -> Iterator["App"]:
+        """Open the service as configured, and keep its log; if verbose also of what goes well in one that *stays*."""
+        import logging
 
-        with open_app(self.config, self.now()) as app:
+        from newsletter.app import open_app
+        from newsletter.services.journal import keeping
+
+        on_screen = logging.INFO if stays and self.verbose else logging.WARNING
+        with (
+            open_app(self.config, self.now()) as app,
+            keeping(app.settings.logging, on_screen=on_screen, with_time=stays),
+        ):
             yield app
 
     def now(self) -> datetime:

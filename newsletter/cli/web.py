@@ -16,16 +16,14 @@ def command(terminal: Terminal, /, host: str | None, port: int | None) -> None:
 
     Let a web server with TLS stand in front, at newsletter.base_url.
     """
-    import logging
     import signal
     import threading
 
     from newsletter.cli.pages import serving
     from newsletter.storage.upgrade import require_current
 
-    logging.basicConfig(level=logging.INFO if terminal.verbose else logging.WARNING, format="%(asctime)s %(message)s")
     ended = threading.Event()
-    with terminal.app() as app:
+    with terminal.app(stays=True) as app:
         if not app.settings.newsletter.base_url:
             terminal.warn("newsletter.base_url is not set: no mail links to these pages")
         for number in (signal.SIGTERM, signal.SIGINT):

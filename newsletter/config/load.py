@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from newsletter.config.people import PersonSettings
+from newsletter.config.returns import ImapSettings, WebhookSettings
 from newsletter.config.sending import DomainSettings, RouteSettings
 from newsletter.config.settings import (
     ArxivSettings,
@@ -72,7 +73,7 @@ def load(named: Path | None = None) -> Settings:
         # A source that is wrong is reported by itself, and once more as a source too few.
         found = [e for e in error.errors() if e["type"] != "too_short" or not e["input"]]
         raise ConfigurationError(f"{file}: " + "; ".join(map(_explain, found[:3]))) from error
-    _ = settings.secrets, settings.passwords, settings.dkim_keys, settings.summaries_key
+    _ = settings.secrets, settings.passwords, settings.dkim_keys, settings.summaries_key, settings.bounce_secrets
     return settings
 
 
@@ -98,6 +99,8 @@ _MEANINGS = {
     "dict_type": "use a table",
     "bool_parsing": "use true or false",
 }
+_SECRETS = {"secret", "password", "api_key", "postmark_secret", "mailgun_key"}
+_BELOW = {"imap": ImapSettings, "webhooks": WebhookSettings}  # of [bounces]
 _LOGIN = re.compile("//[^/]*@")
 _KINDS = {
     "huggingface": HuggingFaceSettings,
@@ -125,7 +128,7 @@ def _explain(error: ErrorDetails) -> str:
             return f"{key}.kind = {given['kind']!r}: use {', '.join(_KINDS)}"
         case "value_error" if not isinstance(given, str | int | float | time | Path):
             return ".".join(filter(None, (key, message)))
-    value = "" if place[-1] in {"secret", "password", "api_key"} else f" = {_LOGIN.sub('//…@', repr(given))}"
+    value = "" if place[-1] in _SECRETS else f" = {_LOGIN.sub('//…@', repr(given))}"
     origin = " (from the environment)" if isinstance(given, Variable) else ""
     return f"{key}{value}{origin}: {message[:1].lower()}{message[1:]}"
 
@@ -141,6 +144,8 @@ def _place(location: tuple[int | str, ...]) -> tuple[list[str], Any]:
         return place, PersonSettings
     if place[:2] == ["smtp", "routes"] and len(place) > 2:
         return place, RouteSettings
+    if place[:1] == ["bounces"] and len(place) > 2 and place[1] in _BELOW:
+        return place, _BELOW[place[1]]
     section = Settings.model_fields.get(place[0]) if place else None
     return place, section.annotation if section and len(place) > 1 else Settings
 

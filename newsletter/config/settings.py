@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from newsletter.config.people import PersonSettings
+from newsletter.config.returns import BouncesSettings
 from newsletter.config.sending import DkimSettings, RouteSettings, Section, SmtpSettings
 from newsletter.config.summaries import SummariesSettings
 from newsletter.config.values import (
@@ -39,6 +40,7 @@ from newsletter.config.values import (
     Hour,
     Language,
     Link,
+    OptionalHour,
     PingLink,
     Positive,
     Sender,
@@ -47,6 +49,7 @@ from newsletter.config.values import (
     Zone,
     wire_domain,
 )
+from newsletter.config.watching import LoggingSettings, MetricsSettings
 from newsletter.config.web import WebSettings
 from newsletter.domain.subscriber import zone_info
 from newsletter.errors import ConfigurationError, ExtraError
@@ -87,11 +90,13 @@ class NewsletterSettings(Section):
 
 
 class EditingSettings(Section):
-    """``[editing]``: who seals."""
+    """``[editing]``: who seals, and when the ``editor`` ('' for the operator) is mailed the draft, None for never."""
 
     mode: Literal["auto", "approve"] = "auto"
     deadline: Hour = time(10)
     on_deadline: Literal["seal", "skip"] = "seal"
+    draft_at: OptionalHour = None
+    editor: Address = ""
 
 
 class LookSettings(Section):
@@ -126,12 +131,6 @@ class DatabaseSettings(Section):
     def path(self) -> Path:
         """Return the SQLite file."""
         return Path(self.url.removeprefix("sqlite:///"))
-
-
-class BouncesSettings(Section):
-    """``[bounces]``: the address to which mail comes back."""
-
-    address: Address = ""
 
 
 class OperatorSettings(Section):
@@ -225,6 +224,8 @@ class Settings(BaseSettings):
     bounces: BouncesSettings = BouncesSettings()
     web: WebSettings = WebSettings()
     operator: OperatorSettings = OperatorSettings()
+    logging: LoggingSettings = LoggingSettings()
+    metrics: MetricsSettings = MetricsSettings()
     summaries: SummariesSettings = SummariesSettings()
     people: tuple[PersonSettings, ...] = ()
     sources: Annotated[tuple[SourceSettings, ...], Field(min_length=1)]
@@ -312,6 +313,16 @@ class Settings(BaseSettings):
         return {way.name: self._password(way, number) for number, way in enumerate(self.smtp.ways)}
 
     @cached_property
+    def bounce_secrets(self) -> Mapping[str, str]:
+        """Return the secrets of the ways in, by ``imap``, ``postmark`` and ``mailgun``. Raises ConfigurationError."""
+        imap, hooks = self.bounces.imap, self.bounces.webhooks
+        return {
+            "imap": _secret("bounces.imap.password", imap.password, imap.password_file),
+            "postmark": _secret("bounces.webhooks.postmark_secret", hooks.postmark_secret, hooks.postmark_secret_file),
+            "mailgun": _secret("bounces.webhooks.mailgun_key", hooks.mailgun_key, hooks.mailgun_key_file),
+        }
+
+    @cached_property
     def summaries_key(self) -> str:
         """Return the key for the server of ``summaries.url``, '' without one. Raises ConfigurationError."""
         given, file = self.summaries.api_key.get_secret_value(), self.summaries.api_key_file
@@ -345,11 +356,16 @@ def _resolved(value: Any, folder: Path) -> Any:
         return value
     table = {key: _resolved(item, folder) for key, item in value.items()}
     for key, item in table.items():
-        if isinstance(item, str) and item and (key.endswith("_file") or key in {"path", "templates"}):
+        if isinstance(item, str) and item and (key.endswith("_file") or key in {"path", "templates", "maildir"}):
             table[key] = str(folder / os.path.expanduser(item))  # noqa: PTH111 - Path's raises where there is no home
         if isinstance(item, str) and key == "url" and re.match(r"sqlite:///[^/]", item):
             table[key] = f"sqlite:///{folder / item.removeprefix('sqlite:///')}"
     return table
+
+
+def _secret(key: str, given: SecretStr, file: Path | None) -> str:
+    said = given.get_secret_value()
+    return said.strip() if said or not file else _read_secret(f"{key}_file", file).strip()
 
 
 def _read_secret(key: str, path: Path) -> str:

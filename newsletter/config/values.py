@@ -143,6 +143,7 @@ def _file(value: Path) -> Path:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Hour = Annotated[time, BeforeValidator(_hour)]
+OptionalHour = Annotated[time | None, BeforeValidator(lambda value: _hour(value) if value else None)]
 Link = Annotated[str, AfterValidator(_web_link)]
 Address = Annotated[str, AfterValidator(_address)]
 Zone = Annotated[str, AfterValidator(_checked(parse_zone))]

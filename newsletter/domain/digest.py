@@ -9,21 +9,18 @@ C -0.3, all others none. E is first, then what the taste says, F and G, then D, 
 last. D, F, G and H are of one category, and room for four is left behind E: no more than two of them, F and G. So the
 picks are E (topic), F and G (taste), I and C (front); D and H are left out for the sake of variety.
 
-Choosing is done for every reader, so it costs what the digest holds, not what the pool holds: what a topic finds is
-looked for once per issue, and the pool is walked only until the digest is full.
+How it is done for very many readers stands in ``choice``.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from itertools import chain, islice
 
-from newsletter.domain.pool import Pick, Pool, Why
+from newsletter.domain.choice import Choice
+from newsletter.domain.pool import Pick, Pool
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.topics import Topic
-from newsletter.domain.variety import varied
 
 WEEK = timedelta(days=7)  # what a weekly reader's own rhythm leaves out at most
 
@@ -64,7 +61,7 @@ class Digest:
     missed: bool = True
     also: tuple[Candidate, ...] = ()
     more: int = 0
-    barred: frozenset[int] = frozenset()
+    barred: Collection[int] = frozenset()
 
 
 NO_SCORES: Mapping[int, float] = {}
@@ -76,7 +73,7 @@ def choose(
     topics: Sequence[Topic],
     max_papers: int,
     min_upvotes: int,
-    sent: Collection[int],
+    sent: Set[int],
     scores: Mapping[int, float] = NO_SCORES,
     since: date | None = None,
     by_day: bool = False,
@@ -99,134 +96,26 @@ def choose(
     Of what neither a topic nor the editor brings, no more than half is of one category (``variety``); but a reader
     without topics and scores who missed nothing gets the front as it was sealed.
     """
-    choice = _Choice(pool, topics, max_papers, min_upvotes, sent, scores, since is not None, only_topics)
-    picks = _together(choice.picks())
+    choice = Choice(pool, topics, max_papers, min_upvotes, sent, scores, since is not None, only_topics)
+    picks = choice.picks()
     if by_day:
         picks[1:] = sorted(picks[1:], key=lambda pick: listed_on(pick.candidate))
     return Digest(picks=tuple(picks), since=since, barred=choice.unlisted(picks))
 
 
-class _Choice:
-    """One reader's choice among a pool: what is barred, what topics bring, and the order of the rest."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        topics: Sequence[Topic],
-        max_papers: int,
-        min_upvotes: int,
-        sent: Collection[int],
-        scores: Mapping[int, float],
-        alike: bool,
-        only_topics: bool,
-    ) -> None:
-        self._pool, self._room, self._scores = pool, max_papers, scores
-        self._only_topics = only_topics and any(not topic.excludes for topic in topics)
-        self._walk = pool.walk(alike=alike)
-        self._is_own = bool(topics or scores or alike)  # not the newsletter's front as it is
-        self.followed: dict[int, Pick] = {}
-        self._by_name: set[int] = set()  # of authors whom the reader follows
-        barred = pool.unpopular(min_upvotes).union(sent)
-        # Of several that match the first is the reason, but an author before all others.
-        weightiest_first = sorted(topics, key=lambda topic: not topic.follows_author) if len(topics) > 1 else topics
-        for topic in reversed(weightiest_first):
-            found = pool.found(topic.text)
-            self.followed.update(found.picks)
-            barred |= found.excluded
-            if topic.follows_author:
-                self._by_name.update(found.picks)
-        if pool.twins:
-            barred = barred.union(*(pool.twins[i] for i in pool.twins.keys() & set(sent)))
-        self.barred = barred
-
-    def picks(self) -> list[Pick]:
-        """Return the picks in their order, those of topics first."""
-        asked, others = self.asked(), self.others()
-        room = max(self._room - len(asked), 0)
-        chosen = varied(others, room, self._pool.kinds) if self._is_own else list(islice(others, room))
-        return [self.followed[i] for i in asked[: self._room]] + [self.pick(i) for i in chosen]
-
-    def unlisted(self, picks: Iterable[Pick]) -> frozenset[int]:
-        """Return what is not even to be named beside *picks*: what is barred, and what is the same work as one."""
-        if self._only_topics:
-            return self.barred.union(self._pool.by_id.keys() - self.followed.keys())
-        if not self._pool.twins:
-            return self.barred
-        return self.barred.union(*(self._pool.twins.get(pick.candidate.paper.id, ()) for pick in picks))
-
-    def is_unasked(self, paper_id: int) -> bool:
-        """Return whether nothing but topics counts, and none brings the paper."""
-        return self._only_topics and paper_id not in self.barred and paper_id not in self.followed
-
-    def asked(self) -> list[int]:
-        """Return the papers of topics in the order in which they are taken, each work once."""
-        found = sorted(self.followed.keys() - self.barred, key=self._walk.rank.__getitem__)
-        if self._scores:
-            found.sort(key=self._dislike)
-        if self._by_name:
-            found.sort(key=lambda paper_id: paper_id not in self._by_name)
-        return list(self._once(found)) if self._pool.twins else found
-
-    def others(self) -> Iterator[int]:
-        """Yield the papers that no topic brings in the order in which they are taken, each work once."""
-        if self._only_topics:
-            return iter(())
-        walk: Iterable[int] = sorted(self._walk.ids, key=self._dislike) if self._scores else self._walk.ids
-        barred, followed = self.barred, self.followed
-        found = (i for i in walk if i not in barred and i not in followed)
-        return self._once(found, self.asked()) if self._pool.twins else found
-
-    def closest(self, topics: Iterable[Topic]) -> list[Pick]:
-        """Return as many of those that come closest as there is room for."""
-        near = self._pool.nearest(topics)
-        fitting = (i for i in chain(near, self._walk.ids) if i not in self.barred)
-        once = islice(self._once(dict.fromkeys(fitting)), self._room)
-        return [Pick(self._pool.by_id[i], Why.NEAREST, near.get(i, "")) for i in once]
-
-    def pick(self, paper_id: int) -> Pick:
-        """Return a paper that no topic brings as a pick."""
-        plain = self._pool.plain[paper_id]
-        return Pick(plain.candidate, Why.TASTE) if self._scores.get(paper_id, 0.0) > 0 else plain
-
-    def _dislike(self, paper_id: int) -> float:
-        return -self._scores.get(paper_id, 0.0)
-
-    def _once(self, paper_ids: Iterable[int], taken: Iterable[int] = ()) -> Iterator[int]:
-        pairs = self._pool.twins
-        gone = {twin for i in taken for twin in pairs.get(i, ())}
-        for paper_id in paper_ids:
-            if paper_id not in gone:
-                gone.update(pairs.get(paper_id, ()))
-                yield paper_id
-
-
-def closest(
-    pool: Pool, *, topics: Sequence[Topic], max_papers: int, min_upvotes: int, sent: Collection[int]
-) -> list[Pick]:
+def closest(pool: Pool, *, topics: Sequence[Topic], max_papers: int, min_upvotes: int, sent: Set[int]) -> list[Pick]:
     """Return the papers that come closest to what a reader asks for, none where no topic asks for anything.
 
     What ``choose`` bars is barred here too, and each work comes once.
     """
     if all(topic.excludes for topic in topics):
         return []
-    return _Choice(pool, topics, max_papers, min_upvotes, sent, NO_SCORES, alike=True, only_topics=True).closest(topics)
+    return Choice(pool, topics, max_papers, min_upvotes, sent, NO_SCORES, alike=True, only_topics=True).closest(topics)
 
 
 def listed_on(candidate: Candidate) -> date:
     """Return the newest day on which *candidate* was listed."""
     return max((listing.day for listing in candidate.listings), default=candidate.first_listed)
-
-
-def _together(picks: list[Pick]) -> list[Pick]:
-    """Return *picks* with those of one topic behind its best, those of topics that bring one paper too, others last."""
-    sizes = Counter(pick.topic for pick in picks if pick.topic)
-    if not sizes:
-        return picks
-    groups: dict[str | None, list[Pick]] = {}
-    for pick in picks:
-        own = None if not pick.topic else pick.topic if sizes[pick.topic] > 1 else ""
-        groups.setdefault(own, []).append(pick)
-    return [pick for group in groups.values() for pick in group]
 
 
 def left_out(
@@ -235,7 +124,7 @@ def left_out(
     topics: Sequence[Topic],
     max_papers: int,
     min_upvotes: int,
-    sent: Collection[int],
+    sent: Set[int],
     scores: Mapping[int, float] = NO_SCORES,
     since: date | None = None,
     only_topics: bool = False,
@@ -245,30 +134,30 @@ def left_out(
     For whoever looks at one reader's digest: it costs what the pool holds. Those without room come last, as they
     would have been picked.
     """
-    choice = _Choice(pool, topics, max_papers, min_upvotes, sent, scores, since is not None, only_topics)
-    fitting = [*choice.asked(), *choice.others()]
-    picked = {pick.candidate.paper.id for pick in choice.picks()}
-    last = max((place for place, i in enumerate(fitting) if i in picked), default=0)
-    fits = set(fitting)
-    barred = [i for i in pool.walk(alike=since is not None).ids if i not in fits]
-    out = [_barred(pool, paper_id, topics, sent, choice) for paper_id in barred]
-    return out + [_unfit(pool, i, passed=place < last) for place, i in enumerate(fitting) if i not in picked]
+    choice = Choice(pool, topics, max_papers, min_upvotes, sent, scores, since is not None, only_topics)
+    fitting = choice.fitting()
+    picked = pool.bits({pick.candidate.paper.id for pick in choice.picks()})
+    last = max((at for at, place in enumerate(fitting) if picked >> place & 1), default=0)
+    fits = sum(1 << place for place in fitting)
+    barred = [_barred(pool, place, topics, sent, choice) for place in choice.in_issue(pool.everything & ~fits)]
+    passed = [(place, at < last) for at, place in enumerate(fitting) if not picked >> place & 1]
+    return barred + [_unfit(pool, place, passed=is_passed) for place, is_passed in passed]
 
 
-def _barred(pool: Pool, paper_id: int, topics: Sequence[Topic], sent: Collection[int], choice: _Choice) -> LeftOut:
-    candidate = pool.by_id[paper_id]
-    if paper_id in sent:
+def _barred(pool: Pool, place: int, topics: Sequence[Topic], sent: Set[int], choice: Choice) -> LeftOut:
+    candidate = pool.order[place]
+    if pool.ids[place] in sent:
         return LeftOut(candidate, WhyNot.SENT)
-    if topic := next((t for t in topics if paper_id in pool.found(t.text).excluded), None):
+    if topic := next((t for t in topics if pool.found(t.text).excludes >> place & 1), None):
         return LeftOut(candidate, WhyNot.EXCLUDED, topic.text)
-    if choice.is_unasked(paper_id):
+    if choice.is_unasked(place):
         return LeftOut(candidate, WhyNot.TOPIC)
-    if paper_id not in choice.barred or pool.twins.get(paper_id, frozenset()) & set(sent):
+    if not choice.barred >> place & 1 or pool.twins.get(place, 0) & pool.bits(sent):
         return LeftOut(candidate, WhyNot.TWIN)
     return LeftOut(candidate, WhyNot.VOTES, str(candidate.upvotes))
 
 
-def _unfit(pool: Pool, paper_id: int, *, passed: bool) -> LeftOut:
+def _unfit(pool: Pool, place: int, *, passed: bool) -> LeftOut:
     """Return a paper that might have been taken, and was passed over for another one or came too late."""
-    candidate = pool.by_id[paper_id]
-    return LeftOut(candidate, WhyNot.VARIETY, pool.kinds[paper_id]) if passed else LeftOut(candidate, WhyNot.ROOM)
+    candidate = pool.order[place]
+    return LeftOut(candidate, WhyNot.VARIETY, pool.kinds[place]) if passed else LeftOut(candidate, WhyNot.ROOM)

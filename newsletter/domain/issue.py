@@ -88,6 +88,18 @@ class Hand:
             return replace(self, moved=others)
         return replace(self, moved=others | {paper: position}, dropped=self.dropped - {paper})
 
+    def stand(self, paper: int, position: int, front: Sequence[int]) -> "Hand":
+        """Let *paper* stand at *position* of the *front* as it is now, and all others in the order that they have.
+
+        Whatever was moved before is moved along. Raises UsageError for what is not in the front, or a place outside.
+        """
+        if paper not in front or not 1 <= position <= len(front):
+            raise UsageError(f"position {position}: use a place in the front from 1 to {len(front)}")
+        others = [i for i in front if i != paper]
+        places = {i: place for place, i in enumerate([*others[: position - 1], paper, *others[position - 1 :]], 1)}
+        moved = {i: places.get(i, place) for i, place in self.moved.items() if i != paper}
+        return replace(self, moved=moved | {paper: position})
+
     def note(self, paper: int, text: str) -> "Hand":
         """Write the editor's note on *paper*; an empty text takes it away."""
         others = {i: said for i, said in self.notes.items() if i != paper}
@@ -104,7 +116,10 @@ def _without(papers: tuple[int, ...], paper: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """One dated number. ``reason`` says why it is empty or skipped, or why it was halted."""
+    """One dated number. ``reason`` says why it is empty or skipped, or why it was halted.
+
+    ``seal_at`` is when a draft will be sealed whose sealing was decided, and until when that can be undone.
+    """
 
     id: int
     date: date
@@ -115,6 +130,7 @@ class Issue:
     reason: str = ""
     sealed_at: datetime | None = None
     edited_at: datetime | None = None
+    seal_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """An issue's papers as choosing needs them: what topics find, and the orders in which digests take the rest.
 
-Prepared once and used for every reader. Not here: one reader's choice (``digest``).
+Prepared once and used for every reader. A paper is known by its place in the newsletter's order, and several by a
+number whose bits are their places: what holds for a reader is then an operation or two on numbers, however many papers
+there are. Not here: one reader's choice (``choice``).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
 
@@ -30,9 +32,6 @@ class Why(StrEnum):
     NEAREST = "nearest"  # nothing matched for long, and this comes closest; detail is the topic
 
 
-_OF_TOPICS = frozenset({Why.TOPIC, Why.OURS})
-
-
 @dataclass(frozen=True, slots=True)
 class Pick:
     """A paper in a digest."""
@@ -40,19 +39,26 @@ class Pick:
     candidate: Candidate
     why: Why
     detail: str = ""
+    stored: tuple[int, str, str] = field(init=False, repr=False, compare=False)  # as the ledger keeps it
+
+    def __post_init__(self) -> None:
+        """Keep what is stored ready: a pick is made once, and stored for many."""
+        object.__setattr__(self, "stored", (self.candidate.paper.id, self.why.value, self.detail))
 
     @property
     def topic(self) -> str:
         """Return the topic that the reader follows and that brings the paper, '' where none does."""
-        return self.detail if self.why in _OF_TOPICS else ""
+        return self.detail if self.why is Why.TOPIC or self.why is Why.OURS else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a topic finds in a pool, by paper id: the picks that it brings, or the papers that it excludes."""
+    """What a topic finds in a pool: the picks that it brings, by place; as bits these, or the papers it excludes."""
 
     picks: Mapping[int, Pick]
-    excluded: frozenset[int]
+    brings: int
+    excludes: int
+    follows_author: bool
 
 
 def outside(order: Sequence[Candidate], places: str) -> list[Candidate]:
@@ -61,20 +67,45 @@ def outside(order: Sequence[Candidate], places: str) -> list[Candidate]:
     return [candidate for place, candidate in enumerate(order) if not bits >> place & 1]
 
 
-class Walk:
-    """The ids of a pool in the order in which a digest takes them."""
+def places(bits: int) -> Iterator[int]:
+    """Yield the places that *bits* are, from the first on."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
-        self.ids = tuple(c.paper.id for c in candidates)
-        self.rank = {paper_id: rank for rank, paper_id in enumerate(self.ids)}
+
+class _Bits(dict[int, int]):
+    """The bit of each paper by id, none for a paper of elsewhere."""
+
+    def __missing__(self, paper_id: int) -> int:
+        return 0
+
+
+class Some(Collection[int]):
+    """Ids of papers of a pool, kept as bits."""
+
+    __slots__ = ("bits", "pool")
+
+    def __init__(self, pool: "Pool", bits: int) -> None:
+        self.pool, self.bits = pool, bits
+
+    def __contains__(self, paper_id: object) -> bool:
+        return isinstance(paper_id, int) and bool(self.pool.bit[paper_id] & self.bits)
+
+    def __iter__(self) -> Iterator[int]:
+        return (self.pool.ids[place] for place in places(self.bits))
+
+    def __len__(self) -> int:
+        return self.bits.bit_count()
 
 
 class Pool:
     """An issue's papers as choosing needs them: prepared once, used for every reader.
 
     ``order`` is the newsletter's, ``front`` the front's paper ids in order, ``editors`` the ids of the papers that
-    the editor pinned or added, ``ours`` of those that our own people wrote. ``found`` and ``unpopular`` remember what
-    they were asked.
+    the editor pinned or added, ``ours`` of those that our own people wrote. ``ids`` are by place, ``bit`` by id.
+    ``found`` and ``unpopular`` remember what they were asked.
     """
 
     def __init__(
@@ -82,52 +113,52 @@ class Pool:
     ) -> None:
         self.order, self.front, self.editors = tuple(order), tuple(front), frozenset(editors)
         self.ours = frozenset(ours)
-        self.by_id = {c.paper.id: c for c in self.order}
+        self.ids = tuple(c.paper.id for c in self.order)
+        self.by_id = dict(zip(self.ids, self.order, strict=True))
+        self.bit = _Bits((paper_id, 1 << place) for place, paper_id in enumerate(self.ids))
+        self.everything = (1 << len(self.ids)) - 1
         self.found = lru_cache(maxsize=_TOPICS)(self._look_for)
         self.unpopular = lru_cache(maxsize=_VOTES)(self._below)
 
-    def places(self, paper_ids: Set[int]) -> str:
-        """Return where in the pool these papers stand, '' where none does: bits from the first on, in hexadecimal."""
-        bits = sum(map(self._bits.__getitem__, self._bits.keys() & paper_ids))
-        return f"{bits:x}" if bits else ""
+    def bits(self, paper_ids: Collection[int]) -> int:
+        """Return where in the pool these papers, each given once, stand, as bits."""
+        return sum(map(self.bit.__getitem__, paper_ids))
 
-    @cached_property
-    def _bits(self) -> Mapping[int, int]:
-        return {paper_id: 1 << rank for paper_id, rank in self._in_order.rank.items()}
+    def places(self, paper_ids: Collection[int]) -> str:
+        """Return where in the pool these papers stand, '' where none does: bits from the first on, in hexadecimal."""
+        bits = paper_ids.bits if isinstance(paper_ids, Some) and paper_ids.pool is self else self.bits(paper_ids)
+        return f"{bits:x}" if bits else ""
 
     def prepare(self) -> None:
         """Fold the papers' texts now, rather than for the first topic."""
         assert self._index is not None
         assert self.twins is not None
 
-    def walk(self, *, alike: bool) -> Walk:
-        """Return the order of the picks that no topic brings: the front first, or all *alike* in the pool's order."""
-        return self._in_order if alike else self._front_first
+    @cached_property
+    def in_front(self) -> tuple[Sequence[int], int]:
+        """Return the places of the front's papers in the front's order, and as bits."""
+        found = [self.bit[i].bit_length() - 1 for i in self.front if i in self.bit]
+        return found, sum(1 << place for place in found)
 
     @cached_property
-    def _in_order(self) -> Walk:
-        return Walk(self.order)
+    def plain(self) -> Sequence[Pick]:
+        """Return each paper as a pick that no topic brings, by place."""
+        return [Pick(candidate, self._why(i)) for i, candidate in self.by_id.items()]
 
     @cached_property
-    def _front_first(self) -> Walk:
-        taken = set(self.front)
-        front = [self.by_id[i] for i in self.front if i in self.by_id]
-        return Walk([*front, *(c for c in self.order if c.paper.id not in taken)])
-
-    @cached_property
-    def plain(self) -> Mapping[int, Pick]:
-        """Return each paper as a pick that no topic brings, by id."""
-        return {i: Pick(candidate, self._why(i)) for i, candidate in self.by_id.items()}
+    def liked(self) -> Sequence[Pick]:
+        """Return each paper as a pick of a reader's taste, by place."""
+        return [Pick(candidate, Why.TASTE) for candidate in self.order]
 
     def nearest(self, topics: Iterable[Topic]) -> dict[int, str]:
-        """Return the papers that say anything of what *topics* ask for, the closest first, each with its topic."""
+        """Return what says anything of what *topics* ask for, by place, the closest first, each with its topic."""
         best: dict[int, tuple[float, str]] = {}
         for topic in topics:
             for i, share in self._index.shares(topic).items():
                 if i not in best or share > best[i][0]:
                     best[i] = share, topic.text
-        rank = self._in_order.rank
-        return {i: best[i][1] for i in sorted(best, key=lambda i: (-best[i][0], rank[i]))}
+        closest = sorted((-share, self.bit[i].bit_length() - 1, topic) for i, (share, topic) in best.items())
+        return {place: topic for _, place, topic in closest}
 
     def _why(self, paper_id: int) -> Why:
         if paper_id in self.ours:
@@ -151,24 +182,33 @@ class Pool:
         return Index(candidate.paper for candidate in self.order)
 
     @cached_property
-    def twins(self) -> Mapping[int, frozenset[int]]:
-        """Return of the papers that are one work with others which these are, by id."""
-        return twins(candidate.paper for candidate in self.order)
+    def twins(self) -> Mapping[int, int]:
+        """Return of the papers that are one work with others, by place, which these are, as bits."""
+        pairs = twins(candidate.paper for candidate in self.order)
+        return {place: self.bits(pairs[i]) for place, i in enumerate(self.ids) if i in pairs}
+
+    @cached_property
+    def twinned(self) -> int:
+        """Return the papers that are one work with others, as bits."""
+        return sum(1 << place for place in self.twins)
 
     @cached_property
     def kinds(self) -> Mapping[int, str]:
-        """Return the category of each paper that counts for variety, by id: its first, the editor's choices aside."""
-        first = {i: c.paper.categories[0] for i, c in self.by_id.items() if c.paper.categories}
-        return {i: category for i, category in first.items() if i not in self.editors}
+        """Return the category of each paper that counts for variety, by place: its first, not of the editor's own."""
+        first = {place: c.paper.categories[0] for place, c in enumerate(self.order) if c.paper.categories}
+        return {place: category for place, category in first.items() if self.ids[place] not in self.editors}
 
     def _look_for(self, topic: str) -> Found:
         wanted = parse_topic(topic)
         if wanted.excludes:
-            return Found({}, frozenset(self._index.excluded_by(wanted)))
-        matched = self._index.matched_by(wanted)
-        picks = {i: Pick(self.by_id[i], Why.OURS if i in self.ours else Why.TOPIC, wanted.text) for i in matched}
-        return Found(picks, frozenset())
+            return Found({}, 0, self.bits(frozenset(self._index.excluded_by(wanted))), follows_author=False)
+        brings = self.bits(frozenset(self._index.matched_by(wanted)))
+        picks = {place: Pick(self.order[place], self._asked(place), wanted.text) for place in places(brings)}
+        return Found(picks, brings, 0, wanted.follows_author)
 
-    def _below(self, votes: int) -> frozenset[int]:
+    def _asked(self, place: int) -> Why:
+        return Why.OURS if self.ids[place] in self.ours else Why.TOPIC
+
+    def _below(self, votes: int) -> int:
         counted = ((i, c.upvotes) for i, c in self.by_id.items() if i not in self.editors)
-        return frozenset(i for i, upvotes in counted if upvotes is not None and upvotes < votes)
+        return self.bits({i for i, upvotes in counted if upvotes is not None and upvotes < votes})

@@ -14,18 +14,21 @@ def varied(paper_ids: Iterable[int], room: int, categories: Mapping[int, str]) -
     Example: with room for four, of 1 2 3 4 5 6, where 1, 2, 3 and 5 are of one category and the others of none, they
     are 1 2 4 6; without 6 they are 1 2 3 4.
     """
-    most, taken, passed = max(room // 2, 1), list[tuple[int, int]](), list[tuple[int, int]]()
-    counts: dict[str, int] = {}
-    for place, paper_id in enumerate(paper_ids):
-        if len(taken) >= room:
-            break
+    most, left = max(room // 2, 1), room
+    counts: dict[str | None, int] = {None: -room}  # as many as there is room for
+    taken: list[int] = []
+    passed: list[tuple[int, int]] = []  # each with how many were taken before it
+    for paper_id in paper_ids if room > 0 else ():
         category = categories.get(paper_id)
-        if category is None:
-            taken.append((place, paper_id))
-        elif (count := counts.get(category, 0)) < most:
-            counts[category] = count + 1
-            taken.append((place, paper_id))
-        else:
-            passed.append((place, paper_id))
-    filled = passed[: room - len(taken)]
-    return [paper_id for _, paper_id in (sorted(taken + filled) if filled else taken)]
+        count = counts.get(category, 0)
+        if count >= most:
+            passed.append((len(taken), paper_id))
+            continue
+        counts[category] = count + 1
+        taken.append(paper_id)
+        left -= 1
+        if not left:
+            return taken
+    for before, (place, paper_id) in enumerate(passed[:left]):
+        taken.insert(place + before, paper_id)
+    return taken

@@ -6,13 +6,13 @@ paper that comes twice is a nuisance, one that never comes is a loss.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import combinations, islice
+from itertools import chain, combinations, islice
 from typing import NamedTuple
 
 from newsletter.domain.paper import Paper
-from newsletter.domain.text import words
+from newsletter.domain.text import folded, words
 
 _SPEAKS_FOR_ITSELF = 4  # words of a title that no two works share by chance
 _ALIKE = 0.75  # of all words of two titles, those that both have
@@ -62,6 +62,45 @@ def twins(papers: Iterable[Paper]) -> Mapping[int, frozenset[int]]:
             found[a.paper_id].add(b.paper_id)
             found[b.paper_id].add(a.paper_id)
     return {paper_id: frozenset(others) for paper_id, others in found.items()}
+
+
+class Titles:
+    """Papers of whose titles is asked, of very many others, which of them they may be the same as.
+
+    A sieve before ``same_work``, of some microseconds a title: it lets through what shares three words with a paper
+    by their first letters, or all where either has fewer. Words that a tenth of the papers say do not count.
+    """
+
+    def __init__(self, papers: Iterable[Paper]) -> None:
+        self._papers = list(papers)
+        said = [_beginnings(paper.title) for paper in self._papers]
+        counts = Counter(chain.from_iterable(said))
+        most = max(len(said) // 10, _COMMON // 10)
+        self._who: dict[str, int] = defaultdict(int)
+        self._few = [0, 0, 0]  # who has no word that counts, one, two
+        for place, some in enumerate(said):
+            own = [one for one in some if counts[one] <= most]
+            for one in own:
+                self._who[one] |= 1 << place
+            if len(own) < len(self._few):
+                self._few[len(own)] |= 1 << place
+        self._common = {one for one, count in counts.items() if count > most}
+
+    def like(self, title: str) -> list[Paper]:
+        """Return the papers that the one with this *title* may be."""
+        one = two = three = 0  # who shares so many words, and more
+        own = _beginnings(title) - self._common
+        for who in filter(None, map(self._who.get, own)):
+            three |= two & who
+            two |= one & who
+            one |= who
+        found = (two & self._few[2]) | (one & self._few[1]) | ((0, one, two)[len(own)] if len(own) < 3 else three)
+        return [self._papers[place] for place in range(found.bit_length()) if found >> place & 1]
+
+
+def _beginnings(title: str) -> frozenset[str]:
+    """Return the first letters of the words of *title* that have as many: case, accents and plurals aside."""
+    return frozenset(word[:4] for word in folded(title).split() if len(word) > 3)
 
 
 def _possible(papers: Iterable[_Titled]) -> Iterator[tuple[_Titled, _Titled]]:

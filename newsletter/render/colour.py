@@ -7,7 +7,7 @@ from newsletter.errors import ConfigurationError
 
 ACCENT = "#1b4fa8"
 ENOUGH = 4.5
-_AT_EASE = 6.5  # bright text on a dark ground looks thinner than it is
+_AT_EASE = 8  # bright text on a dark ground looks thinner than it is
 # Links stand on the sheet and on the page around it: these are the less favourable of the two in each scheme.
 _PAGE = "#f3f2ee"
 _SHEET_DARK = "#181b20"

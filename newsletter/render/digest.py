@@ -16,6 +16,7 @@ from markupsafe import escape
 from newsletter.domain.digest import Digest
 from newsletter.domain.issue import Correction
 from newsletter.domain.pool import Why
+from newsletter.domain.ranking import Candidate
 from newsletter.domain.text import plain
 from newsletter.errors import ConfigurationError
 from newsletter.render import wording
@@ -84,7 +85,7 @@ class IssueRenderer:
         self._subjects("digest")  # a template that does not work is found at once
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
-        self._dot = encode(" · ")
+        self._dot, self._gap = encode(" · "), encode("\n\n\n")
         self._also = self._type.language.gettext("Also today")
         self._cards = Cards(self._type, notes, masthead.date, encode)
         self._lines = Lines(self._type, encode)
@@ -107,9 +108,17 @@ class IssueRenderer:
         )
 
     def edition(
-        self, digest: Digest, foot: tuple[list[bytes], list[bytes]], corrections: tuple[Correction, ...] = ()
+        self,
+        digest: Digest,
+        foot: tuple[list[bytes], list[bytes]],
+        corrections: tuple[Correction, ...] = (),
+        *,
+        only_text: bool = False,
     ) -> Encoded:
-        """Return what all readers of *digest* get alike, with this *foot* of theirs as HTML and as text."""
+        """Return what all readers of *digest* get alike, with this *foot* of theirs as HTML and as text.
+
+        A digest that is too long is shortened in both parts, unless it is sent as text only.
+        """
         corrected = self._corrections(corrections)
         if not digest.picks:
             return self._spread(self._nothing, self._frame("nothing"), {}, {"corrections": corrected, "foot": foot})
@@ -126,14 +135,14 @@ class IssueRenderer:
         headings, later = groups(digest, self._type.language), repeat(self._cards.later(len(papers)))
         placed = map(self._cards.placed, papers, count(1), whys, map(_detail, digest.picks), headings, later)
         html_cards, text_cards = zip(*placed, strict=True)
-        also = self._lines.pieces(self._also, digest.also, digest.more)
+        also = self._also_named(digest.also, digest.more)
         parts = {"corrections": corrected, "cards": (html_cards, text_cards), "also": also, "foot": foot}
         frame = self._frame(kind, since=_between(digest))
         edition = self._spread(subject, frame, said, parts)
-        if (size := sum(map(len, edition.html))) > LARGEST:
-            short = self._spread(subject, frame, said, {**parts, **self._shortened(digest, size, html_cards)})
-            return replace(edition, html=short.html)
-        return edition
+        size = sum(map(len, edition.html))
+        if size <= LARGEST or only_text:
+            return edition
+        return self._spread(subject, frame, said, {**parts, **self._shortened(digest, size, html_cards, text_cards)})
 
     def _spread(
         self, subject: str, frame: tuple[Slotted, Slotted], said: dict[str, bytes], parts: Mapping[str, Pieces]
@@ -145,23 +154,29 @@ class IssueRenderer:
             html[name], text[name] = both
         return Encoded(subject=subject, html=frame[0].spread(html), text=frame[1].spread(text))
 
-    def _shortened(self, digest: Digest, size: int, cards: Sequence[bytes]) -> dict[str, Pieces]:
+    def _also_named(self, candidates: Sequence[Candidate], more: int) -> Pieces:
+        html, text = self._lines.pieces(self._also, candidates, more)
+        return html, [*text, self._gap] if text else text
+
+    def _shortened(self, digest: Digest, size: int, html: Sequence[bytes], text: Sequence[bytes]) -> dict[str, Pieces]:
         """Return the parts of a digest whose HTML has too large a *size*, with fewer lines, and then fewer cards.
 
-        What loses its line is counted, what loses its card has a line. Its text has every card and line.
+        What loses its line is counted, what loses its card (of those in *html* and *text*) has a line.
         """
-        named, kept = len(digest.also), len(cards)
+        named, kept = len(digest.also), len(html)
         size += _REST_HEAD
         while size > LARGEST and named:
             named -= 1
             size -= self._lines.size(digest.also[named])
         while size > LARGEST and kept > 1:
             kept -= 1
-            size += self._lines.size(digest.picks[kept].candidate) - len(cards[kept])
-        also = self._lines.pieces(self._also, digest.also[:named], digest.more + len(digest.also) - named)
+            size += self._lines.size(digest.picks[kept].candidate) - len(html[kept])
+        also = self._also_named(digest.also[:named], digest.more + len(digest.also) - named)
         heading = self._type.language.gettext("The rest of this digest")
         rest = self._lines.pieces(heading, [pick.candidate for pick in digest.picks[kept:]])
-        return {"cards": ([*cards[:kept], *rest[0]], ()), "also": also}
+        if rest[1]:
+            text = [*text[:kept], self._gap, *rest[1]]
+        return {"cards": ([*html[:kept], *rest[0]], text), "also": also}
 
     def _title(self, first: int, papers: int, kind: str) -> tuple[str, bytes]:
         """Return the subject of a mail of so many *papers*, and the same as HTML."""

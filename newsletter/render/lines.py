@@ -60,4 +60,4 @@ class Lines:
     def _framed(self, heading: str, more: int) -> tuple[Slotted, Slotted]:
         said = {"heading": heading, "more": more, "slots": slots("lines")}
         html, text = self._type.fragment("lines.html", **said), self._type.text("lines.txt", **said)
-        return Slotted(f"{html}\n", self._encode), Slotted(f"{text}\n\n\n", self._encode)
+        return Slotted(f"{html}\n", self._encode), Slotted(text, self._encode)

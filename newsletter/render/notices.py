@@ -5,7 +5,7 @@ Not here: when one is sent, and to whom (``services``).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from markupsafe import Markup
@@ -65,6 +65,39 @@ def goodbye(environment: Templates, imprint: Imprint, *, link: str, valid_for: t
     """Return the mail that says to who left that it is done. ``link`` leads back, for as long as ``valid_for``."""
     typesetter = _typesetter(environment, imprint)
     return _made(typesetter, "goodbye", link=link, valid_for=wording.days(typesetter.language, valid_for))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftPaper:
+    """A paper of a draft's front. ``pin``, ``drop`` and ``note`` are links, '' without pages."""
+
+    title: str
+    link: str
+    people: str
+    facts: str
+    why: str
+    note: str = ""
+    pin: str = ""
+    drop: str = ""
+    write: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A draft as its editor is mailed it. ``seal`` and ``desk`` are links, '' without pages; ``when`` what comes."""
+
+    day: date
+    papers: Sequence[DraftPaper]
+    pool: int
+    when: str
+    seal: str = ""
+    desk: str = ""
+    valid_for: str = ""
+
+
+def draft(environment: Templates, imprint: Imprint, found: Draft) -> Rendered:
+    """Return the mail that brings the editor a draft."""
+    return _made(_typesetter(environment, imprint), "draft", draft=found)
 
 
 def _typesetter(environment: Templates, imprint: Imprint) -> Typesetter:

@@ -136,7 +136,7 @@ def _newsletters(language: Language, why: Why) -> str:
         case Why.TOP:
             return language.gettext("most upvoted today")
         case Why.FRONT:
-            return language.gettext("on the front page")
+            return language.gettext("among the day’s best")
     return language.gettext("among the latest papers")
 
 

@@ -16,6 +16,7 @@ from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.digest import NO_SCORES, WEEK, Digest, LeftOut, choose, closest, left_out
 from newsletter.domain.pool import Pick, Why
 from newsletter.domain.subscriber import Preferences
+from newsletter.services.earlier import Earlier
 from newsletter.services.edit import Policy, Shown
 from newsletter.services.taste import Tastes, explained
 from newsletter.services.windows import WINDOW, Windows
@@ -24,7 +25,7 @@ from newsletter.storage import corrections, history, issues
 from newsletter.storage.due import DueReader
 from newsletter.storage.history import Had, History
 from newsletter.storage.making import Contents
-from newsletter.storage.moves import Picks
+from newsletter.storage.picks import Picks
 
 if TYPE_CHECKING:
     from newsletter.services.learning import Taste
@@ -46,6 +47,7 @@ class Chooser:
         self._history: History | None = None
         self._of_pools = 0  # how many pools the history is of
         self._tastes = Tastes()
+        self._earlier = Earlier(self.issue.date)
         self._wish = lru_cache(maxsize=_KEPT)(lambda preferences: Wish(preferences, newsletter))
         self._known: dict[int, tuple[Preferences, Wish]] = {}
         self._since = lru_cache(maxsize=_KEPT)(self._windows.first_missed)
@@ -54,8 +56,9 @@ class Chooser:
         self._nearest = lru_cache(maxsize=_KEPT)(self._closest)
 
     def prepare(self, session: Session) -> None:
-        """Make the papers ready for topics and tastes, which takes some tenths of a second for a few hundred."""
+        """Make the papers ready for topics, tastes and what was sent: some tenths of a second for a few hundred."""
         self._sealed.prepare()
+        self._earlier.works(session, self._windows.pools)
         self._tastes.prepare(session, self._windows.pools)
 
     def wish(self, preferences: Preferences) -> Wish:
@@ -220,10 +223,11 @@ class Chooser:
         if self._history is None or self._of_pools != len(self._windows.pools):
             self._of_pools = len(self._windows.pools)
             known = {c.paper.id for pool in self._windows.pools for c in pool.order}
-            earlier = issues.that_may_bring(session, known, WINDOW) | history.waiting_issues(session)
-            self._history = History(session, known, earlier - {self.issue.id})
+            works = self._earlier.works(session, self._windows.pools)
+            issued = issues.that_may_bring(session, known | works.keys(), WINDOW) | history.waiting_issues(session)
+            self._history = History(session, known, issued - {self.issue.id}, works)
         return self._history
 
 
 def _stored(picks: Iterable[Pick]) -> Picks:
-    return tuple((p.candidate.paper.id, p.why.value, p.detail) for p in picks)
+    return tuple(pick.stored for pick in picks)

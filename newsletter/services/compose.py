@@ -41,7 +41,8 @@ from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
 from newsletter.services.voice import ANY_TOKEN, Voice
 from newsletter.storage import corrections, papers
-from newsletter.storage.moves import Claimed, Picks
+from newsletter.storage.moves import Claimed
+from newsletter.storage.picks import Picks
 
 _HEADERS = b"\xffheaders"
 _OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))}
@@ -175,7 +176,7 @@ class Composer:
         also = tuple(map(named.__getitem__, islice(filterfalse(found.__contains__, named), MOST)))
         more = len(named) - len(named.keys() & found.keys()) - len(also)
         digest = Digest(picks=tuple(found.values()), since=since, missed=not weekly, also=also, more=more)
-        edition = voice.renderer.edition(digest, voice.feet, told)
+        edition = voice.renderer.edition(digest, voice.feet, told, only_text=wanted == "text")
         text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
         headers = headers_between(self._headers(smtputf8), edition.subject, keys)
         pieces = [_HEADERS, *self._leaving, *headers, *body_pieces(text=text, html=html)]

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from newsletter.config.settings import Settings
 from newsletter.domain.text import plain
-from newsletter.mail.message import wire_address
+from newsletter.mail.message import ascii_domain, wire_address
 from newsletter.mail.tokens import Purpose, Signer
 from newsletter.render.typesetting import Imprint
 
@@ -121,6 +121,18 @@ class Correspondence:
         if not local:
             return self.settings.newsletter.sender_address
         return f"{local}+{self.signer.token(Purpose.BOUNCE, subscriber=subscriber, delivery=delivery)}@{domain}"
+
+    def token_in(self, address: str) -> str:
+        """Return the token in an address for what comes back, '' where it is none of ours."""
+        local = address.rpartition("@")[0]
+        return local[len(self._bounces[0]) + 1 :] if self.is_for_what_comes_back(address) else ""
+
+    def is_for_what_comes_back(self, address: str) -> bool:
+        """Return whether an address is the one for what comes back, with or without something behind a plus."""
+        local, domain = self._bounces
+        theirs, _, there = address.rpartition("@")
+        here = bool(local) and there.casefold() in {domain.casefold(), ascii_domain(domain).casefold()}
+        return here and f"{theirs}+".casefold().startswith(f"{local}+".casefold())
 
     @cached_property
     def _bounces(self) -> tuple[str, str]:

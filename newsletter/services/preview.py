@@ -192,7 +192,7 @@ class _Previewer:
             next_attempt_at=self.now,
             expires_at=self.now,
             since=digest.since,
-            picks=tuple((p.candidate.paper.id, p.why.value, p.detail) for p in digest.picks),
+            picks=tuple(pick.stored for pick in digest.picks),
             unlisted=Pool(self.shown.arranged.pool, (), ()).places(digest.barred),
             corrections=corrections.owed(self.session, [reader.id]).get(reader.id, ()) if reader else (),
         )

@@ -27,7 +27,8 @@ from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Shown
 from newsletter.services.greet import why_welcome
 from newsletter.services.notify import single_message
-from newsletter.storage.moves import Claimed, Picks
+from newsletter.storage.moves import Claimed
+from newsletter.storage.picks import Picks
 
 READER = "reader@example.org"
 _NOTE = "No issue on Monday: we are away.\n\nThe talk of Friday is recorded."
@@ -90,6 +91,7 @@ def _mails(dispatch: Dispatch, now: datetime) -> Iterator[tuple[str, str, Callab
     yield "welcome-alerts", "Welcome, with alerts only", press.welcome_with_alerts
     yield "goodbye", "Goodbye", press.goodbye
     yield "operator", "To the operator", press.operator
+    yield "draft", "A draft, to its editor", press.draft
     for tag in dispatch.languages.tags:
         if tag != dispatch.languages.default:
             yield f"in-{tag}", f"In another language: {tag}", partial(_in_language, dispatch, now, tag)
@@ -208,6 +210,32 @@ class _Press:
             remedy="look whether it answers",
         )
         return self._single(rendered)
+
+    def draft(self) -> bytes:
+        """Return the mail that brings the editor a draft, with its links."""
+        papers = [
+            notices.DraftPaper(
+                title=candidate.paper.title,
+                link=candidate.paper.link,
+                people=", ".join(candidate.paper.authors[:3]),
+                facts=f"{candidate.upvotes or 0} upvotes · specimens",
+                why=f"number {rank} in the newsletter’s order",
+                note=self._noted.hand.notes.get(candidate.paper.id, ""),
+                **dict.fromkeys(("pin", "drop", "write"), self._link),
+            )
+            for rank, candidate in enumerate(self._noted.arranged.front, 1)
+        ]
+        found = notices.Draft(
+            day=self._day,
+            papers=papers,
+            pool=len(self._noted.arranged.pool),
+            when="It waits for you until 10:00; then it is sealed without you.",
+            seal=self._link,
+            desk=self._link,
+            valid_for="24 hours",
+        )
+        templates = self._dispatch.languages.templates_in(ENGLISH)
+        return self._single(notices.draft(templates, self._dispatch.mail.imprint, found))
 
     def _welcome(self, subscription: notices.Subscription) -> bytes:
         mail = self._dispatch.mail

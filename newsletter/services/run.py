@@ -5,6 +5,7 @@ continues what this one left.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,21 +18,37 @@ from sqlmodel import Session
 from newsletter.config.settings import Settings
 from newsletter.domain.calendar import local_date
 from newsletter.domain.issue import Brake, Issue, Status
-from newsletter.errors import BusyError, NotFoundError, UsageError
+from newsletter.errors import BusyError, NewsletterError, NotFoundError, UsageError
 from newsletter.services import records
+from newsletter.services.bounces import refused
+from newsletter.services.collect import collect
 from newsletter.services.deliver import Progress, Sender
 from newsletter.services.dispatch import Dispatch
+from newsletter.services.draft_mail import mail_draft
 from newsletter.services.gather import Gathering, Report, gather
+from newsletter.services.health import keep_run, write_exposition
+from newsletter.services.journal import rotate
 from newsletter.services.ledger import Clock
 from newsletter.services.notify import ping, tell
 from newsletter.services.plan import Plan
-from newsletter.services.seal import TEMPLATES, Verdict, current_day, next_decision, refusal, seal_when_due, verdict
+from newsletter.services.seal import (
+    TEMPLATES,
+    Verdict,
+    current_day,
+    next_decision,
+    refusal,
+    seal_decided,
+    seal_when_due,
+    verdict,
+)
 from newsletter.services.subscribe import wake
 from newsletter.services.summarise import ROUND, Summaries, summarise
 from newsletter.storage import claims, deliveries, due, issues, locks, moves
 from newsletter.storage.database import Database, cursor
 from newsletter.storage.locks import Owner
 from newsletter.storage.upgrade import require_current
+
+log = logging.getLogger(__name__)
 
 LEASE = "run"
 _MARGIN = timedelta(seconds=10)  # to be out of the way of the run that comes on the hour
@@ -142,6 +159,7 @@ async def run(
         raise UsageError(f"date {day}: is in the future")
     with service.database.write() as session:
         wake(session, service.settings.newsletter, now)
+    unread = "" if dry_run else await collect(service.dispatch, service.clock)
     reports = await gather(service.database, service.gathering, now, day=day)
     wanted = day or (today if at_once else current_day(service.settings.newsletter, now))
     at_any_hour = at_once or (day is not None and day < today)
@@ -152,15 +170,44 @@ async def run(
     if dry_run:
         outcome = _rehearse(service, reports, wanted, decided, at_once=at_once)
         return replace(outcome, status="incomplete") if broken else outcome
+    broken = seal_decided(service.dispatch, now) or broken
     missing = await _summarise(service, wanted, decided, at_any_hour=at_any_hour)
     with service.database.write() as session:
         issue, reason = seal_when_due(session, service.dispatch.policy, wanted, now, decided, reports)
+    unmailed = await mail_draft(service.dispatch, wanted, now) if issue is None else ""
     progress = await _send(service, owner, wanted if at_once else None, watch)
     with service.database.read() as session:
         outcome, held = _outcome(session, wanted, reports, issue, reason, progress), deliveries.held(session)
+        back = refused(session, service.clock())
     if broken:
         outcome = replace(outcome, status="incomplete")
-    return await _tell(service, outcome, progress, held, {"summaries": missing, TEMPLATES: broken})
+    also = {
+        "summaries": missing,
+        TEMPLATES: broken,
+        "metrics": _counted(service, outcome),
+        "bounces": back,
+        "draft": unmailed,
+        "returned mail": unread,
+    }
+    outcome = await _tell(service, outcome, progress, held, also)
+    log.info("run of %s: %s", outcome.day, outcome.status, extra={"facts": outcome.document})
+    for problem in outcome.problems:
+        log.info("told: %s", problem)
+    rotate(service.settings.logging)
+    return outcome
+
+
+def _counted(service: Service, outcome: Outcome) -> str:
+    """Leave word of the run to whoever watches. Return what the operator should be told of that, or ''."""
+    with service.database.write() as session:
+        keep_run(session, outcome.status, service.clock())
+    if path := service.settings.metrics.path:
+        try:
+            with service.database.read() as session:
+                write_exposition(session, service.database.path, path)
+        except NewsletterError as error:
+            return str(error)
+    return ""
 
 
 async def _summarise(service: Service, day: date, decided: Verdict, *, at_any_hour: bool) -> str:

@@ -20,7 +20,8 @@ from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Policy
 from newsletter.services.gather import Gathering, Report
 from newsletter.services.preview import preview
-from newsletter.storage import issues, problems
+from newsletter.storage import changes, issues, problems
+from newsletter.storage.changes import By
 
 TEMPLATES = "templates"  # the problem that the operator is told of
 _LATE = timedelta(hours=1)  # a tick that comes so much after the hour
@@ -107,10 +108,23 @@ def refusal(dispatch: Dispatch, day: date, now: datetime, *, sealing: bool) -> s
     with dispatch.database.read() as session:
         issue = issues.get(session, day)
         closes = sealing and (issue is None or issue.status is Status.DRAFT)
-        if not closes and not problems.is_open(session, TEMPLATES):
+        if not closes and problems.open_since(session, TEMPLATES) is None:
             return ""
     found = broken_templates(dispatch, day, now)
     return f"no issue is sealed: {found[0]}" if found else ""
+
+
+def seal_decided(dispatch: Dispatch, now: datetime) -> str:
+    """Seal the drafts of which that was decided, and cannot be undone any more. Return why one cannot be, or ''."""
+    with dispatch.database.read() as session:
+        decided = issues.to_seal(session, now)
+    for day in decided:
+        if broken := refusal(dispatch, day, now, sealing=True):
+            return broken
+        with dispatch.database.write() as session:
+            issue = edit.seal(session, dispatch.policy, day, now)
+            changes.record(session, By("clock"), f"the issue of {day} is {issue.status}, as decided", now)
+    return ""
 
 
 def seal_when_due(
@@ -122,6 +136,8 @@ def seal_when_due(
     """
     issue = issues.get(session, day)
     if issue is None or issue.status is Status.DRAFT:
+        if issue and issue.seal_at and not decided.seal:
+            return None, f"sealed at {issue.seal_at:%H:%M} UTC, as decided"
         if decided.skip:
             issue = edit.skip(session, day, decided.reason)
         elif not decided.seal:

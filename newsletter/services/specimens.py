@@ -11,7 +11,7 @@ from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.pool import Why
 from newsletter.domain.ranking import Candidate
 from newsletter.services.edit import Shown
-from newsletter.storage.moves import Picks
+from newsletter.storage.picks import Picks
 
 _FRONT = 6  # papers; the others of the pool are in nobody's mail
 _NOTED = 2
@@ -26,11 +26,11 @@ _PAPERS: tuple[dict[str, Any], ...] = (
         "organisation": "Example University",
         "categories": ("cs.CL", "cs.LG"),
         "pdf": "https://arxiv.org/pdf/{id}",
-        "discussion": "https://papers.example/{id}",
-        "project": "https://project.example/read-it-back",
-        "code": "https://code.example/read-it-back",
+        "discussion": "https://papers.example.com/{id}",
+        "project": "https://project.example.com/read-it-back",
+        "code": "https://code.example.com/read-it-back",
         "code_stars": 1234,
-        "thumbnail": "https://images.example/{id}.png",
+        "thumbnail": "https://images.example.com/{id}.png",
         "upvotes": 128,
         "comments": 1,
     },
@@ -39,7 +39,7 @@ _PAPERS: tuple[dict[str, Any], ...] = (
         "abstract": "We keep 2.5% of the counters and all of the guarantees. The bound $n^2$ falls to $n \\log n$.",
         "authors": ("Farid Haddad",),
         "categories": ("cs.DS",),
-        "code": "https://code.example/sketches",
+        "code": "https://code.example.com/sketches",
         "upvotes": 41,
         "comments": 12,
     },

@@ -14,10 +14,12 @@ from newsletter.domain.calendar import instant, local_date
 from newsletter.domain.delivery import Delivery
 from newsletter.domain.subscriber import Status, Subscriber
 from newsletter.services import records, subscribe
+from newsletter.services.bounces import standing
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.explain import Answer, Facts, explain
 from newsletter.services.records import PickedPaper
 from newsletter.storage import deliveries, fetches, issues, papers, subscribers
+from newsletter.storage.returns import Return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +33,12 @@ class Why:
     next: str  # when the next digest is due, '' if none is
     delivery: dict[str, Any] | None
     papers: list[PickedPaper]
+    returns: list[Return]  # what came back of that mail, the newest first
 
     @property
     def document(self) -> dict[str, Any]:
-        """Return the answer as ``why --json`` gives it."""
+        """Return the answer as ``why --json`` gives it; ``returns`` only where something came back."""
+        back = {"returns": [one.document for one in self.returns]} if self.returns else {}
         return {
             "email": self.subscriber.email,
             "status": self.subscriber.status,
@@ -43,6 +47,7 @@ class Why:
             "text": self.text,
             "delivery": self.delivery,
             "papers": [paper.document for paper in self.papers],
+            **back,
         }
 
 
@@ -59,9 +64,19 @@ def why(dispatch: Dispatch, email: str, day: date | None, now: datetime) -> Why:
         answer, text = explain(facts)
         line = deliveries.get(session, delivery.id) if delivery else None
         picked = records.papers_of(session, delivery) if delivery else []
+        came_back = [
+            one for one in standing(session, subscriber.id, now)[0] if delivery and one.delivery_id == delivery.id
+        ]
     told = records.document(line) if line else None
     return Why(
-        subscriber=subscriber, day=asked, answer=answer, text=text, next=facts.next, delivery=told, papers=picked
+        subscriber=subscriber,
+        day=asked,
+        answer=answer,
+        text="; ".join([text, *(f"it came back {facts.when(one.came_at)}: {one.summary}" for one in came_back)]),
+        next=facts.next,
+        delivery=told,
+        papers=picked,
+        returns=came_back,
     )
 
 

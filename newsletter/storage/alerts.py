@@ -1,7 +1,7 @@
 """Whose alerts are to be looked at, and what is remembered of having done so.
 
-An alert is a delivery like a digest: one row per reader and date, made by ``due.make``. Not here: what is found
-(``services/due.py``).
+An alert is a delivery like a digest: one row per reader and date, made by ``making.make``. Not here: what is found
+(``services/chooser.py``).
 """
 
 from collections.abc import Collection, Iterable

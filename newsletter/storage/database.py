@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from math import inf
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -41,6 +41,7 @@ _PRAGMAS = (
     "synchronous = FULL",
     "foreign_keys = ON",
     "temp_store = MEMORY",
+    "secure_delete = ON",  # what is erased is overwritten, not only left out
     "cache_size = -8192",  # KiB, of each connection: what a chunk of a long list touches
     # Pages of the write-ahead log, 32 MB, before it is folded into the file: whoever commits waits for that, for two
     # fdatasyncs and each page that was written once or many times since.
@@ -278,6 +279,21 @@ def _is_full(path: Path) -> bool:
     with suppress(OSError):
         return shutil.disk_usage(path.parent).free < _ROOM
     return False
+
+
+def fold(path: Path) -> bool:
+    """Fold the write-ahead log of the database at *path* into the file and empty it. False where others kept it."""
+    with named(path), closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection, _queue(path) as queue:
+        with suppress(BlockingIOError):
+            fcntl.flock(queue, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a sender at work lets go of the write lock then
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
+
+def rewrite(path: Path) -> None:
+    """Write the database at *path* anew, without what lies in its free pages. Needs as much room again."""
+    with named(path), closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection:
+        connection.execute("VACUUM")
 
 
 def backup(path: Path, target: Path) -> None:

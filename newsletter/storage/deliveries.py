@@ -6,7 +6,7 @@ the sender's claims (``claims``), and how much of a decision goes into one trans
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -128,10 +128,25 @@ def _kept(status: str) -> tuple[Any, ...]:
     return IS_KEPT, col(_D.status) == status
 
 
+def destinations(session: Session, status: str, issue_id: int, limit: int) -> list[str]:
+    """Return the destination of each of the newest deliveries of an issue in a state that did not end well."""
+    newest = select(col(_D.subscriber_id)).where(*_kept(status), col(_D.issue_id) == issue_id)
+    some = newest.order_by(col(_D.id).desc()).limit(limit).subquery()
+    emails = session.exec(select(col(SubscriberRow.email)).where(col(SubscriberRow.id) == some.c.subscriber_id))
+    return [email.rpartition("@")[2].casefold() for email in emails]
+
+
 def get(session: Session, delivery_id: int) -> Line | None:
     """Return the delivery with this id, or None."""
     row = session.exec(_lines([delivery_id])).first()
     return _line(*row) if row else None
+
+
+def all_of(session: Session, subscriber_id: int) -> list[Line]:
+    """Return every delivery of a reader, the oldest first."""
+    theirs = select(col(_D.id)).where(col(_D.subscriber_id) == subscriber_id)
+    rows = session.exec(_lines(theirs).order_by(col(_D.day), col(_D.id)))
+    return [_line(row, issued, email) for row, issued, email in rows]
 
 
 def of_reader(session: Session, subscriber_id: int, day: date | None = None) -> Delivery | None:
@@ -212,7 +227,7 @@ def _wanted(session: Session, issue_id: int) -> tuple[ColumnElement[bool], ...]:
     return exists().where(*active), ~exists().where(*of_reader, col(later.id) > col(_D.id))
 
 
-def _lines(delivery_ids: Sequence[int]) -> Any:
+def _lines(delivery_ids: Any) -> Any:
     return (
         select(_D, col(IssueRow.day), col(SubscriberRow.email))
         .join(IssueRow, col(IssueRow.id) == col(_D.issue_id))
@@ -225,11 +240,10 @@ def _line(row: DeliveryRow, issued: date, email: str | None) -> Line:
     return Line(delivery=delivery(row), issued=issued, email=email)
 
 
-_AS_THEY_ARE = [field.name for field in fields(Delivery) if field.name not in {"status", "picks", "corrections"}]
+_AS_THEY_ARE = [field.name for field in fields(Delivery) if field.name not in {"status", "corrections"}]
 
 
 def delivery(row: DeliveryRow) -> Delivery:
     """Return the row as the domain knows it."""
     kept = {name: getattr(row, name) for name in _AS_THEY_ARE}
-    picks = tuple((p[0], p[1], p[2]) for p in row.picks)
-    return Delivery(**kept, status=Status(row.status), picks=picks, corrections=tuple(row.corrections or ()))
+    return Delivery(**kept, status=Status(row.status), corrections=tuple(row.corrections or ()))

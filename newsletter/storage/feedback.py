@@ -43,7 +43,7 @@ def any_at_all(session: Session) -> bool:
 
 def erase(session: Session, subscriber_id: int) -> int:
     """Forget all that a reader said, also where a digest gives it as its reason; return of how many papers."""
-    theirs = (col(DeliveryRow.subscriber_id) == subscriber_id, cast(col(DeliveryRow.picks), String).contains(Why.TASTE))
+    theirs = (col(DeliveryRow.subscriber_id) == subscriber_id, cast(col(DeliveryRow.picks), String).contains("\n"))
     for row in session.exec(select(DeliveryRow).where(*theirs)):
         row.picks = [[paper, why, "" if why == Why.TASTE else detail] for paper, why, detail in row.picks]
     return session.exec(delete(FeedbackRow).where(col(FeedbackRow.subscriber_id) == subscriber_id)).rowcount

@@ -3,13 +3,14 @@
 Not here: who is due (``due``), and what they get for it (``services/chooser.py``).
 """
 
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import chain
+from types import MappingProxyType
 from typing import NamedTuple
 
-from sqlalchemy import String, cast, func, union
+from sqlalchemy import func, union
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, select, update
 
@@ -19,6 +20,7 @@ from newsletter.domain.pool import Why
 from newsletter.storage.database import listed
 from newsletter.storage.due import DueReader
 from newsletter.storage.papers import chunks
+from newsletter.storage.picks import papers_in, papers_line
 from newsletter.storage.tables import IS_WAITING, DeliveryRow, PaperRedirectRow
 
 _D = DeliveryRow
@@ -68,12 +70,19 @@ class History:
     What two readers had in common is read once.
     """
 
-    def __init__(self, session: Session, paper_ids: Iterable[int], issue_ids: Iterable[int]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        paper_ids: Iterable[int],
+        issue_ids: Iterable[int],
+        earlier: Mapping[int, Collection[int]] = MappingProxyType({}),
+    ) -> None:
+        """Ask about the papers *paper_ids*; who was sent an *earlier* one had those that it is the same work as."""
         self._issues = sorted(issue_ids)
-        self._today = {i: i for i in paper_ids}
+        self._today: dict[int, Collection[int]] = {i: (i,) for i in paper_ids} | dict(earlier)
         for part in chunks(sorted(self._today)):
             joined = select(PaperRedirectRow).where(col(PaperRedirectRow.paper_id).in_(part))
-            self._today |= {row.old_id: row.paper_id for row in session.exec(joined)}
+            self._today |= {row.old_id: self._today[row.paper_id] for row in session.exec(joined)}
         self._papers = lru_cache(maxsize=_HISTORIES)(self._read)
 
     def of(self, session: Session, reader_ids: Collection[int]) -> dict[int, Had]:
@@ -81,7 +90,7 @@ class History:
         if not (self._issues and reader_ids):
             return {}
         of_state = col(_D.status)
-        picks = func.aggregate_strings(cast(col(_D.picks), String), ",").filter(of_state.in_(SENT))
+        picks = func.aggregate_strings(papers_line(col(_D.picks)), " ").filter(of_state.in_(SENT))
         waiting = func.count().filter(of_state.in_(_WAITS))
         query = (
             sql(col(_D.subscriber_id), picks, waiting)
@@ -93,7 +102,8 @@ class History:
 
     def _read(self, sent: str) -> frozenset[int]:
         today = self._today
-        return frozenset([today[pick[0]] for picks in json.loads(f"[{sent}]") for pick in picks if pick[0] in today])
+        had = chain.from_iterable(map(papers_in, sent.split(" ")))
+        return frozenset(chain.from_iterable(today[i] for i in had if i in today))
 
     def expire(self, session: Session, reader_ids: Collection[int], now: datetime) -> None:
         """Give up what of these issues still waits for readers whose next digest is due."""

@@ -90,7 +90,46 @@ def keep(session: Session, issue: Issue) -> None:
     row = session.get_one(IssueRow, issue.id)
     row.status, row.subject, row.note = issue.status, issue.subject, issue.note
     row.brake, row.reason = issue.brake, issue.reason
-    row.sealed_at, row.edited_at = issue.sealed_at, issue.edited_at
+    row.sealed_at, row.edited_at, row.seal_at = issue.sealed_at, issue.edited_at, issue.seal_at
+    session.add(row)
+    session.flush()
+
+
+def snapshot(session: Session, issue_id: int) -> dict[str, Any]:
+    """Return what the editor did to a draft, for ``restore``."""
+    row = session.get_one(IssueRow, issue_id)
+    return {"hand": row.hand, "subject": row.subject, "note": row.note}
+
+
+def restore(session: Session, issue_id: int, kept: Mapping[str, Any], now: datetime) -> None:
+    """Let a draft stand as it did when *kept* was taken; it was edited at *now*."""
+    row = session.get_one(IssueRow, issue_id)
+    row.hand, row.subject, row.note, row.edited_at = kept["hand"], kept["subject"], kept["note"], now
+    session.add(row)
+    session.flush()
+
+
+def to_seal(session: Session, now: datetime) -> list[date]:
+    """Return the dates of the drafts whose sealing was decided, and whose time has come by *now*."""
+    due = (IssueRow.status == Status.DRAFT, col(IssueRow.seal_at).is_not(None), col(IssueRow.seal_at) <= now)
+    return list(session.exec(select(col(IssueRow.day)).where(*due).order_by(col(IssueRow.day))))
+
+
+def claim_mail(session: Session, issue_id: int, now: datetime) -> bool:
+    """Record that the editor is mailed the draft at *now*. False where they were before."""
+    row = session.get_one(IssueRow, issue_id)
+    if row.mailed_at is not None:
+        return False
+    row.mailed_at = now
+    session.add(row)
+    session.flush()
+    return True
+
+
+def not_mailed(session: Session, issue_id: int) -> None:
+    """Record that the editor was not mailed the draft after all."""
+    row = session.get_one(IssueRow, issue_id)
+    row.mailed_at = None
     session.add(row)
     session.flush()
 
@@ -210,6 +249,7 @@ def _issue(row: IssueRow) -> Issue:
         reason=row.reason,
         sealed_at=row.sealed_at,
         edited_at=row.edited_at,
+        seal_at=row.seal_at,
     )
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy import func
 from sqlmodel import Session, col, delete, select, update
 
 from newsletter.storage.database import Database, StorageError
@@ -68,6 +69,11 @@ class Owner:
 def beat(session: Session, owner: str, now: datetime) -> bool:
     """Record that *owner* is alive at *now*. False where it was silent for too long, and others took over."""
     return session.exec(update(OwnerRow).where(col(OwnerRow.id) == owner).values(heartbeat_at=now)).rowcount == 1
+
+
+def last_heartbeat(session: Session) -> datetime | None:
+    """Return the newest sign of life of those who are at work, None where nobody is."""
+    return session.exec(select(func.max(col(OwnerRow.heartbeat_at)))).one()
 
 
 def is_known(cursor: sqlite3.Cursor, owner: str) -> bool:

@@ -21,9 +21,9 @@ from newsletter.domain.delivery import Status
 from newsletter.domain.issue import Issue
 from newsletter.storage.due import DueReader, remember
 from newsletter.storage.moves import Claimed
+from newsletter.storage.picks import Picks, packed, unpacked
 
 _LEDGER = SQLModel.metadata.tables["deliveries"]
-_KEPT = 4096  # picks that are remembered
 _RANDOM_BITS = 20
 _AHEAD = timedelta(days=1)  # how far a clock may have been set back
 
@@ -35,7 +35,7 @@ class Contents:
     ``skipped`` says why there is nothing to send, '' where there is. ``quiet`` is whether it only says so.
     """
 
-    picks: tuple[tuple[int, str, str], ...]
+    picks: Picks
     since: date | None = None
     skipped: str = ""
     unlisted: str = ""
@@ -45,17 +45,17 @@ class Contents:
     @cached_property
     def stored(self) -> str:
         """Return the picks as the database keeps them."""
-        return f"[{', '.join(map(_stored_pick, self.picks))}]"
+        return packed(self.picks)
+
+    @cached_property
+    def kept(self) -> Picks:
+        """Return the picks as the database gives them back: a repeat is then the same mail."""
+        return unpacked(self.stored)
 
     @cached_property
     def stored_corrections(self) -> str | None:
         """Return the corrections as the database keeps them."""
         return json.dumps(self.corrections) if self.corrections else None
-
-
-@lru_cache(maxsize=_KEPT)
-def _stored_pick(pick: tuple[int, str, str]) -> str:
-    return json.dumps(pick)
 
 
 class NewDelivery(NamedTuple):
@@ -103,7 +103,7 @@ def _claimed(issue: Issue, row: NewDelivery, now: datetime) -> Claimed:
         row.message_id,
         now,
         contents.since,
-        contents.picks,
+        contents.kept,
         reader.email,
         reader.format,
         reader.created_at,

@@ -14,6 +14,7 @@ from json import dumps, loads
 from typing import Any, NamedTuple
 
 from newsletter.storage import traffic
+from newsletter.storage.picks import Picks, unpacked
 from newsletter.storage.tables import stored
 
 _MORE = 1000  # beyond what is wanted are looked at where some of it is not: however many wait for a busy domain
@@ -91,7 +92,6 @@ _SERVE_THESE = _SERVE.format(which="d.id IN (SELECT value FROM json_each(:ids))"
 _SERVE_SINCE = _SERVE.format(which="d.settled_at >= :since AND d.status = 'accepted'")
 
 _Range = dict[str, str]
-Picks = tuple[tuple[int, str, str], ...]  # paper id, why, detail
 Place = tuple[str, str, int]  # in what is ready: when the reader was served and the next attempt, as stored; the id
 
 
@@ -219,7 +219,7 @@ def _claimed(row: Sequence[Any]) -> Claimed:
         message_id,
         _instant(made),
         _day(since) if since else None,
-        _picks(picks),
+        unpacked(picks),
         email,
         format_,
         datetime.fromisoformat(created + "+00:00"),
@@ -243,11 +243,6 @@ def _instant(kept: str) -> datetime:
 @lru_cache(maxsize=64)
 def _corrections(kept: str) -> tuple[int, ...]:
     return tuple(loads(kept))
-
-
-@lru_cache(maxsize=4096)  # readers who follow the same get the same
-def _picks(kept: str) -> Picks:
-    return tuple((pick[0], pick[1], pick[2]) for pick in loads(kept))
 
 
 def offer(cursor: sqlite3.Cursor, delivery_ids: Sequence[int], owner: str, now: datetime) -> set[int]:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import func
+from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
 from newsletter.domain.paper import OURS, Listing, Paper, key_of
@@ -127,6 +128,13 @@ def newest(session: Session, limit: int) -> list[Paper]:
     """Return the papers that were gathered last."""
     query = select(col(PaperRow.id)).order_by(col(PaperRow.id).desc()).limit(limit)
     return list(load(session, (i for i in session.exec(query) if i is not None)).values())
+
+
+def titles_since(session: Session, day: date) -> list[tuple[int, str]]:
+    """Return the ids and titles of the papers that were first listed on *day* or later, and of some before."""
+    oldest = select(func.min(ListingRow.paper_id)).where(col(ListingRow.day) >= day).scalar_subquery()
+    found = session.connection().execute(sql(col(PaperRow.id), col(PaperRow.title)).where(col(PaperRow.id) >= oldest))
+    return [(paper_id, title) for paper_id, title in found if paper_id is not None]
 
 
 def search(session: Session, words: str, limit: int) -> list[Paper]:

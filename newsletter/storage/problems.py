@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from newsletter.storage.tables import MetaRow, ProblemRow
@@ -46,10 +47,15 @@ def compare(session: Session, found: Mapping[str, str], day_began: datetime, now
     return told
 
 
-def is_open(session: Session, name: str) -> bool:
-    """Return whether a problem was found and not seen solved."""
+def open_since(session: Session, name: str) -> datetime | None:
+    """Return since when there is a problem that was not seen solved, None where there is none."""
     row = session.exec(select(ProblemRow).where(col(ProblemRow.name) == name)).first()
-    return row is not None and row.solved_at is None
+    return row.since if row and row.solved_at is None else None
+
+
+def count_open(session: Session) -> int:
+    """Return how many problems are not seen solved."""
+    return session.exec(select(func.count()).select_from(ProblemRow).where(col(ProblemRow.solved_at).is_(None))).one()
 
 
 def mark_told(session: Session, name: str, now: datetime) -> None:

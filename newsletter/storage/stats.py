@@ -1,7 +1,7 @@
 """How much there is of everything: counts for a person who looks on. Not here: what they mean."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import ColumnElement, func
@@ -43,6 +43,23 @@ def last_accepted_at(session: Session) -> datetime | None:
     at = col(DeliveryRow.settled_at)
     query = select(at).where(at.is_not(None), DeliveryRow.status == delivery.Status.ACCEPTED)
     return session.exec(query.order_by(at.desc()).limit(1)).first()
+
+
+def joined_by_day(session: Session, since: date) -> dict[date, int]:
+    """Return how many came on the list on each day (UTC) from *since* on."""
+    return _by_day(session, col(SubscriberRow.created_at), since)
+
+
+def left_by_day(session: Session, since: date) -> dict[date, int]:
+    """Return how many left on each day from *since* on, and did not come back."""
+    gone = (subscriber.Status.UNSUBSCRIBED, subscriber.Status.SUPPRESSED)
+    return _by_day(session, col(SubscriberRow.status_at), since, col(SubscriberRow.status).in_(gone))
+
+
+def _by_day(session: Session, at: Any, since: date, *conditions: ColumnElement[bool]) -> dict[date, int]:
+    day, counted = func.date(at), func.count()
+    query = select(day, counted).where(at >= datetime.combine(since, time(), UTC), *conditions).group_by(day)
+    return {date.fromisoformat(found): many for found, many in session.exec(query).all()}
 
 
 def _by(session: Session, column: Any, known: Iterable[str]) -> dict[str, int]:

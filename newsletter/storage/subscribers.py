@@ -17,7 +17,7 @@ from sqlmodel import Session, SQLModel, col, delete, select, update
 
 from newsletter.domain.delivery import Status as DeliveryStatus
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, move
-from newsletter.storage import feedback, suppressions
+from newsletter.storage import feedback, returns, suppressions
 from newsletter.storage.tables import DeliveryRow, SubscriberRow
 
 PREFERENCES = tuple(f.name for f in fields(Preferences))
@@ -200,6 +200,7 @@ def remove(session: Session, subscriber: Subscriber, key: str, now: datetime) ->
     """Erase a subscriber. What stays is a hash of the address, so that no import brings it back."""
     _withdraw(session, subscriber.id, "removed", now)
     feedback.erase(session, subscriber.id)
+    returns.erase(session, subscriber.id)
     match subscriber.status:
         case Status.SUPPRESSED:
             reason = f"{Status.SUPPRESSED}: {subscriber.suppression_reason}"

@@ -8,6 +8,7 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, delete, select
 
@@ -38,6 +39,13 @@ def reasons(session: Session, keys: Iterable[str]) -> dict[str, str]:
     hashes = {_hash(pepper.value, key): key for key in keys}
     found = select(SuppressionRow.hash, SuppressionRow.reason).where(col(SuppressionRow.hash).in_(hashes))
     return {hashes[digest]: reason for digest, reason in session.exec(found)}
+
+
+def of(session: Session, key: str) -> dict[str, Any] | None:
+    """Return what is remembered of the address compared by *key*, None where it is nothing."""
+    pepper = session.get(MetaRow, _PEPPER)
+    row = session.get(SuppressionRow, _hash(pepper.value, key)) if pepper else None
+    return {"hash": row.hash, "reason": row.reason, "created_at": row.created_at} if row else None
 
 
 def _pepper(session: Session) -> str:

@@ -3,6 +3,7 @@
 SQLModel does not check values of tables, so the domain does before they come here.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -19,6 +20,8 @@ from sqlalchemy import (
     text,
 )
 from sqlmodel import Field, SQLModel
+
+from newsletter.storage.picks import Packed
 
 
 class Instant(TypeDecorator[datetime]):
@@ -63,7 +66,9 @@ IS_OWNED = text("owner IS NOT NULL")
 IS_KEPT = text("status IN ('deferred', 'held', 'failed', 'expired', 'withdrawn', 'skipped')")
 IS_SETTLED = text("settled_at IS NOT NULL")
 IS_ALERTED = text("next_alert_at IS NOT NULL")
+OF_A_READER = text("subscriber_id IS NOT NULL")
 CORRECTS = text("corrections IS NOT NULL")
+CAN_BE_UNDONE = text("before IS NOT NULL")
 
 
 def _partial(name: str, *columns: Any, where: Any) -> Index:
@@ -188,6 +193,8 @@ class IssueRow(SQLModel, table=True):
     hand: dict[str, Any] = _json({})
     sealed_at: datetime | None = _instant()
     edited_at: datetime | None = _instant()
+    mailed_at: datetime | None = _instant()  # when the editor was mailed the draft
+    seal_at: datetime | None = _instant()  # a draft whose sealing was decided, and can be undone until then
 
 
 class IssuePaperRow(SQLModel, table=True):
@@ -203,6 +210,23 @@ class IssuePaperRow(SQLModel, table=True):
     upvotes: int | None = None
     comments: int | None = None
     first_listed: date
+
+
+class ChangeRow(SQLModel, table=True):
+    """What was changed, by whom and from where; of a draft also how it stood ``before``, while that can be undone."""
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        _partial("ix_changes_undoable", "issue_id", "id", where=CAN_BE_UNDONE),
+        {"sqlite_autoincrement": True},
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = _instant(nullable=False)
+    who: str
+    origin: str = ""
+    what: str
+    issue_id: int | None = Field(default=None, sa_type=BigInteger)
+    before: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class CorrectionRow(SQLModel, table=True):
@@ -266,6 +290,7 @@ class FeedbackRow(SQLModel, table=True):
     """What a reader last said of a paper: ``save``, ``more`` or ``less``."""
 
     __tablename__ = "feedback"
+    __table_args__ = (Index("ix_feedback_said", "said_at"),)
     subscriber_id: int = Field(sa_type=BigInteger, primary_key=True)
     paper_id: int = Field(primary_key=True)
     said: str
@@ -322,6 +347,36 @@ class SuppressionRow(SQLModel, table=True):
     created_at: datetime = _instant(nullable=False)
 
 
+class ReturnRow(SQLModel, table=True):
+    """What one report that came back says of one address, and what followed; ``content`` where nobody understood it.
+
+    ``fingerprint`` is the same however often, and by whichever way, the report comes.
+    """
+
+    __tablename__ = "returns"
+    __table_args__ = (
+        Index("ix_returns_came", "came_at"),
+        _partial("ix_returns_reader", "subscriber_id", "came_at", where=OF_A_READER),
+        {"sqlite_autoincrement": True},
+    )
+    id: int | None = Field(
+        default=None,
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    )
+    fingerprint: str = Field(unique=True)
+    came_at: datetime = _instant(nullable=False)
+    kind: str
+    subscriber_id: int | None = Field(default=None, sa_type=BigInteger)
+    delivery_id: int | None = Field(default=None, sa_type=BigInteger)
+    address: str = ""
+    status: str = ""
+    reason: str = ""
+    said: str = ""
+    effect: str
+    subject: str = ""
+    content: str | None = None  # octets as characters, so that an address in it can be found and blotted out
+
+
 class DeliveryRow(SQLModel, table=True):
     """One digest on its way to one reader."""
 
@@ -360,7 +415,7 @@ class DeliveryRow(SQLModel, table=True):
     server: str = ""
     reply: str = ""
     since: date | None = None
-    picks: list[Any] = _json([])
+    picks: Sequence[Any] = Field(default=(), sa_column=Column(Packed(), nullable=False, server_default=""))
     unlisted: str = ""
     corrections: list[int] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 

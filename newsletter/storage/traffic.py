@@ -5,6 +5,7 @@
 """
 
 import sqlite3
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func
@@ -29,6 +30,12 @@ def accepted_since(session: Session, route: str, since: datetime) -> int:
     """Return how many messages *route* took since *since*, or in the same second."""
     query = select(func.sum(col(_T.accepted))).where(*_within(route, since))
     return session.exec(query).one() or 0
+
+
+def accepted_by_all(session: Session, routes: Iterable[str], since: datetime) -> int:
+    """Return how many messages all of *routes* took since *since*."""
+    within = (col(_T.route).in_({*routes, ""}), col(_T.second) >= since.replace(microsecond=0))
+    return session.exec(select(func.sum(col(_T.accepted))).where(*within)).one() or 0
 
 
 def leaves_at(session: Session, route: str, since: datetime, window: timedelta) -> datetime | None:

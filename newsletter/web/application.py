@@ -10,20 +10,21 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter.app import App
 from newsletter.errors import TokenError, TokenExpiredError
-from newsletter.services import archive
 from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Meter, Rule
-from newsletter.storage.database import StorageError
 from newsletter.web.archive import Archive
+from newsletter.web.desk.routes import desk_routes
 from newsletter.web.guard import Guard, headers
 from newsletter.web.pages import Site
+from newsletter.web.privacy import Privacy
 from newsletter.web.subscription import Subscription, too_late
 from newsletter.web.turnstile import Refusal, Turnstile, retry_after
+from newsletter.web.watching import watched
 
 
 def _utc_now() -> datetime:
@@ -33,14 +34,19 @@ def _utc_now() -> datetime:
 def application(app: App, clock: Clock = _utc_now) -> Starlette:
     """Return the pages of *app*. Raises ConfigurationError for a template that does not work."""
     pages = Site(app.dispatch, app.correspondence.reply_to)
-    papers, subscription = Archive(app, pages), Subscription(app, pages, clock)
+    papers, privacy, subscription = Archive(app, pages), Privacy(app, pages), Subscription(app, pages, clock)
     shown = headers(app.settings.newsletter.base_url)
     site = Starlette(
         routes=[
-            *(route for tag in ("", *pages.below) for route in _for_everyone(tag and f"/{tag}", papers, pages)),
+            *(
+                route
+                for tag in ("", *pages.below)
+                for route in _for_everyone(tag and f"/{tag}", papers, privacy, pages)
+            ),
             Route("/confirm/{token}", subscription.confirm, methods=["GET", "POST"]),
             Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
-            Route("/healthz", _health(app)),
+            *watched(app, clock),
+            *desk_routes(app, clock),
         ],
         middleware=[
             Middleware(Guard, headers=shown),
@@ -52,26 +58,16 @@ def application(app: App, clock: Clock = _utc_now) -> Starlette:
     return site
 
 
-def _for_everyone(below: str, papers: Archive, pages: Site) -> list[Route]:
+def _for_everyone(below: str, papers: Archive, privacy: Privacy, pages: Site) -> list[Route]:
     """Return the pages of one language, whose addresses begin with *below*."""
     return [
         *([Route(below, papers.home)] if below else []),
         Route(f"{below}/", papers.home),
         Route(f"{below}/archive", papers.archive),
         Route(f"{below}/archive/{{day}}", papers.issue),
+        Route(f"{below}/privacy", privacy.page),
         Route(f"{below}/style.css", pages.style),
     ]
-
-
-def _health(app: App) -> Callable[[Request], Response]:
-    def health(_request: Request) -> Response:
-        try:
-            archive.entries(app.database, limit=1)
-        except StorageError:
-            return PlainTextResponse("the database does not answer", 503)
-        return PlainTextResponse("ok")
-
-    return health
 
 
 def _meter(app: App) -> Meter:

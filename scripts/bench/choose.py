@@ -124,7 +124,7 @@ def chosen(pool: Pool, one: Wishing) -> tuple[tuple[int, str, str], ...]:
     """Return the picks of a reader as they are stored."""
     digest = digest_of(pool, one)
     pool.places(digest.barred)
-    return tuple((pick.candidate.paper.id, pick.why.value, pick.detail) for pick in digest.picks)
+    return tuple(pick.stored for pick in digest.picks)
 
 
 def plainly(pool: Pool) -> Callable[[Wishing], list[int]]:

@@ -165,7 +165,7 @@ def plain_way(candidates: Sequence[Candidate]) -> Callable[[Claimed], bytes]:
                 "paper": by_id[paper].paper,
                 "upvotes": by_id[paper].upvotes,
                 "authors": ", ".join(by_id[paper].paper.authors[:3]) + " and 4 more",
-                "reason": f"matches “{detail}”" if detail else "on the front page",
+                "reason": f"matches “{detail}”" if detail else "among the day’s best",
             }
             for paper, _, detail in one.picks
         ]

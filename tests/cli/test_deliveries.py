@@ -110,7 +110,7 @@ def test_a_delivery_is_shown_by_its_id_and_by_its_message_id(sent):
     assert shown["papers"][0] == {"key": "2607.00001", "title": "Alpha", "why": "most upvoted today"}
     told = sent.run("deliveries", "show", named).out
     assert "250 2.0.0 taken" in told
-    assert "on the front page" in told
+    assert "among the day’s best" in told
 
 
 def test_a_delivery_of_a_removed_reader_is_still_shown(sent):

@@ -176,6 +176,12 @@ def test_stats_count_what_there_is(newsroom):
     assert found["issues"] == {"draft": 0, "sealed": 1, "empty": 0, "skipped": 0}
     assert {name: n for name, n in found["deliveries"].items() if n} == {"accepted": 1, "held": 1}
     assert found["sources"]["file"]["papers"] == 2
+    assert [week["joined"] for week in found["weeks"]] == [0] * 11 + [3]
+    assert found["weeks"][-1]["left"] == 1
+    ((day, counts),) = [(one["date"], one["deliveries"]) for one in found["sendings"]]
+    assert (day, counts["audience"], counts["accepted"], counts["held"]) == (DAY, 2, 1, 1)
     table = newsroom.run("stats").out
+    assert f"{DAY}  {'█' * 24}  1 of 2, 1 held" in table
+    assert f"{'█' * 24}  3, 1 left" in table
     assert "3 (2 active, 1 unsubscribed)" in table
     assert "2 papers, 2 new" in table

@@ -258,3 +258,26 @@ def test_a_paper_stands_where_it_was_moved_last(steps, paper, position):
     chosen = front(hand, pool)
 
     assert chosen.index(paper) == min(position, len(chosen)) - 1
+
+
+@given(st.lists(moves, max_size=12), st.integers(0, 50), st.integers(1, 9))
+def test_a_step_moves_one_paper_and_no_other(steps, which, place):
+    """All others keep the order that they have, whatever was moved before."""
+    hand = played(steps)
+    pool = [c for c in with_unlisted(97, 98) if c.listings or c.paper.id in hand.chosen]
+    before = front(hand, pool)
+    if not before:
+        return
+    paper, position = before[which % len(before)], min(place, len(before))
+
+    after = front(hand.stand(paper, position, before), pool)
+
+    assert after.index(paper) == position - 1
+    assert [i for i in after if i != paper] == [i for i in before if i != paper]
+
+
+def test_a_step_to_nowhere_is_refused():
+    """A paper that is not in the front, and a place that the front has not."""
+    for paper, position in ((9, 1), (1, 0), (1, 4)):
+        with pytest.raises(UsageError, match="from 1 to 3"):
+            Hand().stand(paper, position, [1, 2, 3])

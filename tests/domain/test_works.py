@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.domain.paper import Paper
-from newsletter.domain.works import same_work, twins
+from newsletter.domain.works import Titles, same_work, twins
 
 ADA = ("Ada Lovelace", "Charles Babbage")
 
@@ -95,6 +95,27 @@ def test_a_title_or_an_author_of_very_many_papers_brings_nobody_together():
     many = [paper(f"Fast and accurate attention {'again ' * (n % 2)}", ("Anonymous",), n) for n in range(102)]
     assert not twins(many)
     assert set(twins(many[:50])) == set(range(50))
+
+
+ORDINARY = "Reading long documents with little memory"
+
+
+def test_the_sieve_lets_through_what_may_be_the_same_work():
+    """What is the same to the letter or but for case, what begins another title, and what differs in a word."""
+    papers = [paper(ORDINARY, number=1), paper("Mamba: Linear Time Sequences", number=2), paper("Grokking", number=3)]
+    titles = Titles(papers)
+    same = {
+        ORDINARY.upper(): 1,
+        "Reading Long Document with Little Memory": 1,
+        "Reading long texts with little memory": 1,
+        f"{ORDINARY}: a study": 1,
+        "Mamba": 2,
+        "Grokking: why it happens": 3,
+    }
+    for title, number in same.items():
+        assert [one.id for one in titles.like(title)] == [number], title
+    assert titles.like("Robots that fold laundry") == []
+    assert titles.like("") == []
 
 
 HOSTILE = {

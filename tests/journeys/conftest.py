@@ -1,5 +1,6 @@
 """What these tests share: a whole small newsletter."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,5 +12,27 @@ from newsroom import Newsroom
 def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
     """Return a newsletter without papers and readers, its mail going to ``newsroom.sink``."""
     made = Newsroom(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def mailed_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
+    """Return a newsletter of which ann and ben had a digest, with signed return addresses."""
+    made = Newsroom(tmp_path_factory.mktemp("mailed"), bounces={"address": "letters@example.org"})
+    made.publish("2026-07-15", "Alpha", "Beta")
+    made.subscribe("ann@there.example", "ben@there.example")
+    made.run("run", "--date", "2026-07-15", "--now")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def mailed(mailed_once: Newsroom, tmp_path: Path) -> Iterator[Newsroom]:
+    """Return another one that stands where that one does, to go on from there."""
+    made = Newsroom(tmp_path, bounces={"address": "letters@example.org"})
+    for name in ("newsletter.db", "papers.jsonl"):
+        shutil.copy(mailed_once.folder / name, tmp_path)
+    made.sink.mails = list(mailed_once.sink.mails)
     yield made
     made.close()

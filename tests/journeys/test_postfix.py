@@ -42,7 +42,9 @@ smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_recipient_restrictions = permit_mynetworks, reject
 default_transport = error:nothing leaves this machine
 relay_transport = error:nothing leaves this machine
-virtual_mailbox_domains = example.net
+virtual_mailbox_domains = example.net, example.org
+recipient_delimiter = +
+transport_maps = texthash:{folder}/transport
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = texthash:{folder}/mailboxes
 virtual_uid_maps = static:{uid}
@@ -64,6 +66,7 @@ proxymap unix - - n - - proxymap
 error unix - - n - - error
 retry unix - - n - - error
 virtual unix - n n - - virtual
+smtp unix - - n - - smtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 showq unix n - n - - showq
@@ -74,7 +77,8 @@ postlog unix-dgram n - n - 1 postlogd
 class Postfix:
     """A Postfix with folders of its own, outside of ``tmp_path``, into which its user may not look."""
 
-    def __init__(self) -> None:
+    def __init__(self, remote: int) -> None:
+        """Mail to there.example goes to the port *remote*, what comes back to the Maildir of ``back``."""
         self.folder = Path(tempfile.mkdtemp(prefix="newsletter-postfix-"))
         self.folder.chmod(0o755)
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -84,7 +88,9 @@ class Postfix:
             (self.folder / name).mkdir()
         for name in ("data", "mail"):
             os.chown(self.folder / name, user.pw_uid, user.pw_gid)
-        (self.folder / "mailboxes").write_text("".join(f"{name}@example.net {name}/\n" for name in READERS))
+        boxes = "".join(f"{name}@example.net {name}/\n" for name in READERS)
+        (self.folder / "mailboxes").write_text(f"{boxes}papers-bounces@example.org back/\n")
+        (self.folder / "transport").write_text(f"there.example smtp:[127.0.0.1]:{remote}\n")
         main = MAIN.format(folder=self.folder, uid=user.pw_uid, gid=user.pw_gid)
         (self.folder / "etc/main.cf").write_text(main)
         (self.folder / "etc/master.cf").write_text(MASTER.format(port=self.port))
@@ -108,10 +114,10 @@ class Postfix:
         file = self.folder / "mail.log"
         return file.read_text() if file.exists() else ""
 
-    def mails(self, name: str) -> list[bytes]:
-        """Return what was delivered to a reader, as it lies there, waiting for the first."""
+    def mails(self, name: str, count: int = 1) -> list[bytes]:
+        """Return what was delivered to a reader, as it lies there, waiting until there are so many."""
         ends = time.monotonic() + 30
-        while not list((self.folder / "mail" / name / "new").glob("*")):
+        while len(list((self.folder / "mail" / name / "new").glob("*"))) < count:
             assert time.monotonic() < ends, self.log
             time.sleep(0.05)
         inbox = Maildir(self.folder / "mail" / name, create=False)
@@ -119,11 +125,11 @@ class Postfix:
 
 
 @pytest.fixture
-def postfix() -> Iterator[Postfix]:
+def postfix(newsroom: Newsroom) -> Iterator[Postfix]:
     """Return a running Postfix; skip where it may not be started."""
     if os.geteuid() != 0:
         pytest.skip("Postfix can be started by root only")
-    server = Postfix()
+    server = Postfix(newsroom.sink.port)
     try:
         server.command("start")
         try:
@@ -164,6 +170,37 @@ def test_postfix_delivers_a_day_s_digest_that_reads_back_intact(newsroom: Newsro
     assert "Über Größe: a study of “quotes”" in bob.get_content()
     assert "Über Größe: a study of “quotes”" in str(ann["Subject"])
     assert newsroom.sink.mails == []
+
+
+@pytest.mark.system("postfix")
+def test_postfix_s_own_bounces_are_read(newsroom: Newsroom, postfix: Postfix) -> None:
+    """A relay that takes all and is refused behind us reports it: who is gone is suppressed, the others are not."""
+    newsroom.configure(smtp={"port": postfix.port}, bounces={"address": "papers-bounces@example.org"})
+    newsroom.publish(DAY, "Alpha")
+    replies = {
+        "gone": "550 5.1.1 no such user here",
+        "full": "552 5.2.2 mailbox full",
+        "strict": "554 5.7.1 looks like spam",
+        "well": "",
+    }
+    addresses = {name: f"{name}@there.example" for name in replies}
+    newsroom.sink.refusals = {addresses[name]: reply for name, reply in replies.items() if reply}
+    newsroom.subscribe(*addresses.values())
+    assert newsroom.run("run", "--date", DAY, "--now", "--json").json["deliveries"]["accepted"] == 4
+
+    postfix.mails("back", 3)
+    kept = newsroom.run("bounces", "read", str(postfix.folder / "mail" / "back"), "--json").json["returns"]
+    assert {one["address"]: (one["reason"], one["effect"]) for one in kept} == {
+        addresses["gone"]: ("no such address", "suppressed"),
+        addresses["full"]: ("mailbox full", "counted"),
+        addresses["strict"]: ("taken for spam", "told"),
+    }
+    listed = newsroom.run("subscribers", "list", "--json").json["subscribers"]
+    assert {one["email"]: one["status"] for one in listed} == {
+        address: "suppressed" if name == "gone" else "active" for name, address in addresses.items()
+    }
+    newsroom.sink.wait(1)
+    assert [mail.recipient for mail in newsroom.sink.mails] == [addresses["well"]]
 
 
 def parsed(raw: bytes) -> EmailMessage:

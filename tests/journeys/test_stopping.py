@@ -149,7 +149,7 @@ def test_sigterm_ends_politely_and_the_next_run_continues(room: Newsroom) -> Non
     told_at = time.monotonic()
     running.send_signal(signal.SIGTERM)
     said = ended(running, expect=3)
-    assert time.monotonic() - told_at < 10
+    assert time.monotonic() - told_at < 60  # on a busy machine too; how long it takes, the proofs measure
     assert "stopped by a signal; the next run continues" in said
     assert 10 <= len(room.sink.mails) < 100
     assert states(room) == {"accepted": len(room.sink.mails), "ready": 100 - len(room.sink.mails)}
@@ -162,13 +162,13 @@ def test_sigterm_does_not_wait_for_a_server_that_does_not_answer(room: Newsroom)
     """What was offered and not answered within the drain is uncertain, and repeated: one per connection at most."""
     emails = [f"r{n}@{n % CONNECTIONS}.example.net" for n in range(20)]  # a silent domain has one connection, no more
     room.subscribe(*emails)
-    room.sink.delay = 60
+    room.sink.delay = 120
     running = room.start(*RUN)
     room.sink.wait(CONNECTIONS)
     told_at = time.monotonic()
     running.send_signal(signal.SIGTERM)
     ended(running, expect=3)
-    assert time.monotonic() - told_at < 10
+    assert time.monotonic() - told_at < 60  # on a busy machine too; how long it takes, the proofs measure
     finish(room, emails)
     assert extra(room) <= CONNECTIONS
 
@@ -176,14 +176,14 @@ def test_sigterm_does_not_wait_for_a_server_that_does_not_answer(room: Newsroom)
 def test_sigterm_does_not_wait_for_the_operators_mail(newsroom: Newsroom) -> None:
     """The server takes the digests, and then nothing: who is to hear of a failed source hears of it by the next run."""
     newsroom.configure(operator={"email": "me@example.org"})
-    newsroom.sink.delay = 60
+    newsroom.sink.delay = 120
     (newsroom.folder / "papers.jsonl").write_text("no paper")
     running = newsroom.start(*RUN)
     newsroom.sink.wait(1, heard=True)
     told_at = time.monotonic()
     running.send_signal(signal.SIGTERM)
     assert "stopped by a signal; the next run continues" in ended(running, expect=3)
-    assert time.monotonic() - told_at < 10
+    assert time.monotonic() - told_at < 60  # on a busy machine too; how long it takes, the proofs measure
     newsroom.sink.delay = 0
     newsroom.run(*RUN, expect=3)
     assert newsroom.sink.to("me@example.org")

@@ -24,7 +24,7 @@ from newsletter.mail.smtp import Connection, Envelope
 
 SENDER = "papers@example.org"
 READERS = ["ann@example.com", "bob@example.com", "cem@example.com", "dan@example.com"]
-QUICK = dict.fromkeys(Phase, 0.3)
+QUICK = dict.fromkeys(Phase, 0.3) | dict.fromkeys((Phase.CONNECT, Phase.GREETING), 10.0)
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 

@@ -12,7 +12,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 # What a mail is not to blame for, each with the reason.
 EXCUSED = {
     "DATE_IN_PAST": "the days are past ones; a digest is sent on its own day",
-    "URI_COUNT_ODD": "whether both parts together have an odd number of links is chance: HTML names some of them twice",
 }
 
 

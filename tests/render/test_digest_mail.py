@@ -38,16 +38,15 @@ def test_a_card_says_everything_that_is_known():
     document, seen = read(renderer().digest(digest(FULL), READER).html)
     card = seen[seen.index("1 ·") :]
     expected = (
-        "1 · on the front page ReadItBack: Checking a Summary Against Its Source "
+        "1 · among the day’s best ReadItBack: Checking a Summary Against Its Source "
         "Ada One, Ben Two, Cy Three and 2 more · Example University "
         "28 June · ▲ 1,234 upvotes · 1 comment · cs.CL, cs.LG "
         "A checker reads each sentence back to the source. It finds most of what was made up. "
-        "Abstract · PDF · Discussion · Code ★ 4,321 · Project"
+        "PDF · Discussion · Code ★ 4,321 · Project"
     )
     assert card.startswith(expected)
     links = [(a.text_content(), a.get("href")) for a in document.xpath("//h3/following-sibling::p//a")]
     assert links == [
-        ("Abstract", "https://arxiv.org/abs/2606.00007"),
         ("PDF", "https://arxiv.org/pdf/2606.00007"),
         ("Discussion", "https://talk.example.org/2606.00007"),
         ("Code", "https://code.example.org/readitback"),
@@ -63,16 +62,16 @@ def test_the_text_part_says_the_same():
  1. ReadItBack: Checking a Summary Against Its Source
     Ada One, Ben Two, Cy Three and 2 more · Example University
     28 June · ▲ 1,234 upvotes · 1 comment · cs.CL, cs.LG
-    on the front page
+    among the day’s best
 
     A checker reads each sentence back to the source. It finds most of
     what was made up.
 
-    Abstract     https://arxiv.org/abs/2606.00007
-    PDF          https://arxiv.org/pdf/2606.00007
-    Discussion   https://talk.example.org/2606.00007
-    Code ★ 4,321  https://code.example.org/readitback
-    Project      https://readitback.example.org/
+    Abstract       https://arxiv.org/abs/2606.00007
+    PDF            https://arxiv.org/pdf/2606.00007
+    Discussion     https://talk.example.org/2606.00007
+    Code ★ 4,321   https://code.example.org/readitback
+    Project        https://readitback.example.org/
 """)
 
 
@@ -101,7 +100,7 @@ def test_both_parts_hold_the_same_papers_in_the_same_order():
         (Why.TOPIC, '"unbalanced', 'matches “"unbalanced”'),
         (Why.TOPIC, "<b>bold</b>", "matches “<b>bold</b>”"),
         (Why.EDITOR, "", "the editor’s choice"),
-        (Why.FRONT, "", "on the front page"),
+        (Why.FRONT, "", "among the day’s best"),
         (Why.POOL, "", "among the latest papers"),
     ],
 )
@@ -294,7 +293,7 @@ def test_every_line_of_the_text_fits_a_terminal():
     ]
     text = renderer(note="Much to say. " * 30).digest(digest(*papers), READER).text
     long = [line for line in text.splitlines() if columns(line) > 72]
-    assert long == [f"    Abstract     {link}", f"    {link}"]
+    assert long == [f"    Abstract       {link}", f"    {link}"]
 
 
 def test_an_ordinary_digest_is_small():

@@ -1,6 +1,7 @@
 """How a digest is built: groups, the lead paper, what is named without a card, and what happens when it grows long."""
 
 import re
+from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -11,7 +12,8 @@ from specimen import DAY, FULL, READER, candidate, digest, renderer
 from newsletter.domain.digest import Digest
 from newsletter.domain.paper import Listing
 from newsletter.domain.pool import Pick, Why
-from newsletter.render.digest import LARGEST
+from newsletter.render.digest import LARGEST, IssueRenderer, Masthead
+from newsletter.render.environment import environment
 from newsletter.render.slots import Slotted
 
 
@@ -25,6 +27,16 @@ def lines(source):
     """Return the text and the link of each paper that has a line."""
     items = lxml_html.document_fromstring(source).xpath("//li")
     return [(" ".join(item.text_content().split()), *item.xpath(".//a/@href")) for item in items]
+
+
+def hrefs(source):
+    """Return how often the HTML leads to each place."""
+    return Counter(lxml_html.document_fromstring(source).xpath("//a[starts-with(@href, 'http')]/@href"))
+
+
+def links(text):
+    """Return how often the text names each place."""
+    return Counter(re.findall(r"https?://\S+", text))
 
 
 def followed(*papers):
@@ -98,7 +110,7 @@ def test_where_nothing_is_left_nothing_is_said_of_it():
 
 @pytest.mark.parametrize(("papers", "also"), [(100, 40), (60, 40), (100, 0)])
 def test_a_long_digest_is_never_clipped(papers, also):
-    """Past 90 KB the last papers have a line instead of a card, and the mail links to the rest; the text has all."""
+    """Past 90 KB the last papers have a line instead of a card in both parts, and the mail links to the rest."""
     issue = renderer(view_url="https://papers.example.org/archive/2026-07-09")
     said = {"summary": "It says a good deal about what was found, in many words. " * 8}
     ours = [candidate(n, link=f"https://arxiv.org/abs/2607.{n:05}", **said) for n in range(1, papers + 1)]
@@ -109,16 +121,40 @@ def test_a_long_digest_is_never_clipped(papers, also):
     assert shown | {text for text, *_ in lines(rendered.html)} >= {f"Paper number {n}" for n in range(1, papers + 1)}
     assert "see the whole issue on the web" in rendered.html
     assert "Unsubscribe" in rendered.html
-    assert re.findall(r"^ ?(\d+)\. ", rendered.text, re.MULTILINE)[-1] == str(papers)
+    cards = [text for level, text in outline(rendered.html) if level == "h3"]
+    assert re.findall(r"^ *\d+\. (.*)", rendered.text, re.MULTILINE) == cards
+    assert links(rendered.text) == hrefs(rendered.html)
+    assert "\n\n\n\n" not in rendered.text
+
+
+def test_a_long_digest_as_text_alone_is_whole():
+    """No mail program clips it: every paper has its card."""
+    said = {"summary": "It says a good deal about what was found, in many words. " * 8}
+    picks = digest(*(candidate(n, **said) for n in range(1, 101)))
+    masthead = Masthead(name="Daily Papers", date=DAY, pool_size=100)
+    issue = IssueRenderer(environment(None), masthead, {}, str.encode)
+    text = b"".join(issue.edition(picks, ([], []), only_text=True).text).decode()
+    assert re.findall(r"^ *(\d+)\. ", text, re.MULTILINE) == [str(n) for n in range(1, 101)]
+    assert "The rest of this digest" not in text
+
+
+def test_both_parts_lead_to_the_same_places():
+    """Each link stands in both equally often; filters count a link that only one of two alternatives has."""
+    imprint = {"base_url": "https://papers.example.org", "view_url": "https://papers.example.org/archive/2026-07-09"}
+    named = replace(digest(FULL, *(candidate(n) for n in range(1, 16))), also=(candidate(20),), more=3)
+    rendered = renderer(**imprint).digest(named, READER)
+    assert hrefs(rendered.html) == links(rendered.text)
 
 
 def test_the_lead_paper_has_its_picture_where_images_are_wanted():
     """Only the first paper, only if asked for, with a text in its place; what is no web link is no picture."""
-    pictured = [candidate(n, thumbnail="https://images.example.org/1.png") for n in (1, 2)]
+    said = {"thumbnail": "https://images.example.org/1.png", "link": "https://arxiv.org/abs/2607.00001"}
+    pictured = [candidate(n, **said) for n in (1, 2)]
     shown = lxml_html.document_fromstring(renderer(images=True).digest(digest(*pictured), READER).html)
     assert [(img.get("src"), img.get("alt")) for img in shown.xpath("//img")] == [
         ("https://images.example.org/1.png", "Picture of Paper number 1")
     ]
+    assert shown.xpath("//a[img]/@href") == [said["link"]]
     assert "<img" not in renderer().digest(digest(*pictured), READER).html
     odd = candidate(3, thumbnail="data:image/png;base64,x")
     assert "<img" not in renderer(images=True).digest(digest(odd), READER).html

@@ -80,7 +80,7 @@ def test_a_name_is_marked_exactly_where_the_topic_matches_the_paper(names, topic
         (Why.TOPIC, '"speculative decoding"', "matches “speculative decoding”"),
         (Why.TOP, "", "most upvoted today"),
         (Why.EDITOR, "", "the editor’s choice"),
-        (Why.FRONT, "", "on the front page"),
+        (Why.FRONT, "", "among the day’s best"),
         (Why.POOL, "", "among the latest papers"),
     ],
 )

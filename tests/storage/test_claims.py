@@ -230,7 +230,7 @@ def test_an_offer_is_recorded_before_the_dot(house: House) -> None:
     ann = house.leased()
     assert house.offer(ann, NOW + MINUTE)
     row = house.row(ann)
-    assert (row.status, row.offered_at, row.picks) == (Status.OFFERED, NOW + MINUTE, [[7, "front", ""]])
+    assert (row.status, row.offered_at, row.picks) == (Status.OFFERED, NOW + MINUTE, ((7, "front", ""),))
     assert not house.offer(ann)
 
 

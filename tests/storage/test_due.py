@@ -105,9 +105,9 @@ def test_what_is_made_is_in_the_ledger_and_with_the_reader(database: Database) -
         made, skipped = session.exec(select(DeliveryRow).order_by(DeliveryRow.id)).all()
         assert (made.id, made.subscriber_id, made.issue_id, made.day, made.status) == (one, 1, 7, TODAY, "ready")
         assert (made.made_at, made.next_attempt_at, made.expires_at) == (NOW, NOW, NOW + DAY)
-        assert (made.served_on, made.since, made.picks) == (TODAY - DAY, since, [[5, "front", ""]])
+        assert (made.served_on, made.since, made.picks) == (TODAY - DAY, since, ((5, "front", ""),))
         assert (made.attempts, made.uncertain, made.owner, made.settled_at, made.reply) == (0, 0, None, None, "")
-        assert (skipped.status, skipped.settled_at, skipped.reply, skipped.picks) == ("skipped", NOW, "nothing new", [])
+        assert (skipped.status, skipped.settled_at, skipped.reply, skipped.picks) == ("skipped", NOW, "nothing new", ())
         rows_of = {row.id: row for row in session.exec(select(SubscriberRow))}
         assert (rows_of[1].last_digest_on, rows_of[1].last_issue_on) == (TODAY, TODAY)
         assert rows_of[1].next_due_at == NOW + 2 * DAY

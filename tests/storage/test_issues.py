@@ -83,7 +83,7 @@ def test_an_issue_comes_back_as_it_was_kept(database):
 
     with database.read() as session:
         assert issues.get(session, DAY) == kept
-    assert {f.name for f in fields(Issue)} - {"date"} | {"day", "hand"} == set(IssueRow.model_fields)
+    assert {f.name for f in fields(Issue)} - {"date"} | {"day", "hand", "mailed_at"} == set(IssueRow.model_fields)
 
 
 ids = st.integers(1, 9)

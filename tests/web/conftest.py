@@ -12,9 +12,12 @@ from newsletter.web.server import serving
 
 
 @pytest.fixture
-def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
-    """Return a newsletter without papers and readers, its mail going to ``newsroom.sink``."""
-    made = Newsroom(tmp_path)
+def newsroom(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Newsroom]:
+    """Return a newsletter without papers and readers, its mail going to ``newsroom.sink``.
+
+    What a module of tests has as ``TABLES`` is configured.
+    """
+    made = Newsroom(tmp_path, **getattr(request.module, "TABLES", {}))
     yield made
     made.close()
 

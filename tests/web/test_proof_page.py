@@ -134,9 +134,9 @@ def test_without_an_issue_there_are_the_invented_ones(newsroom):
     assert process.stdout
     line = "".join(process.stdout.readline() for _ in range(3))
     url = line.split('"url": "')[1].split('"')[0]
-    page = httpx2.get(url, trust_env=False).text
+    page = httpx2.get(url, trust_env=False, timeout=30).text
     assert "Cannot be made:</strong> no issue of 2026-07-15" in page
-    assert "Read It Back" in httpx2.get(f"{url}mail/digest", trust_env=False).text
+    assert "Read It Back" in httpx2.get(f"{url}mail/digest", trust_env=False, timeout=30).text
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0
     refused = newsroom.run("issues", "preview", DAY, "--open", "--as", "nobody@example.net", expect=1)
