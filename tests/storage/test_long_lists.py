@@ -77,7 +77,7 @@ def test_an_index_leads_to_the_readers_asked_for(
     """Nothing is scanned, and nothing is sorted."""
     with database.write() as session:
         session.execute(
-            text("INSERT INTO issues VALUES (7, '2026-07-15', 'sealed', '', '', 'none', '', '{}', NULL, NULL)")
+            text(f"INSERT INTO issues {_OF_ISSUE} VALUES (7, '2026-07-15', 'sealed', '', '', 'none', '', '{{}}')")
         )
     with explained(database) as plans, database.write() as session:
         asked(session)
@@ -112,6 +112,7 @@ SELECT :place * 1000000000 + id, id, :issue, :day,
     '[[1, "front", ""], [2, "front", ""], [3, "front", ""]]'
 FROM subscribers
 """
+_OF_ISSUE = "(id, day, status, subject, note, brake, reason, hand)"
 _READERS = """
 INSERT INTO subscribers (id, email, email_key, status, topics, created_at, status_at, consent_source)
 WITH RECURSIVE readers (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM readers WHERE id < :readers)
@@ -131,8 +132,8 @@ def fill(path: Path, readers: int) -> None:
     ledger.execute(_READERS, {"readers": readers, "at": "2026-01-01 00:00:00.000000"})
     for place, issue in enumerate(ISSUES, 1):
         day = f"2026-07-{10 + place}"
-        values = "(?, ?, 'sealed', '', '', 'none', '', '{}', NULL, NULL)"
-        ledger.execute(f"INSERT INTO issues VALUES {values}", (issue, day))
+        values = "(?, ?, 'sealed', '', '', 'none', '', '{}')"
+        ledger.execute(f"INSERT INTO issues {_OF_ISSUE} VALUES {values}", (issue, day))
         last = place == len(ISSUES)
         facts = {"place": place, "issue": issue, "day": day, "last": last, "at": f"{day} 08:00:00.000000"}
         ledger.execute(_LEDGER, {**facts, "at_work": AT_WORK})
