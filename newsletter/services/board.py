@@ -95,16 +95,16 @@ class _Look:
 
     def __init__(self, shown: Shown, policy: Policy, earlier: Collection[int]) -> None:
         self._shown, self._earlier = shown, earlier
-        self._places = {c.paper.id: place for place, c in enumerate(shown.arranged.pool, 1)}
+        chosen = shown.hand.chosen
+        eligible = [c.paper.id for c in shown.arranged.pool if c.paper.id not in earlier or c.paper.id in chosen]
+        self._places = {paper: place for place, paper in enumerate(eligible, 1)}
         self._ours = by_ours(shown.arranged.pool, policy.people)
 
     def front(self, candidate: Candidate, rank: int) -> Row:
         return self._row(candidate, self._why_front(candidate.paper.id), rank)
 
     def rest(self, candidate: Candidate) -> Row:
-        place = self._places[candidate.paper.id]
-        earlier = "was in an earlier front; " if candidate.paper.id in self._earlier else ""
-        return self._row(candidate, f"{earlier}number {place} in the newsletter's order", 0)
+        return self._row(candidate, self._why_place(candidate.paper.id), 0)
 
     def dropped(self, paper: Paper) -> Row:
         return self._row(Candidate(paper=paper, listings=(), first_listed=self._shown.issue.date), "you dropped it", 0)
@@ -117,8 +117,11 @@ class _Look:
             "you added it" if paper in hand.added and paper not in hand.pinned else "",
             "from our group" if paper in self._ours else "",
         ]
+        return "; ".join(filter(None, said)) or self._why_place(paper)
+
+    def _why_place(self, paper: int) -> str:
         place = self._places.get(paper)
-        return "; ".join(filter(None, said)) or f"number {place} in the newsletter's order"
+        return f"number {place} of what no earlier front had" if place else "it was in an earlier front"
 
     def _row(self, candidate: Candidate, why: str, rank: int) -> Row:
         paper, hand = candidate.paper, self._shown.hand

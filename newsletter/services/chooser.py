@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from newsletter.config.settings import NewsletterSettings
+from newsletter.domain.calendar import local_date
 from newsletter.domain.digest import NO_SCORES, WEEK, Digest, LeftOut, choose, closest, left_out
 from newsletter.domain.pool import Pick, Why
 from newsletter.domain.subscriber import Preferences
@@ -26,6 +27,7 @@ from newsletter.storage.due import DueReader
 from newsletter.storage.history import Had, History
 from newsletter.storage.making import Contents
 from newsletter.storage.picks import Picks
+from newsletter.storage.restore import restored_at
 
 if TYPE_CHECKING:
     from newsletter.services.learning import Taste
@@ -42,12 +44,15 @@ class Chooser:
 
     def __init__(self, session: Session, newsletter: NewsletterSettings, policy: Policy, shown: Shown) -> None:
         self.issue = shown.issue
+        self._newsletter = newsletter
         self._windows = Windows(session, newsletter.days, policy, shown)
         self._sealed = self._windows.sealed
         self._history: History | None = None
         self._of_pools = 0  # how many pools the history is of
         self._tastes = Tastes()
         self._earlier = Earlier(self.issue.date)
+        self._restored = restored_at(session)
+        self._barred: frozenset[int] = frozenset()  # what may have gone out and is not known to have
         self._wish = lru_cache(maxsize=_KEPT)(lambda preferences: Wish(preferences, newsletter))
         self._known: dict[int, tuple[Preferences, Wish]] = {}
         self._since = lru_cache(maxsize=_KEPT)(self._windows.first_missed)
@@ -88,7 +93,7 @@ class Chooser:
                 reader,
                 day,
                 wish,
-                had.get(reader.id, _NOTHING).sent,
+                self._sent(had.get(reader.id, _NOTHING)),
                 since,
                 owed.get(reader.id, ()),
                 tastes.get(reader.id),
@@ -101,7 +106,7 @@ class Chooser:
         """Return what the alerts of each of these readers find: no picks where that is nothing, or something waits."""
         had = self._history_of(session).of(session, [reader.id for reader in readers])
         found = [(self.wish(reader.preferences), had.get(reader.id, _NOTHING)) for reader in readers]
-        return [_EMPTY if had_by.waits else self._alerted(wish, had_by.sent) for wish, had_by in found]
+        return [_EMPTY if had_by.waits else self._alerted(wish, self._sent(had_by)) for wish, had_by in found]
 
     def _found(self, wish: Wish, sent: frozenset[int]) -> Contents:
         """Return what alerts find."""
@@ -203,7 +208,7 @@ class Chooser:
         wish = self.wish(preferences)
         since = self._since(wish.weekly, last_accepted_on)
         pool = self._windows.make(session, since)
-        sent = self._history_of(session).of(session, [reader_id]).get(reader_id, _NOTHING).sent
+        sent = self._sent(self._history_of(session).of(session, [reader_id]).get(reader_id, _NOTHING))
         taste = self._tastes.of(session, [reader_id], now, self._windows.pools).get(reader_id)
         digest = self._digest(wish, sent, since, taste)
         not_in_it = left_out(
@@ -225,8 +230,21 @@ class Chooser:
             known = {c.paper.id for pool in self._windows.pools for c in pool.order}
             works = self._earlier.works(session, self._windows.pools)
             issued = issues.that_may_bring(session, known | works.keys(), WINDOW) | history.waiting_issues(session)
+            self._barred = self._maybe_sent()
             self._history = History(session, known, issued - {self.issue.id}, works)
         return self._history
+
+    def _sent(self, had: Had) -> frozenset[int]:
+        return had.sent | self._barred if self._barred else had.sent
+
+    def _maybe_sent(self) -> frozenset[int]:
+        """Return the papers that mails may have brought which a backup that was put back does not know."""
+        if self._restored is None:
+            return frozenset()
+        day = local_date(self._restored, self._newsletter.zone)
+        if not day < self.issue.date <= day + WINDOW:
+            return frozenset()
+        return frozenset(c.paper.id for pool in self._windows.pools for c in pool.order if c.first_listed <= day)
 
 
 def _stored(picks: Iterable[Pick]) -> Picks:

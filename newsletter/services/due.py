@@ -7,7 +7,7 @@ and sending (``deliver``).
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import NamedTuple
@@ -20,9 +20,10 @@ from newsletter.domain.delivery import expires_at
 from newsletter.mail.message import message_id
 from newsletter.services.chooser import Chooser
 from newsletter.services.edit import Policy, Shown
-from newsletter.storage import alerts, due, history, making
+from newsletter.storage import alerts, due, history, making, restore
 from newsletter.storage.due import DueReader
 from newsletter.storage.making import Contents, NewDelivery, Taker
+from newsletter.storage.restore import restored_at
 
 CHUNK = 256  # readers whose rows are made in one transaction: for some thousandths of a second others wait for it
 
@@ -45,6 +46,7 @@ class Maker:
         self.issue = shown.issue
         self.chooser = Chooser(session, settings.newsletter, policy, shown)
         self._settings = settings
+        self._restored = restored_at(session)
         self._domain = settings.newsletter.sender_address.rpartition("@")[2]
 
     def by_the_clock(
@@ -110,7 +112,8 @@ class Maker:
             alerts.advance(session, at, readers)
         contents = self.chooser.alerts(session, [reader for reader, _, _ in rows])
         finds = [(row, one) for row, one in zip(rows, contents, strict=True) if one.picks]
-        self._store(session, [row for row, _ in finds], [one for _, one in finds], now, taker)
+        was_due = {reader.id for reader, at in found if self._was_due(at)}
+        self._store(session, [row for row, _ in finds], [one for _, one in finds], now, taker, was_due)
         alerts.made(session, self.issue, [reader.id for (reader, _, _), _ in finds])
 
     def _may_alert(self, reader: DueReader, day: date) -> bool:
@@ -134,10 +137,20 @@ class Maker:
 
     def _make(self, session: Session, rows: Sequence[_Row], now: datetime, taker: Taker | None) -> None:
         contents = self.chooser.contents(session, [(reader, found.day) for reader, found, _ in rows], now)
-        self._store(session, rows, contents, now, taker)
+        was_due = {reader.id for reader, _, _ in rows if self._was_due(reader.next_due_at)}
+        self._store(session, rows, contents, now, taker, was_due)
+
+    def _was_due(self, at: datetime) -> bool:
+        return self._restored is not None and at <= self._restored
 
     def _store(
-        self, session: Session, rows: Sequence[_Row], contents: Sequence[Contents], now: datetime, taker: Taker | None
+        self,
+        session: Session,
+        rows: Sequence[_Row],
+        contents: Sequence[Contents],
+        now: datetime,
+        taker: Taker | None,
+        was_due: Collection[int],
     ) -> None:
         ids = making.new_ids(session, now, len(rows))
         made = [
@@ -152,4 +165,6 @@ class Maker:
             )
             for new, (reader, found, stays), carried in zip(ids, rows, contents, strict=True)
         ]
-        making.make(session, self.issue, made, now, taker)
+        making.make(session, self.issue, made, now, None if was_due else taker)
+        if was_due:  # before a backup was put back: nobody knows whether it went out then
+            restore.hold(session, [row.id for row in made if row.reader.id in was_due and not row.contents.skipped])

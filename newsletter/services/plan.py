@@ -17,9 +17,12 @@ from newsletter.services import edit
 from newsletter.services.due import CHUNK, Maker
 from newsletter.services.edit import Policy
 from newsletter.services.subscribe import rhythm_of
-from newsletter.storage import alerts, due, issues
+from newsletter.storage import alerts, due, feedback, issues
 from newsletter.storage.due import DueReader, Place
 from newsletter.storage.making import Taker
+
+# Papers that the readers of a chunk spoke of: what each says of a pool is worked out while others wait to write.
+_SPOKEN = 256
 
 
 class Plan:
@@ -147,13 +150,29 @@ class _Round:
         """
         groups = due.groups(session, now)[::-1] if self._groups is None else self._groups
         found: list[DueReader] = []
+        left = _SPOKEN
         while groups and len(found) < CHUNK:
+            some = []
             if groups[-1] is None or groups[-1] != but:
-                found += due.readers(session, groups[-1], self._after, CHUNK - len(found), now)
-            if len(found) < CHUNK:
-                groups.pop()
-                self._after = None
-            else:
-                self._after = Place(found[-1].next_due_at, found[-1].id)
+                some = due.readers(session, groups[-1], self._after, CHUNK - len(found), now)
+            kept, left = _bearable(session, some, left)
+            found += kept
+            if kept:
+                self._after = Place(kept[-1].next_due_at, kept[-1].id)
+            if len(kept) < len(some) or len(found) == CHUNK:
+                break
+            groups.pop()
+            self._after = None
         self._groups = groups if found else None
         return found
+
+
+def _bearable(session: Session, some: list[DueReader], left: int) -> tuple[list[DueReader], int]:
+    """Return the first of *some* readers, who spoke of no more papers than are *left*, and how many then are."""
+    said = feedback.counts(session, [reader.id for reader in some])  # of one reader always fewer than a chunk may have
+    for place, reader in enumerate(some):
+        spoken = said.get(reader.id, 0)
+        if spoken > left:
+            return some[:place], left
+        left -= spoken
+    return some, left

@@ -219,7 +219,7 @@ class _Press:
                 link=candidate.paper.link,
                 people=", ".join(candidate.paper.authors[:3]),
                 facts=f"{candidate.upvotes or 0} upvotes · specimens",
-                why=f"number {rank} in the newsletter’s order",
+                why=f"number {rank} of what no earlier front had",
                 note=self._noted.hand.notes.get(candidate.paper.id, ""),
                 **dict.fromkeys(("pin", "drop", "write"), self._link),
             )

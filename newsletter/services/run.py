@@ -43,7 +43,7 @@ from newsletter.services.seal import (
 )
 from newsletter.services.subscribe import wake
 from newsletter.services.summarise import ROUND, Summaries, summarise
-from newsletter.storage import claims, deliveries, due, issues, locks, moves
+from newsletter.storage import claims, deliveries, due, home, issues, locks, moves
 from newsletter.storage.database import Database, cursor
 from newsletter.storage.locks import Owner
 from newsletter.storage.upgrade import require_current
@@ -129,6 +129,7 @@ def _take(service: Service, owner: Owner) -> str | None:
     now, smtp = service.clock(), service.settings.smtp
     with service.database.write() as session:
         require_current(service.database.path)
+        home.require(session, service.database.path)
         for gone, last_beat in locks.dead_owners(session, service.database.path, now, smtp.lease).items():
             moves.serve_since(cursor(session), last_beat)
             locks.bury(session, service.database.path, gone)

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import String, cast
+from sqlalchemy import String, cast, func
+from sqlalchemy import select as sql
 from sqlmodel import Session, col, delete, select
 
 from newsletter.domain.pool import Why
@@ -34,6 +35,25 @@ def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Feed
         if len(theirs) < REMEMBERED:  # two papers that were joined have one last word
             theirs.setdefault(paper_id, Feedback(paper_id, Said(row.said), row.said_at))
     return {reader: list(said.values()) for reader, said in found.items()}
+
+
+def counts(session: Session, subscriber_ids: Collection[int]) -> dict[int, int]:
+    """Return of how many papers each of these readers said something that counts; who said nothing is left out."""
+    theirs = col(FeedbackRow.subscriber_id)
+    query = sql(theirs, func.count()).where(theirs.in_(listed("readers"))).group_by(theirs)
+    found = session.connection().execute(query, {"readers": list(subscriber_ids)})
+    return {reader: min(count, REMEMBERED) for reader, count in found}
+
+
+def most_said(session: Session, since: datetime, limit: int) -> dict[int, dict[Said, int]]:
+    """Return of which papers readers said most since *since*: what, and how many, by paper; the most first."""
+    said = select(col(FeedbackRow.paper_id), col(FeedbackRow.said), func.count())
+    lately = said.where(col(FeedbackRow.said_at) >= since).group_by(col(FeedbackRow.paper_id), col(FeedbackRow.said))
+    found: dict[int, dict[Said, int]] = defaultdict(dict)
+    for paper_id, what, count in session.exec(lately):
+        found[paper_id][Said(what)] = count
+    most = sorted(found, key=lambda paper_id: (-sum(found[paper_id].values()), paper_id))
+    return {paper_id: found[paper_id] for paper_id in most[:limit]}
 
 
 def any_at_all(session: Session) -> bool:

@@ -99,6 +99,15 @@ def sources_of(session: Session, day: date) -> set[str]:
     return set(session.exec(select(col(ListingRow.source)).where(col(ListingRow.day) == day).distinct()))
 
 
+def listed_by_day(session: Session, since: date) -> dict[str, dict[date, int]]:
+    """Return how many papers each source listed on each day from *since* on."""
+    query = select(col(ListingRow.source), col(ListingRow.day), func.count()).where(col(ListingRow.day) >= since)
+    found: dict[str, dict[date, int]] = defaultdict(dict)
+    for source, day, count in session.exec(query.group_by(col(ListingRow.source), col(ListingRow.day))):
+        found[source][day] = count
+    return found
+
+
 def days_listed(session: Session, paper_id: int) -> list[Listing]:
     """Return every listing of a paper, oldest first."""
     rows = session.exec(select(ListingRow).where(ListingRow.paper_id == paper_id).order_by(col(ListingRow.day)))

@@ -25,6 +25,7 @@ from newsletter.web.privacy import Privacy
 from newsletter.web.subscription import Subscription, too_late
 from newsletter.web.turnstile import Refusal, Turnstile, retry_after
 from newsletter.web.watching import watched
+from newsletter.web.webhooks.routes import webhook_routes
 
 
 def _utc_now() -> datetime:
@@ -47,6 +48,7 @@ def application(app: App, clock: Clock = _utc_now) -> Starlette:
             Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
             *watched(app, clock),
             *desk_routes(app, clock),
+            *webhook_routes(app, clock),
         ],
         middleware=[
             Middleware(Guard, headers=shown),

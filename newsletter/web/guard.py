@@ -82,14 +82,14 @@ class Guard:
             log.info("%s %s %d %.0f ms", scope.get("method"), page, status, took)
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the whole body. Raises HTTPException for one that is too long or too slow."""
+async def read_body(request: Request, most: int = LONGEST_BODY) -> bytes:
+    """Return the whole body, of at most so many octets. Raises HTTPException for one that is too long or too slow."""
     body = bytearray()
     try:
         async with asyncio.timeout(_PATIENCE):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > LONGEST_BODY:
+                if len(body) > most:
                     raise HTTPException(413)
     except TimeoutError as error:
         raise HTTPException(408) from error

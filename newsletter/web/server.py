@@ -13,6 +13,7 @@ import uvicorn
 
 from newsletter.app import App
 from newsletter.errors import NewsletterError
+from newsletter.storage import home
 from newsletter.web.application import application
 
 _AT_ONCE = 1000  # connections; more are answered with 503
@@ -28,6 +29,7 @@ def serving(app: App, host: str, port: int) -> Iterator[str]:
     """
     with app.database.write() as session:
         app.dispatch.check_secret(session)
+        home.require(session, app.database.path)
     trusted = list(app.settings.web.trusted_proxies)
     config = uvicorn.Config(
         application(app),

@@ -1,10 +1,11 @@
 """Measure choosing and composing for a long list in which no two readers wish for the same, and print it as JSON.
 
-    scripts/dev bench choose [--readers 1000000] [--papers 500] [--topics 20000]
+    scripts/dev bench choose [--readers 1000000] [--papers 500] [--topics 20000] [--lengths 6 10]
 
 Every reader has one to four topics of their own combination out of ``--topics`` different ones (words and phrases
-that papers say or do not, categories, authors, exclusions; some are more popular than others), a length, a number of
-upvotes, and up to sixty papers of the pool that they were sent. ``choosing`` goes from stored preferences to stored
+that papers say or do not, categories, authors, exclusions; some are more popular than others), a length out of
+``--lengths`` (the newsletter's ten at most, as in the measurements of delivering; ``5 20`` for longer ones), a number
+of upvotes, and up to sixty papers of the pool that they were sent. ``choosing`` goes from stored preferences to stored
 picks, ``composing`` from these to the message as it is handed to the server, both as the sender does them. Readers are
 made before what is measured, a thousand at a time. Figures are processor time of this process; ``memory_mb`` is its
 most resident size after a tenth of the readers, and after the last. ``learned`` chooses for readers with five papers
@@ -95,14 +96,14 @@ def topics(count: int, spoken: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def readers(count: int, known: Sequence[str], pool: int) -> Iterator[Wishing]:
+def readers(count: int, known: Sequence[str], pool: int, lengths: Sequence[int]) -> Iterator[Wishing]:
     """Yield so many readers. No two wish for the same: topics, length and votes together."""
     chance = random.Random(2)
     popular = list(accumulate(1 / (n + 1) ** 0.7 for n in range(len(known))))
     seen: set[int] = set()
     while len(seen) < count:
         chosen = tuple(dict.fromkeys(chance.choices(known, cum_weights=popular, k=chance.randint(1, 4))))
-        wish = (chosen, chance.randint(5, 20), chance.choice((0, 0, 0, 1, 2, 5)))
+        wish = (chosen, chance.randint(*lengths), chance.choice((0, 0, 0, 1, 2, 5)))
         if (mark := hash(wish)) not in seen:
             seen.add(mark)
             yield Wishing(len(seen), *wish, frozenset(chance.sample(range(1, pool + 1), chance.randrange(60))))
@@ -179,7 +180,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     compose = composer(candidates, Languages())
     choosing = composing = 0.0
     size = different = started = 0
-    last, everybody = None, readers(asked.readers, topics(asked.topics, spoken), asked.papers)
+    last, everybody = None, readers(asked.readers, topics(asked.topics, spoken), asked.papers, asked.lengths)
     began = time.process_time()
     pool.prepare()
     prepared = time.process_time() - began
@@ -210,6 +211,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
         "readers": asked.readers,
         "papers": asked.papers,
         "topics": asked.topics,
+        "lengths": asked.lengths,
         "prepared_ms": round(prepared * 1000, 1),
         "choosing_us": round(choosing / asked.readers * 1e6, 1),
         "composing_us": round(composing / asked.readers * 1e6, 1),
@@ -225,7 +227,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
             [
                 one
                 for one, _ in zip(
-                    readers(LEARNED, topics(asked.topics, spoken), asked.papers),
+                    readers(LEARNED, topics(asked.topics, spoken), asked.papers, asked.lengths),
                     range(min(LEARNED, asked.readers)),
                     strict=False,
                 )
@@ -242,6 +244,7 @@ def main() -> None:
     options.add_argument("--readers", type=int, default=1_000_000)
     options.add_argument("--papers", type=int, default=500)
     options.add_argument("--topics", type=int, default=20_000, help="different ones (%(default)s)")
+    options.add_argument("--lengths", type=int, nargs=2, default=[6, 10], help="of digests, in papers (%(default)s)")
     answer(measured(options.parse_args()))
 
 

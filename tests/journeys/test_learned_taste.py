@@ -8,11 +8,16 @@ from datetime import date
 import pytest
 from newsroom import Newsroom, instant
 from sqlalchemy import text
+from sqlmodel import func, select
 
+from newsletter.domain.taste import Said
+from newsletter.services.plan import Plan
 from newsletter.services.preview import preview
 from newsletter.services.subscribe import find
 from newsletter.services.taste import show
 from newsletter.services.wishes import alert
+from newsletter.storage import feedback
+from newsletter.storage.tables import DeliveryRow, SubscriberRow
 
 ANN, BOB = "ann@example.net", "bob@example.net"
 WED, THU = "2026-07-15", "2026-07-16"
@@ -148,6 +153,26 @@ def test_a_work_under_another_key_does_not_come_again_half_a_year_later(newsroom
 
     assert set(newsroom.sink.to(ANN)[-1].papers) == set(published[1:])
     assert set(newsroom.sink.to("bob@example.net")[-1].papers) == set(published)
+
+
+def test_who_spoke_of_much_is_made_due_in_smaller_chunks(newsroom):
+    """What they said is worked out while others wait to write: so a chunk has no more than 256 papers spoken of."""
+    newsroom.subscribe(*(f"r{n}@example.net" for n in range(9)))
+    newsroom.publish(WED, *LATER)
+    newsroom.run("gather", "--date", WED)
+    newsroom.run("issues", "seal", WED)
+    now = instant(f"{WED}T08:00Z")
+    with newsroom.app(now) as app:
+        with app.database.write() as session:
+            for reader in session.exec(select(SubscriberRow.id)):
+                for paper in range(100, 190):
+                    feedback.say(session, reader, paper, Said.SAVE, now)
+        plan, made = Plan(app.settings, app.policy), [0]
+        while made[-1:] != made[-2:-1]:
+            with app.database.write() as session:
+                plan.make_due(session, now)
+                made.append(session.exec(select(func.count()).select_from(DeliveryRow)).one())
+    assert made == [0, 2, 4, 6, 8, 9, 9]
 
 
 def kept_reasons(newsroom: Newsroom) -> str:

@@ -31,6 +31,9 @@ BOOKKEEPING = {
     "last_digest_on",
     "last_issue_on",
     "last_accepted_on",
+    "feed_number",
+    "linked_at",
+    "reminded_at",
 } | set(Single)
 
 

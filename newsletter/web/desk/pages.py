@@ -4,7 +4,7 @@ A page is a function that takes a ``Visit`` and returns an answer; it runs in a 
 reached by POST alone, and answers with a redirect to what it changed. Not here: what the pages are about.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -84,6 +84,7 @@ class Visit:
 
 
 Page = Callable[[Visit], Response]
+Reader = Callable[[Request, Session], Awaitable[dict[str, str]]]
 
 
 class Desk:
@@ -164,14 +165,17 @@ class Desk:
         fits = session and not session.generation and session.is_alive(self.clock())
         return session if session and fits else begun(self.clock())
 
-    def page(self, path: str, page: Page, *, post: bool = False, back: str = "") -> Route:
-        """Return the route of a page that only who is logged in sees; a failing *post* leads *back*."""
+    def page(self, path: str, page: Page, *, post: bool = False, back: str = "", reader: Reader | None = None) -> Route:
+        """Return the route of a page that only who is logged in sees; a failing *post* leads *back*.
+
+        *reader* reads its form, where that is none like others.
+        """
 
         async def answer(request: Request) -> Response:
             session = await run_in_threadpool(self.visitor, request)
             if session is None:
                 return self._log_in(request)
-            form = await self.read_form(request, session) if post else {}
+            form = await (reader or self.read_form)(request, session) if post else {}
             visit = Visit(self, request, session, self.clock(), form)
             found = await run_in_threadpool(self._tried, page, visit, back)
             if self.cookies.is_stale(session, visit.now) and "set-cookie" not in found.headers:

@@ -7,7 +7,7 @@ from starlette.routing import Route
 from newsletter.app import App
 from newsletter.packaged import packaged
 from newsletter.services.ledger import Clock
-from newsletter.web.desk import deliveries, editing, issues, previews, subscribers
+from newsletter.web.desk import deliveries, editing, files, issues, pictures, previews, subscribers
 from newsletter.web.desk.door import Door
 from newsletter.web.desk.from_mail import FromMail
 from newsletter.web.desk.pages import Desk
@@ -35,5 +35,7 @@ def desk_routes(app: App, clock: Clock) -> list[Route]:
         *issues.routes(desk),
         *previews.routes(desk),
         *deliveries.routes(desk),
+        *files.routes(desk),
         *subscribers.routes(desk),
+        *pictures.routes(desk),
     ]

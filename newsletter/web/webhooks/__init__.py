@@ -1,0 +1,1 @@
+"""Where providers tell what came back: one file each, over ``base``."""
