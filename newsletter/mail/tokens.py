@@ -32,6 +32,9 @@ class Purpose(StrEnum):
     CONFIRM = "c"
     PREFERENCES = "p"
     BOUNCE = "b"
+    DATA = "d"  # what is known of a reader, and deleting it
+    MOVE = "m"  # to another address
+    FEED = "f"  # of a reader's saved papers
     EDIT = "e"  # a paper of a draft: whom it was made for is the issue, its delivery the paper
     SEAL = "s"  # a draft: whom it was made for is the issue
     UNDO = "w"  # what was done by one of these two: its delivery is the change, 0 for sealing

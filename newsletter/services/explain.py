@@ -56,6 +56,7 @@ class Facts:
     came_on: date | None = None
     owed: Issue | None = None
     route_paused_until: datetime | None = None
+    left_because: str = ""
     silent: tuple[str, ...] = ()  # sources that were asked and listed nothing on that date, or the issue's
     failed: Mapping[str, str] = field(default_factory=dict)  # sources that gave nothing since, and what went wrong
 
@@ -197,7 +198,8 @@ def _standing(facts: Facts) -> Explained:
         case Status.SUPPRESSED:
             return Answer.SUPPRESSED, f"suppressed since {since}: {reader.suppression_reason}"
         case Status.UNSUBSCRIBED:
-            return Answer.UNSUBSCRIBED, f"unsubscribed since {since}"
+            said = f", and said why: {facts.left_because}" if facts.left_because else ""
+            return Answer.UNSUBSCRIBED, f"unsubscribed since {since}{said}"
         case Status.PAUSED:
             until = f"until {reader.paused_until}" if reader.paused_until else "until 'subscribers resume'"
             return Answer.PAUSED, f"paused since {since}, {until}"

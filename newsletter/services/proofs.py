@@ -16,7 +16,7 @@ from newsletter.domain.pool import Why
 from newsletter.errors import ConfigurationError
 from newsletter.mail.message import message_id
 from newsletter.mail.tokens import Purpose
-from newsletter.render import notices
+from newsletter.render import letters, notices
 from newsletter.render.foot import Reader
 from newsletter.render.language import ENGLISH
 from newsletter.render.typesetting import Rendered
@@ -90,6 +90,7 @@ def _mails(dispatch: Dispatch, now: datetime) -> Iterator[tuple[str, str, Callab
     yield "welcome-topics", "Welcome, with topics", press.welcome_with_topics
     yield "welcome-alerts", "Welcome, with alerts only", press.welcome_with_alerts
     yield "goodbye", "Goodbye", press.goodbye
+    yield "letter", "Letter with a link", press.letter
     yield "operator", "To the operator", press.operator
     yield "draft", "A draft, to its editor", press.draft
     for tag in dispatch.languages.tags:
@@ -198,6 +199,12 @@ class _Press:
     def goodbye(self) -> bytes:
         """Return the mail that says to who left that it is done."""
         return self._single(notices.goodbye(*self._look, link=self._link, valid_for=VALID_FOR))
+
+    def letter(self) -> bytes:
+        """Return what who is subscribed and asks for it again is told, as all mails with one link are."""
+        templates, imprint = self._look
+        said = letters.reminder(templates.language, imprint.name, self._link)
+        return self._single(letters.letter(templates, imprint, said))
 
     def operator(self) -> bytes:
         """Return what the operator is told of a problem."""
