@@ -40,7 +40,8 @@ _LATELY = timedelta(days=1)
 _SELDOM = 50_000  # objects between two looks for cycles; 700 is usual
 _ROUTE_PAUSE = timedelta(hours=1)  # after too many addresses failed for good
 _ENDS = "'deliver --retry-failed' ends the pause"
-_PAUSED, _SECRET = "route.paused_until", "secret.fingerprint"
+_PAUSED = "route.paused_until"
+SECRET = "secret.fingerprint"  # noqa: S105 - the name of a fact
 
 
 @dataclass(frozen=True)
@@ -171,13 +172,14 @@ class Dispatch:
 
     def check_secret(self, session: Session) -> None:
         """Raise ConfigurationError where the links in the mails would not be those that the pages know."""
-        known, ours = problems.fact(session, _SECRET), self.mail.signer.fingerprints()
+        known, ours = problems.fact(session, SECRET), self.mail.signer.fingerprints()
         if known and known not in ours:
             raise ConfigurationError(
                 f"newsletter.secret_file = {str(self.settings.newsletter.secret_file)!r}: not the secret that this "
-                "database was used with; put the old one back, or add it as a second line"
+                "database was used with; put the old one back, or add it as a second line; restart what runs where "
+                "it was replaced, and where it is lost, 'newsletter secret adopt'"
             )
-        problems.keep_fact(session, _SECRET, ours[0])
+        problems.keep_fact(session, SECRET, ours[0])
 
     def end_pause(self, session: Session, now: datetime) -> None:
         """Let every route be used again at once."""

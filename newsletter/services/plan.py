@@ -17,7 +17,7 @@ from newsletter.services import edit
 from newsletter.services.due import CHUNK, Maker
 from newsletter.services.edit import Policy
 from newsletter.services.subscribe import rhythm_of
-from newsletter.storage import alerts, due, feedback, issues
+from newsletter.storage import alerts, due, feedback, issues, retention
 from newsletter.storage.due import DueReader, Place
 from newsletter.storage.making import Taker
 
@@ -90,6 +90,8 @@ class Plan:
     def _make_on_date(self, session: Session, now: datetime, day: date, taker: Taker | None) -> bool:
         issue = issues.get(session, day)
         if self._is_over or issue is None or issue.status is not Status.SEALED or issue.brake is not Brake.NONE:
+            return False
+        if retention.totals(session, issue.id):  # who had it is not known one by one any more
             return False
         found = self._round.next(session, None, but=issue.date)  # who accepted this very issue is done
         self._maker(session, issue).on_date(session, found, day, now, taker)
