@@ -140,6 +140,26 @@ class ListingRow(SQLModel, table=True):
     first_seen: bool = False
 
 
+class SearchOrderRow(SQLModel, table=True):
+    """What results of a search are sorted by: the most upvotes ever, and the day (as SQLite writes it) of a paper.
+
+    Triggers keep it, and the full-text index ``search_words`` beside it.
+    """
+
+    __tablename__ = "search_order"
+    paper_id: int = Field(primary_key=True)
+    day: str
+    upvotes: int
+
+
+class EditionRow(SQLModel, table=True):
+    """One row, whose number grows with whatever changes a page that is the same for everyone. Triggers keep it."""
+
+    __tablename__ = "editions"
+    id: int = Field(primary_key=True)
+    number: int
+
+
 class FetchRow(SQLModel, table=True):
     """When a source was last asked, for a date by name or ('') for what is current, and what came of it."""
 
