@@ -32,6 +32,7 @@ class Purpose(StrEnum):
     CONFIRM = "c"
     PREFERENCES = "p"
     BOUNCE = "b"
+    REPLY = "r"
     EDIT = "e"  # a paper of a draft: whom it was made for is the issue, its delivery the paper
     SEAL = "s"  # a draft: whom it was made for is the issue
     UNDO = "w"  # what was done by one of these two: its delivery is the change, 0 for sealing

@@ -100,6 +100,14 @@ def draft(environment: Templates, imprint: Imprint, found: Draft) -> Rendered:
     return _made(_typesetter(environment, imprint), "draft", draft=found)
 
 
+def answer(
+    environment: Templates, imprint: Imprint, *, done: Sequence[str], commands: Sequence[tuple[str, str]] = ()
+) -> Rendered:
+    """Return the answer to a reader's mail: what was *done*, a sentence each, and which *commands* there are."""
+    typesetter = _typesetter(environment, imprint)
+    return _made(typesetter, "answer", done=[plain(line) for line in done], commands=commands)
+
+
 def _typesetter(environment: Templates, imprint: Imprint) -> Typesetter:
     return Typesetter(environment, replace(imprint, name=plain(imprint.name)))
 
