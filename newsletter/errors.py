@@ -22,6 +22,17 @@ class UsageError(NewsletterError):
     exit_status = 2
 
 
+class TopicError(UsageError):
+    """A topic that cannot be read: ``what`` is wrong, from the character ``at`` (from 1, 0 for the whole), of ``word``.
+
+    ``what`` is one of long, empty, quote, field, operator, star, nothing and, of an alert, excludes.
+    """
+
+    def __init__(self, message: str, what: str, at: int = 0, word: str = ""):
+        super().__init__(message)
+        self.what, self.at, self.word = what, at, word
+
+
 class ConfigurationError(NewsletterError):
     """The configuration is missing or wrong: names the key, its value and what is allowed."""
 

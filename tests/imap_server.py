@@ -31,6 +31,8 @@ def _answers(held: Mailboxes, command: str) -> Iterator[bytes]:
     match verb.upper(), *rest:
         case "CAPABILITY", *_:
             yield b"* CAPABILITY IMAP4rev1 MOVE"
+        case "LOGOUT", *_:
+            yield b"* BYE"
         case "LOGIN", _, password if password != PASSWORD:
             raise LookupError
         case "SELECT", folder:

@@ -1,7 +1,6 @@
 """``newsletter doctor``: look for what would go wrong."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -30,14 +29,13 @@ _CONFIGURATION = "configuration"  # what nothing can be looked at without
 @click.option("--send-to", metavar="ADDRESS", help="Mail the newest digest there, as a test.")
 @click.option(
     "--mailbox",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="MAILDIR",
-    help="Where that mail arrives: read back there what its receiver says of it.",
+    metavar="MAILDIR|imap",
+    help="Where that mail arrives: read back there what its receiver says of it. imap: the mailbox of [bounces.imap].",
 )
 @click.option("--patience", default=60, show_default=True, type=click.IntRange(1), help="Seconds that it may take.")
 @click.pass_context
 def command(
-    context: click.Context, resolver: str | None, send_to: str | None, mailbox: Path | None, patience: int
+    context: click.Context, resolver: str | None, send_to: str | None, mailbox: str | None, patience: int
 ) -> None:
     """Look at configuration, templates, database, sources, the way out and what the DNS says of the sender.
 
@@ -64,7 +62,7 @@ def command(
 
 
 def _findings(
-    terminal: Terminal, resolver: str | None, send_to: str | None, mailbox: Path | None, patience: int
+    terminal: Terminal, resolver: str | None, send_to: str | None, mailbox: str | None, patience: int
 ) -> "Iterator[Finding]":
     from newsletter.app import App
     from newsletter.config import load as config
@@ -92,17 +90,18 @@ def _findings(
         database.close()
 
 
-def _sent(terminal: Terminal, app: "App", to: str, mailbox: Path | None, patience: int) -> "Iterator[Finding]":
+def _sent(terminal: Terminal, app: "App", to: str, mailbox: str | None, patience: int) -> "Iterator[Finding]":
     import asyncio
 
     from newsletter.mail.addresses import parse_address
-    from newsletter.services.arrival import read_back, send_digest
+    from newsletter.services.arrival import mailbox_named, read_back, send_digest
 
+    box = mailbox_named(app.dispatch, mailbox) if mailbox else None
     found, message_id = asyncio.run(send_digest(app.dispatch, parse_address(to).email, terminal.now()))
     yield found
-    if mailbox and message_id:
-        terminal.say(f"Waiting for it in {mailbox} ...")
-        yield from read_back(mailbox, message_id, patience)
+    if box and message_id:
+        terminal.say(f"Waiting for it in {box.name} ...")
+        yield from read_back(box, message_id, patience)
 
 
 def _server(named: str) -> tuple[str, int]:

@@ -32,7 +32,7 @@ _COMMANDS = {
     "bounces": ("newsletter.cli.bounces", "What comes back: bounces, complaints, commands by mail."),
     "why": ("newsletter.cli.why", "Why this reader got that mail, or none."),
     "cron": ("newsletter.cli.cron", "The crontab line."),
-    "db": ("newsletter.cli.db", "Upgrade, back up and check the database."),
+    "db": ("newsletter.cli.db", "Upgrade, back up, restore and check the database."),
     "doctor": ("newsletter.cli.doctor", "Look for what would go wrong."),
     "stats": ("newsletter.cli.stats", "How many readers, issues and deliveries."),
 }

@@ -20,12 +20,13 @@ def command(terminal: Terminal, /) -> None:
     from dataclasses import asdict
 
     from newsletter.services import trends
-    from newsletter.storage import fetches, stats
+    from newsletter.storage import departures, fetches, stats
 
     with terminal.app() as app, app.database.read() as session:
         asked = fetches.newest_fetches(session)
         document = {
             "subscribers": stats.subscribers(session),
+            "left_because": {reason or "in their own words": n for reason, n in departures.counts(session).items()},
             "papers": stats.papers(session),
             "issues": stats.issues(session),
             "newest_issue": stats.newest_issue(session),
@@ -50,6 +51,7 @@ def command(terminal: Terminal, /) -> None:
 def _lines(document: dict[str, Any]) -> str:
     rows = [
         ("subscribers", _counts(document["subscribers"])),
+        ("left because", _counts(document["left_because"])),
         ("papers", document["papers"]),
         ("issues", _counts(document["issues"])),
         ("newest issue", document["newest_issue"] or "none yet"),

@@ -11,7 +11,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from newsletter.domain.topics import parse_topic
-from newsletter.errors import IllegalMoveError, UsageError
+from newsletter.errors import IllegalMoveError, TopicError, UsageError
 
 ALERTS = "alerts"  # the frequency of who wants no digest, only what a saved search finds
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -26,6 +26,15 @@ class Status(StrEnum):
     PAUSED = "paused"
     UNSUBSCRIBED = "unsubscribed"
     SUPPRESSED = "suppressed"  # bounced, complained, or by hand
+
+
+class LeavingReason(StrEnum):
+    """Why somebody leaves, of what the page offers."""
+
+    OFTEN = "too often"
+    OFF_TOPIC = "not what interests me"
+    UNASKED = "never asked for it"
+    OTHER = "something else"
 
 
 class Move(StrEnum):
@@ -138,7 +147,7 @@ def _alerts(text: str) -> tuple[str, ...]:
     found = _topics(text)
     for one in found:
         if parse_topic(one).excludes:
-            raise UsageError(f"alert {one!r}: only leaves out; an alert needs something to look for")
+            raise TopicError(f"alert {one!r}: only leaves out; an alert needs something to look for", "excludes")
     return found
 
 

@@ -33,6 +33,9 @@ class Purpose(StrEnum):
     PREFERENCES = "p"
     BOUNCE = "b"
     REPLY = "r"
+    DATA = "d"  # what is known of a reader, and deleting it
+    MOVE = "m"  # to another address
+    FEED = "f"  # of a reader's saved papers
     EDIT = "e"  # a paper of a draft: whom it was made for is the issue, its delivery the paper
     SEAL = "s"  # a draft: whom it was made for is the issue
     UNDO = "w"  # what was done by one of these two: its delivery is the change, 0 for sealing

@@ -31,6 +31,8 @@ class Palette:
     dim_dark: str = "#a4abb6"
     line: str = "#e2e0da"
     line_dark: str = "#31353d"
+    wrong: str = "#a8231b"
+    wrong_dark: str = "#f5a79f"
 
 
 def palette(accent: str = ACCENT) -> Palette:

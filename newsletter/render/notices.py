@@ -42,15 +42,15 @@ def confirmation(
     ``link`` is the one that confirms, ``valid_for`` how long it works (None: for ever). The mail holds
     nothing that came from whoever asked: else anyone could have us send their words to anyone.
     """
-    typesetter = _typesetter(environment, imprint)
-    days = wording.days(typesetter.language, valid_for) if valid_for else ""
-    return _made(typesetter, "confirmation", link=link, valid_for=days)
+    setter = typesetter(environment, imprint)
+    days = wording.days(setter.language, valid_for) if valid_for else ""
+    return made(setter, "confirmation", link=link, valid_for=days)
 
 
 def welcome(environment: Templates, imprint: Imprint, subscription: Subscription, reader: Reader) -> Rendered:
     """Return the mail that greets who confirmed: what comes when, how to choose and how to leave."""
-    typesetter = _typesetter(environment, imprint)
-    foot = Foot(typesetter, str.encode)
+    setter = typesetter(environment, imprint)
+    foot = Foot(setter, str.encode)
     own = foot.own(reader)
     html, text = (b"".join(own.get(piece, piece) for piece in pieces).decode() for pieces in foot.pieces(reader))
     said = {
@@ -58,13 +58,13 @@ def welcome(environment: Templates, imprint: Imprint, subscription: Subscription
         "rhythm": subscription.frequency.partition(":")[0],
         "reader": reader,
     }
-    return _made(typesetter, "welcome", **said, foot_html=Markup(html), foot_text=text)  # noqa: S704 - is rendered HTML
+    return made(setter, "welcome", **said, foot_html=Markup(html), foot_text=text)  # noqa: S704 - is rendered HTML
 
 
 def goodbye(environment: Templates, imprint: Imprint, *, link: str, valid_for: timedelta) -> Rendered:
     """Return the mail that says to who left that it is done. ``link`` leads back, for as long as ``valid_for``."""
-    typesetter = _typesetter(environment, imprint)
-    return _made(typesetter, "goodbye", link=link, valid_for=wording.days(typesetter.language, valid_for))
+    setter = typesetter(environment, imprint)
+    return made(setter, "goodbye", link=link, valid_for=wording.days(setter.language, valid_for))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,33 +97,35 @@ class Draft:
 
 def draft(environment: Templates, imprint: Imprint, found: Draft) -> Rendered:
     """Return the mail that brings the editor a draft."""
-    return _made(_typesetter(environment, imprint), "draft", draft=found)
+    return made(typesetter(environment, imprint), "draft", draft=found)
 
 
 def answer(
     environment: Templates, imprint: Imprint, *, done: Sequence[str], commands: Sequence[tuple[str, str]] = ()
 ) -> Rendered:
     """Return the answer to a reader's mail: what was *done*, a sentence each, and which *commands* there are."""
-    typesetter = _typesetter(environment, imprint)
-    return _made(typesetter, "answer", done=[plain(line) for line in done], commands=commands)
+    said = [plain(line) for line in done]
+    return made(typesetter(environment, imprint), "answer", done=said, commands=commands)
 
 
-def _typesetter(environment: Templates, imprint: Imprint) -> Typesetter:
+def typesetter(environment: Templates, imprint: Imprint) -> Typesetter:
+    """Return who sets in type what *imprint* sends."""
     return Typesetter(environment, replace(imprint, name=plain(imprint.name)))
 
 
-def _made(typesetter: Typesetter, name: str, **said: Any) -> Rendered:
-    subject = typesetter.line(f"{name}.subject.txt", **said)
-    html = typesetter.document(f"{name}.html", subject=subject, **said)
-    return Rendered(subject=subject, html=html, text=typesetter.text(f"{name}.txt", subject=subject, **said))
+def made(setter: Typesetter, name: str, **said: Any) -> Rendered:
+    """Return the mail of the templates called *name*, which says *said*."""
+    subject = setter.line(f"{name}.subject.txt", **said)
+    html = setter.document(f"{name}.html", subject=subject, **said)
+    return Rendered(subject=subject, html=html, text=setter.text(f"{name}.txt", subject=subject, **said))
 
 
 def operator_notice(
     environment: Templates, imprint: Imprint, *, title: str, details: Sequence[str] = (), remedy: str = ""
 ) -> Rendered:
     """Return a mail to the operator, as text only: what happened, the details one a paragraph, what to do next."""
-    typesetter = _typesetter(environment, imprint)
+    setter = typesetter(environment, imprint)
     said = {"title": plain(title), "details": [plain(text) for text in details], "remedy": plain(remedy)}
     return Rendered(
-        subject=typesetter.line("operator.subject.txt", **said), html="", text=typesetter.text("operator.txt", **said)
+        subject=setter.line("operator.subject.txt", **said), html="", text=setter.text("operator.txt", **said)
     )

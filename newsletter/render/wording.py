@@ -110,6 +110,11 @@ def days(language: Language, span: timedelta) -> str:
     return language.ngettext("%(num)s day", "%(num)s days", span.days)
 
 
+def hours(language: Language, span: timedelta) -> str:
+    """Return how many hours *span* has."""
+    return language.ngettext("%(num)s hour", "%(num)s hours", int(span.total_seconds()) // 3600)
+
+
 def reason(language: Language, why: Why, detail: str) -> str:
     """Return why a paper is in the digest, as the end of a line. ``detail`` is what ``Why`` says."""
     match why:

@@ -7,12 +7,17 @@ The digest is the one that ``issues preview --send-to`` mails. Not here: what is
 import mailbox
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
+from email import message_from_bytes, policy
 from email.message import Message
+from functools import partial
 from pathlib import Path
 
 from newsletter.errors import IncompleteError, NotFoundError, UsageError
+from newsletter.services import imap
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.findings import Finding, Level
 from newsletter.services.preview import newest_day, preview, send_test
@@ -40,14 +45,32 @@ async def send_digest(dispatch: Dispatch, to: str, now: datetime) -> tuple[Findi
     return Finding(name, Level.OK, f"was taken: {sent.subject}"), sent.message_id
 
 
-def read_back(maildir: Path, message_id: str, patience: float) -> Iterator[Finding]:
-    """Wait for the mail to arrive in *maildir*, and yield what its receiver says of it.
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """Where mail arrives: what it is called, and how to look into it. Looking moves and marks nothing."""
 
-    Raises UsageError where there is no Maildir.
-    """
-    message = _arrived(maildir, message_id, patience)
+    name: str
+    look: Callable[[], Generator[Message]]
+
+
+def mailbox_named(dispatch: Dispatch, named: str) -> Mailbox:
+    """Return the mailbox that is called ``imap``, that of ``[bounces.imap]``, or a Maildir. Raises UsageError."""
+    if named == "imap":
+        host = dispatch.settings.bounces.imap.host
+        if not host:
+            raise UsageError("--mailbox imap: reads the mailbox of [bounces.imap], which is not set")
+        return Mailbox(f"the mailbox at {host}", partial(_by_imap, dispatch))
+    folder = Path(named)
+    if not all((folder / part).is_dir() for part in ("cur", "new", "tmp")):
+        raise UsageError(f"--mailbox {named}: is no Maildir (a folder with cur, new and tmp in it)")
+    return Mailbox(named, partial(_in_maildir, folder))
+
+
+def read_back(box: Mailbox, message_id: str, patience: float) -> Iterator[Finding]:
+    """Wait for the mail in *box*, and yield what its receiver says of it. Raises IncompleteError for a closed one."""
+    message = _arrived(box.look, message_id, patience)
     if message is None:
-        text = f"did not arrive in {maildir} within {patience:.0f} s"
+        text = f"did not arrive in {box.name} within {patience:.0f} s"
         yield Finding("arrival", Level.WARN, text, "look into the spam folder, and at the log of the mail server")
         return
     results = message.get("Authentication-Results", "")
@@ -74,14 +97,23 @@ def verdicts(results: str) -> dict[str, str]:
     return said
 
 
-def _arrived(maildir: Path, message_id: str, patience: float) -> Message | None:
-    if not all((maildir / folder).is_dir() for folder in ("cur", "new", "tmp")):
-        raise UsageError(f"--mailbox {maildir}: is no Maildir (a folder with cur, new and tmp in it)")
+def _arrived(look: Callable[[], Generator[Message]], message_id: str, patience: float) -> Message | None:
     until = time.monotonic() + patience
     while True:
-        for message in mailbox.Maildir(maildir, create=False):
-            if message["Message-ID"] == message_id:
-                return message
+        with closing(look()) as messages:  # a connection ends with the look
+            if found := next((message for message in messages if message["Message-ID"] == message_id), None):
+                return found
         if time.monotonic() > until:
             return None
         time.sleep(_POLL)
+
+
+def _in_maildir(maildir: Path) -> Generator[Message]:
+    yield from mailbox.Maildir(maildir, create=False)
+
+
+def _by_imap(dispatch: Dispatch) -> Generator[Message]:
+    letters = imap.letters(dispatch.settings.bounces.imap, dispatch.settings.bounce_secrets["imap"])
+    with closing(letters):
+        for letter in letters:
+            yield message_from_bytes(letter.raw, policy=policy.default)

@@ -4,7 +4,7 @@ The subscription waits until they answer on the pages (``joining.confirm``). At 
 in a day, whoever asks for it and however often.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -62,14 +62,20 @@ async def invite(
     return invited
 
 
-async def request_confirmation(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> bool:
+async def request_confirmation(
+    dispatch: Dispatch, subscriber: Subscriber, now: datetime, *, may: Callable[[], bool] = lambda: True
+) -> bool:
     """Ask *subscriber* by mail. Return False, nothing being sent, where they were asked less than a day ago.
 
+    Nor is anything sent, and it does not count, unless it *may*: asked once it is known that a mail would go out.
     Raises SmtpTrouble when the mail is not taken; then it does not count.
     """
     with dispatch.database.write() as session:
         if not subscribers.claim(session, Single.CONFIRMATION, subscriber.id, now, now - PACE):
             return False
+    if not may():
+        _give_back(dispatch, subscriber, now)
+        return False
     token = dispatch.mail.signer.token(Purpose.CONFIRM, subscriber=subscriber.id, expires=now + VALID_FOR)
     link = dispatch.mail.confirm_url(token)
     templates, imprint = dispatch.look(subscriber.preferences.language)
@@ -77,7 +83,11 @@ async def request_confirmation(dispatch: Dispatch, subscriber: Subscriber, now: 
     try:
         await send_one(dispatch, subscriber.email, rendered, now)
     except NewsletterError:
-        with dispatch.database.write() as session:
-            subscribers.not_sent(session, Single.CONFIRMATION, subscriber.id, now)
+        _give_back(dispatch, subscriber, now)
         raise
     return True
+
+
+def _give_back(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> None:
+    with dispatch.database.write() as session:
+        subscribers.not_sent(session, Single.CONFIRMATION, subscriber.id, now)

@@ -94,6 +94,11 @@ class Correspondence:
         base_url = f"{self.imprint.base_url}/{language}"
         return replace(self.imprint, base_url=base_url, archive_url=f"{base_url}/archive")
 
+    def page_url(self, *parts: str) -> str:
+        """Return the address of a page, '' without pages."""
+        base_url = self.settings.newsletter.base_url
+        return "/".join((base_url, *parts)) if base_url else ""
+
     def confirm_url(self, token: str) -> str:
         """Return the link that confirms a subscription, or leads back to it; there are pages."""
         return f"{self.settings.newsletter.base_url}/confirm/{token}"

@@ -24,7 +24,7 @@ from newsletter.services.findings import Finding, Level
 from newsletter.services.proofs import broken
 from newsletter.services.reachable import reachable
 from newsletter.services.reputation import reputation
-from newsletter.storage import database, fetches, subscribers
+from newsletter.storage import fetches, laws, subscribers
 from newsletter.storage.upgrade import HEAD, version
 
 _PATIENCE = 20  # seconds for opening the route
@@ -156,7 +156,7 @@ def _templates(own: Path | None, dispatch: Dispatch, now: datetime) -> Iterator[
 def _database(path: Path) -> Finding:
     try:
         found = version(path)
-        damage = database.check(path) if found == HEAD else []
+        damage = laws.broken(path) if found == HEAD else []
     except NewsletterError as error:
         return Finding("database", Level.FAIL, str(error))
     if found is None:

@@ -28,9 +28,10 @@ from newsletter.services.earlier import Earlier
 from newsletter.services.edit import Policy, Shown
 from newsletter.services.subscribe import rhythm_of
 from newsletter.services.taste import Tastes, explained
-from newsletter.storage import alerts, corrections, due, issues, papers
+from newsletter.storage import alerts, corrections, due, issues, papers, restore
 from newsletter.storage.due import Contents, DueReader, Had, History, NewDelivery
 from newsletter.storage.picks import Picks
+from newsletter.storage.restore import restored_at
 
 if TYPE_CHECKING:
     from newsletter.services.learning import Taste
@@ -82,6 +83,8 @@ class Maker:
         self._sealed = self._pool_of(shown.arranged.pool, front, shown.hand.chosen)
         self._wider: dict[date, Pool] = {}
         self._history: History | None = None  # of the pools that there are
+        self._restored = restored_at(session)
+        self._barred: frozenset[int] = frozenset()  # what may have gone out and is not known to have
         self._tastes = Tastes()
         self._earlier = Earlier(self.issue.date)
         self._closed = issues.closed_days(session, self.issue.date - WINDOW, self.issue.date)
@@ -151,7 +154,7 @@ class Maker:
             day = current(rhythm, now).day
             alerts.advance(session, next_due(rhythm, now, day).at, [reader.id])
             if self._may_alert(reader, day) and not had_by.waits:
-                contents = self._alerted(wish, had_by.sent)
+                contents = self._alerted(wish, self._sent(had_by))
                 rows += [(reader, self._following(rhythm, day, day, now), contents)] if contents.picks else []
         ids = due.new_ids(session, now, len(rows))
         made = [
@@ -159,6 +162,8 @@ class Maker:
             for new, (reader, on, contents) in zip(ids, rows, strict=True)
         ]
         due.make(session, self.issue, made, now)
+        was_due = {reader.id for reader, at in found if self._was_due(at)}
+        self._hold(session, [row for row in made if row.reader.id in was_due])
         alerts.made(session, self.issue, [reader.id for reader, _, _ in rows])
 
     def _may_alert(self, reader: DueReader, day: date) -> bool:
@@ -221,7 +226,7 @@ class Maker:
                     reader,
                     found.day,
                     wish,
-                    had.get(reader.id, _NOTHING).sent,
+                    self._sent(had.get(reader.id, _NOTHING)),
                     since,
                     owed.get(reader.id, ()),
                     tastes.get(reader.id),
@@ -231,14 +236,36 @@ class Maker:
             for new, (reader, found, stays), wish, since in zip(ids, rows, wishes, sinces, strict=True)
         ]
         due.make(session, self.issue, made, now)
+        self._hold(session, [row for row in made if self._was_due(row.reader.next_due_at)])
 
     def _history_of(self, session: Session) -> History:
         if self._history is None:
             known = {c.paper.id for pool in self._pools for c in pool.order}
             works = self._earlier.works(session, self._pools)
             issued = issues.that_may_bring(session, known | works.keys(), WINDOW) | due.waiting_issues(session)
+            self._barred = self._maybe_sent()
             self._history = History(session, known, issued - {self.issue.id}, works)
         return self._history
+
+    def _sent(self, had: Had) -> frozenset[int]:
+        return had.sent | self._barred if self._barred else had.sent
+
+    def _was_due(self, at: datetime) -> bool:
+        return self._restored is not None and at <= self._restored
+
+    def _hold(self, session: Session, made: Sequence[NewDelivery]) -> None:
+        """Hold what was due before a backup was put back: nobody knows whether it went out then."""
+        if made:
+            restore.hold(session, [row.id for row in made if not row.contents.skipped])
+
+    def _maybe_sent(self) -> frozenset[int]:
+        """Return the papers that mails may have brought which a backup that was put back does not know."""
+        if self._restored is None:
+            return frozenset()
+        day = local_date(self._restored, self._newsletter.zone)
+        if not day < self.issue.date <= day + WINDOW:
+            return frozenset()
+        return frozenset(c.paper.id for pool in self._pools for c in pool.order if c.first_listed <= day)
 
     @property
     def _pools(self) -> list[Pool]:
@@ -327,7 +354,7 @@ class Maker:
         wish = self._wish(preferences)
         since = self._since(wish.weekly, last_accepted_on)
         pool = self._pool(session, since)
-        sent = self._history_of(session).of(session, [reader_id]).get(reader_id, _NOTHING).sent
+        sent = self._sent(self._history_of(session).of(session, [reader_id]).get(reader_id, _NOTHING))
         taste = self._tastes.of(session, [reader_id], now, self._pools).get(reader_id)
         digest = self._digest(wish, sent, since, taste)
         not_in_it = left_out(

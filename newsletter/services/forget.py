@@ -30,7 +30,7 @@ def forget(service: Service, email: str) -> Forgotten:
     more and another run is at work, IncompleteError where somebody reads the write-ahead log for too long.
     """
     address, path = parse_address(email), service.database.path
-    _from_tables(service.database, address, service.clock())
+    from_tables(service.database, address, service.clock())
     _fold(path, address)
     if _is_left(path, address):
         with alone(service):  # for a list of a million it takes a minute, in which nobody else writes
@@ -40,7 +40,11 @@ def forget(service: Service, email: str) -> Forgotten:
     return Forgotten(email=address.email, copies=sorted(found))
 
 
-def _from_tables(database: Database, address: Address, now: datetime) -> None:
+def from_tables(database: Database, address: Address, now: datetime) -> None:
+    """Delete every row and blot every text that names the person. Raises NotFoundError where nothing is known of them.
+
+    What they leave in free pages and the write-ahead log is the business of ``forget``.
+    """
     with database.write() as session:
         held = subscribers.get(session, address.key)
         if held is None and suppressions.of(session, address.key) is None:

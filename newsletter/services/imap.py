@@ -6,7 +6,7 @@ deleted. What is in the way is one line for the operator, and the next tick trie
 
 import imaplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ AT_ONCE = 500  # mails of one tick
 _PATIENCE = 30  # seconds for each answer
 
 
-def letters(settings: ImapSettings, password: str) -> Iterator[Letter]:
+def letters(settings: ImapSettings, password: str) -> Generator[Letter]:
     """Yield the mails that wait in the mailbox, the oldest first.
 
     Raises ExtraError without the extra, IncompleteError where the server is not there or refuses.

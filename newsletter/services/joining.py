@@ -15,8 +15,9 @@ from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber
 from newsletter.errors import IllegalMoveError, UsageError
 from newsletter.mail.addresses import Address, address_key, parse_address
-from newsletter.services.subscribe import COME_BACK, Instants, activate, changed, has_issue, instants, look_up
-from newsletter.storage import subscribers, suppressions
+from newsletter.services.subscribe import COME_BACK, Instants, activate, changed, edit_in, has_issue, instants, look_up
+from newsletter.storage import consents, subscribers, suppressions
+from newsletter.storage.consents import Consent
 from newsletter.storage.database import Database
 
 
@@ -64,6 +65,24 @@ def add(
     with database.write() as session:
         new = _Newcomers(session, newsletter, chosen, tuple(texts), now, source)
         return [new.add(address, pending=pending, resubscribe=resubscribe) for address in wanted.values()]
+
+
+def ask(
+    session: Session,
+    newsletter: NewsletterSettings,
+    address: Address,
+    texts: Mapping[str, str],
+    now: datetime,
+    source: str,
+) -> Subscriber:
+    """Put who is new on the list, to be confirmed, and return who it is.
+
+    Who has not confirmed yet gets the preferences that were asked for last; everybody else stays as they are. Raises
+    IllegalMoveError for who must not be mailed.
+    """
+    new = _Newcomers(session, newsletter, changed(Preferences(), texts), tuple(texts), now, source)
+    held = new.add(address, pending=True, resubscribe=False).subscriber
+    return edit_in(session, newsletter, held, texts, now) if held.status is Status.PENDING else held
 
 
 @dataclass(frozen=True)
@@ -126,11 +145,18 @@ class _Newcomers:
         return activate(self.session, self.newsletter, vouched, to, self.now)
 
 
-def confirm(database: Database, newsletter: NewsletterSettings, subscriber_id: int, now: datetime) -> Subscriber:
-    """Make who answered the confirmation mail active; nothing happens where they are. Raises IllegalMoveError."""
+def confirm(
+    database: Database, newsletter: NewsletterSettings, subscriber_id: int, now: datetime, agreed: Consent | None = None
+) -> Subscriber:
+    """Make who answered the confirmation mail active, and keep what they *agreed* to; nothing happens where they are.
+
+    Raises IllegalMoveError.
+    """
     with database.write() as session:
         held = look_up(session, subscriber_id)
         if held.status is Status.ACTIVE:
             return held
+        if agreed:
+            consents.record(session, held.id, agreed)
         suppressions.lift(session, address_key(held.email))
         return activate(session, newsletter, replace(held, confirmed_at=now), Move.CONFIRM, now)

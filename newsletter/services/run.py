@@ -31,6 +31,7 @@ from newsletter.services.journal import rotate
 from newsletter.services.ledger import Clock
 from newsletter.services.notify import ping, tell
 from newsletter.services.plan import Plan
+from newsletter.services.retention import keep_house
 from newsletter.services.seal import (
     TEMPLATES,
     Verdict,
@@ -43,7 +44,7 @@ from newsletter.services.seal import (
 )
 from newsletter.services.subscribe import wake
 from newsletter.services.summarise import ROUND, Summaries, summarise
-from newsletter.storage import claims, deliveries, due, issues, locks, moves
+from newsletter.storage import claims, deliveries, due, home, issues, locks, moves
 from newsletter.storage.database import Database, cursor
 from newsletter.storage.locks import Owner
 from newsletter.storage.upgrade import require_current
@@ -129,6 +130,7 @@ def _take(service: Service, owner: Owner) -> str | None:
     now, smtp = service.clock(), service.settings.smtp
     with service.database.write() as session:
         require_current(service.database.path)
+        home.require(session, service.database.path)
         for gone, last_beat in locks.dead_owners(session, service.database.path, now, smtp.lease).items():
             moves.serve_since(cursor(session), last_beat)
             locks.bury(session, service.database.path, gone)
@@ -189,6 +191,8 @@ async def run(
         "draft": unmailed,
         "returned mail": unread,
     }
+    if not progress.stopped:  # whoever stopped it wants it to end
+        await keep_house(service.database, service.settings.retention, today, now)
     outcome = await _tell(service, outcome, progress, held, also)
     log.info("run of %s: %s", outcome.day, outcome.status, extra={"facts": outcome.document})
     for problem in outcome.problems:

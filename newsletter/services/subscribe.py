@@ -19,8 +19,9 @@ from newsletter.domain.issue import Brake
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, preference, zone_info
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
 from newsletter.mail.addresses import address_key, parse_address
-from newsletter.storage import issues, subscribers, suppressions
+from newsletter.storage import departures, issues, subscribers, suppressions
 from newsletter.storage.database import Database
+from newsletter.storage.departures import Departure
 from newsletter.storage.subscribers import Selection
 
 _RHYTHM = ("frequency", "hour", "zone", "alerts")
@@ -153,10 +154,16 @@ def wake(session: Session, newsletter: NewsletterSettings, now: datetime) -> int
     return awake
 
 
-def unsubscribe(database: Database, who: str | int, now: datetime) -> Subscriber:
-    """Send nothing more, from this instant on; nothing happens where they have unsubscribed before."""
+def unsubscribe(database: Database, who: str | int, now: datetime, said: Departure | None = None) -> Subscriber:
+    """Send nothing more, from this instant on; nothing happens where they have unsubscribed before.
+
+    What they *said* about it is kept.
+    """
     with database.write() as session:
-        return _apply(session, look_up(session, who), Move.UNSUBSCRIBE, now)
+        held = _apply(session, look_up(session, who), Move.UNSUBSCRIBE, now)
+        if said:
+            departures.record(session, held.id, said)
+        return held
 
 
 def suppress(database: Database, who: str | int, reason: str, now: datetime) -> Subscriber:

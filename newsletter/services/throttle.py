@@ -15,6 +15,8 @@ from threading import Lock
 from newsletter.storage import throttle
 from newsletter.storage.database import Database
 
+ALL = "all"
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -33,11 +35,12 @@ class Throttle:
     secret: str
 
     def admit(self, now: datetime, *uses: tuple[Rule, str]) -> timedelta | None:
-        """Count one more of *uses*, each a rule and whom it counts ('' for all together); None where all allow it.
+        """Count one more of *uses*, each a rule and whom it counts (``ALL`` together); None where all allow it.
 
-        Else nothing is counted, and how long it takes until they do is returned.
+        Else nothing is counted, and how long it takes until they do is returned. Who is '' is not known, and not
+        counted.
         """
-        rules = {self.key(rule, who): rule for rule, who in uses if rule.most}
+        rules = {self.key(rule, who): rule for rule, who in uses if rule.most and who}
         with self.database.write() as session:
             throttle.forget(session, now)
             held = throttle.used(session, rules.keys(), now)

@@ -294,31 +294,3 @@ def rewrite(path: Path) -> None:
     """Write the database at *path* anew, without what lies in its free pages. Needs as much room again."""
     with named(path), closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection:
         connection.execute("VACUUM")
-
-
-def backup(path: Path, target: Path) -> None:
-    """Copy the database at *path*, in use or not, to *target*, which must not exist. Raises StorageError."""
-    if target.exists():
-        raise StorageError(f"{target}: is there already; name another file")
-    partial = target.with_name(target.name + ".partial")
-    partial.touch(mode=0o600)  # every reader's address is in it
-    with named(path), sqlite3.connect(path, timeout=BUSY_TIMEOUT) as source, sqlite3.connect(partial) as copy:
-        source.backup(copy)
-    source.close()
-    copy.close()
-    partial.rename(target)
-
-
-def check(path: Path) -> list[str]:
-    """Return what is wrong with the database at *path*: damage, and rows that point at nothing."""
-    connection = reader(path)
-    try:
-        said = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
-        broken = [
-            f"{row[0]} row {row[1]} points at no {row[2]}" for row in connection.execute("PRAGMA foreign_key_check")
-        ]
-    except sqlite3.DatabaseError as error:
-        return [str(error)]
-    finally:
-        connection.close()
-    return [line for line in said if line != "ok"] + broken

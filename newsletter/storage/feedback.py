@@ -35,6 +35,30 @@ def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Feed
     return {reader: list(said.values()) for reader, said in found.items()}
 
 
+def saved(session: Session, subscriber_id: int) -> list[Feedback]:
+    """Return all that a reader saved, the newest first; papers by today's ids."""
+    query = select(FeedbackRow).where(col(FeedbackRow.subscriber_id) == subscriber_id)
+    rows = session.exec(query.where(col(FeedbackRow.said) == Said.SAVE).order_by(col(FeedbackRow.said_at).desc())).all()
+    today = papers.resolve(session, (row.paper_id for row in rows))
+    found: dict[int, Feedback] = {}
+    for row in rows:
+        found.setdefault(today[row.paper_id], Feedback(today[row.paper_id], Said.SAVE, row.said_at))
+    return list(found.values())
+
+
+def last_word(session: Session, subscriber_id: int, paper_id: int) -> Said | None:
+    """Return what a reader last said of a paper, None where nothing."""
+    rows = _rows_on(session, subscriber_id, paper_id)
+    return Said(max(rows, key=lambda row: row.said_at).said) if rows else None
+
+
+def unsay(session: Session, subscriber_id: int, paper_id: int) -> None:
+    """Forget what a reader said of a paper, under whatever id it had."""
+    gone = [row.paper_id for row in _rows_on(session, subscriber_id, paper_id)]
+    theirs = (col(FeedbackRow.subscriber_id) == subscriber_id, col(FeedbackRow.paper_id).in_(gone))
+    session.exec(delete(FeedbackRow).where(*theirs))
+
+
 def counts(session: Session, subscriber_ids: Collection[int]) -> dict[int, int]:
     """Return of how many papers each of these readers said something that counts; who said nothing is left out."""
     theirs = col(FeedbackRow.subscriber_id)
@@ -65,3 +89,10 @@ def erase(session: Session, subscriber_id: int) -> int:
     for row in session.exec(select(DeliveryRow).where(*theirs)):
         row.picks = [[paper, why, "" if why == Why.TASTE else detail] for paper, why, detail in row.picks]
     return session.exec(delete(FeedbackRow).where(col(FeedbackRow.subscriber_id) == subscriber_id)).rowcount
+
+
+def _rows_on(session: Session, subscriber_id: int, paper_id: int) -> list[FeedbackRow]:
+    """Return what a reader said of a paper under each id that it had."""
+    rows = session.exec(select(FeedbackRow).where(col(FeedbackRow.subscriber_id) == subscriber_id)).all()
+    today = papers.resolve(session, (paper_id, *(row.paper_id for row in rows)))
+    return [row for row in rows if today[row.paper_id] == today[paper_id]]

@@ -124,6 +124,12 @@ def lock_file(path: Path, owner: str) -> Path:
     return path.with_name(path.name + ".owners") / owner
 
 
+def any_held(path: Path) -> bool:
+    """Return whether anybody works with the database at *path*, whatever stands in it."""
+    folder = lock_file(path, "any").parent
+    return folder.is_dir() and any(is_held(lock) for lock in folder.iterdir())
+
+
 def is_held(lock: Path) -> bool:
     """Return whether a living process holds the file *lock*."""
     try:

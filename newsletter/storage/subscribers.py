@@ -17,7 +17,7 @@ from sqlmodel import Session, SQLModel, col, delete, select, update
 
 from newsletter.domain.delivery import Status as DeliveryStatus
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, move
-from newsletter.storage import feedback, returns, suppressions
+from newsletter.storage import address_changes, consents, departures, feedback, returns, suppressions
 from newsletter.storage.tables import DeliveryRow, SubscriberRow
 
 PREFERENCES = tuple(f.name for f in fields(Preferences))
@@ -163,12 +163,16 @@ class Single(StrEnum):
     CONFIRMATION = "asked_at"
     WELCOME = "welcomed_at"
     GOODBYE = "parted_at"
+    REMINDER = "reminded_at"  # to who is subscribed and asked for it again
+    LINK = "linked_at"  # to what is known of a reader
 
 
 _WANTED_BY: dict[Single, tuple[Status, ...]] = {
     Single.CONFIRMATION: (Status.PENDING, Status.UNSUBSCRIBED),
     Single.WELCOME: (Status.ACTIVE,),
     Single.GOODBYE: (Status.UNSUBSCRIBED,),
+    Single.REMINDER: (Status.ACTIVE, Status.PAUSED),
+    Single.LINK: (Status.ACTIVE, Status.PAUSED),
 }
 
 
@@ -196,11 +200,26 @@ def not_sent(session: Session, mail: Single, subscriber_id: int, at: datetime) -
     session.exec(update(SubscriberRow).where(*row).values({mail: None}))
 
 
+def feed_number(session: Session, subscriber_id: int) -> int:
+    """Return which number the link to a reader's private feed has to carry, -1 for who is not on the list."""
+    row = session.get(SubscriberRow, subscriber_id)
+    return row.feed_number if row else -1
+
+
+def renew_feed(session: Session, subscriber_id: int) -> None:
+    """Let no link to a reader's private feed work that there was before."""
+    row = col(SubscriberRow.id) == subscriber_id
+    session.exec(update(SubscriberRow).where(row).values(feed_number=col(SubscriberRow.feed_number) + 1))
+
+
+def move_to(session: Session, subscriber_id: int, email: str, key: str) -> None:
+    """Let a subscription be of another address, compared by *key*, that nobody on the list has."""
+    session.exec(update(SubscriberRow).where(col(SubscriberRow.id) == subscriber_id).values(email=email, email_key=key))
+
+
 def remove(session: Session, subscriber: Subscriber, key: str, now: datetime) -> None:
     """Erase a subscriber. What stays is a hash of the address, so that no import brings it back."""
     _withdraw(session, subscriber.id, "removed", now)
-    feedback.erase(session, subscriber.id)
-    returns.erase(session, subscriber.id)
     match subscriber.status:
         case Status.SUPPRESSED:
             reason = f"{Status.SUPPRESSED}: {subscriber.suppression_reason}"
@@ -209,7 +228,14 @@ def remove(session: Session, subscriber: Subscriber, key: str, now: datetime) ->
         case _:
             reason = "removed"
     suppressions.suppress(session, key, reason, now)
-    session.exec(delete(SubscriberRow).where(col(SubscriberRow.id) == subscriber.id))
+    erase(session, subscriber.id)
+
+
+def erase(session: Session, subscriber_id: int) -> None:
+    """Erase a subscriber, and what they said and agreed to, and nothing else: nothing keeps the address away."""
+    for kept in (feedback, consents, departures, address_changes, returns):
+        kept.erase(session, subscriber_id)
+    session.exec(delete(SubscriberRow).where(col(SubscriberRow.id) == subscriber_id))
 
 
 def _withdraw(session: Session, subscriber_id: int, why: str, now: datetime) -> None:

@@ -15,48 +15,49 @@ from sqlmodel import Session, col, delete, select
 from newsletter.storage.database import upsert
 from newsletter.storage.tables import MetaRow, SuppressionRow
 
-_PEPPER = "suppression_pepper"
+PEPPER = "suppression_pepper"
 
 
 def suppress(session: Session, key: str, reason: str, now: datetime) -> None:
     """Remember that the address compared by *key* must not be mailed again, and why."""
-    new = {"hash": _hash(_pepper(session), key), "reason": reason, "created_at": now}
+    new = {"hash": hashed(_pepper(session), key), "reason": reason, "created_at": now}
     session.exec(upsert(SuppressionRow).values(new).on_conflict_do_update(index_elements=["hash"], set_=new))
 
 
 def lift(session: Session, key: str) -> None:
     """Forget the suppression of the address compared by *key*, if there is one."""
-    pepper = session.get(MetaRow, _PEPPER)
+    pepper = session.get(MetaRow, PEPPER)
     if pepper:
-        session.exec(delete(SuppressionRow).where(col(SuppressionRow.hash) == _hash(pepper.value, key)))
+        session.exec(delete(SuppressionRow).where(col(SuppressionRow.hash) == hashed(pepper.value, key)))
 
 
 def reasons(session: Session, keys: Iterable[str]) -> dict[str, str]:
     """Return why those of *keys* (some thousands at most) that are suppressed are so."""
-    pepper = session.get(MetaRow, _PEPPER)
+    pepper = session.get(MetaRow, PEPPER)
     if pepper is None:
         return {}
-    hashes = {_hash(pepper.value, key): key for key in keys}
+    hashes = {hashed(pepper.value, key): key for key in keys}
     found = select(SuppressionRow.hash, SuppressionRow.reason).where(col(SuppressionRow.hash).in_(hashes))
     return {hashes[digest]: reason for digest, reason in session.exec(found)}
 
 
 def of(session: Session, key: str) -> dict[str, Any] | None:
     """Return what is remembered of the address compared by *key*, None where it is nothing."""
-    pepper = session.get(MetaRow, _PEPPER)
-    row = session.get(SuppressionRow, _hash(pepper.value, key)) if pepper else None
+    pepper = session.get(MetaRow, PEPPER)
+    row = session.get(SuppressionRow, hashed(pepper.value, key)) if pepper else None
     return {"hash": row.hash, "reason": row.reason, "created_at": row.created_at} if row else None
 
 
 def _pepper(session: Session) -> str:
     """Return the pepper, made once."""
-    kept = session.get(MetaRow, _PEPPER)
+    kept = session.get(MetaRow, PEPPER)
     if kept is None:
-        kept = MetaRow(key=_PEPPER, value=secrets.token_hex(32))
+        kept = MetaRow(key=PEPPER, value=secrets.token_hex(32))
         session.add(kept)
         session.flush()
     return kept.value
 
 
-def _hash(pepper: str, key: str) -> str:
+def hashed(pepper: str, key: str) -> str:
+    """Return the hash of the address compared by *key*."""
     return hmac.new(bytes.fromhex(pepper), key.encode(), hashlib.sha256).hexdigest()

@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 
 from newsletter.errors import BusyError
-from newsletter.storage.database import BUSY_TIMEOUT, StorageError, address, backup, named, reader
+from newsletter.storage.copies import backup
+from newsletter.storage.database import BUSY_TIMEOUT, StorageError, address, named, reader
 from newsletter.storage.locks import is_held, lock_file
 
-HEAD = "0012"  # the version of the tables in ``tables.py``; a test compares it with the migrations
+HEAD = "0015"  # the version of the tables in ``tables.py``; a test compares it with the migrations
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -28,11 +29,11 @@ def upgrade(path: Path, now: datetime, *, migrations: Path = MIGRATIONS, head: s
     """
     if version(path) == head:
         return None
-    with _alone(path):
+    with alone(path):
         before = version(path)
         if before == head:
             return None
-        if before is not None and before not in _known(migrations):
+        if before is not None and before not in known(migrations):
             raise StorageError(
                 f"database {path} has version {before}, this program knows up to {head}: install the newer program"
             )
@@ -69,8 +70,20 @@ def version(path: Path) -> str | None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """Keep other upgrades out, and wait until no live run holds the lease."""
+    with keeping_out(path):
+        give_up = time.monotonic() + BUSY_TIMEOUT
+        while holder := _live_run(path):
+            if time.monotonic() > give_up:
+                raise BusyError(f"run {holder} is at work; the database will be upgraded when it has ended")
+            time.sleep(0.2)
+        yield
+
+
+@contextmanager
+def keeping_out(path: Path) -> Iterator[None]:
+    """Keep out who else would upgrade or replace the database at *path*."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_name(path.name + ".upgrade").open("w")
@@ -78,11 +91,6 @@ def _alone(path: Path) -> Iterator[None]:
         raise StorageError(f"database {path}: {error.strerror}; check who owns the folder") from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        give_up = time.monotonic() + BUSY_TIMEOUT
-        while holder := _live_run(path):
-            if time.monotonic() > give_up:
-                raise BusyError(f"run {holder} is at work; the database will be upgraded when it has ended")
-            time.sleep(0.2)
         yield  # the file stays: who waits for it must not hold the lock of one that is gone
 
 
@@ -94,7 +102,8 @@ def _live_run(path: Path) -> str | None:
     return str(row[0]) if row and is_held(lock_file(path, row[0])) else None
 
 
-def _known(migrations: Path) -> set[str]:
+def known(migrations: Path) -> set[str]:
+    """Return the versions from which *migrations* lead on."""
     return {file.name.partition("_")[0] for file in (migrations / "versions").glob("[0-9]*.py")}
 
 

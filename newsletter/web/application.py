@@ -18,24 +18,36 @@ from newsletter.errors import TokenError, TokenExpiredError
 from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Meter, Rule
 from newsletter.web.archive import Archive
+from newsletter.web.data import DataPages
 from newsletter.web.desk.routes import desk_routes
+from newsletter.web.entry import Entrance
+from newsletter.web.forms import Stamps
 from newsletter.web.guard import Guard, headers
+from newsletter.web.links import Links
 from newsletter.web.pages import Site
+from newsletter.web.preferences import PreferencesPages
 from newsletter.web.privacy import Privacy
+from newsletter.web.reactions import Reactions
+from newsletter.web.saved import SavedPages
+from newsletter.web.signup import SignUps
 from newsletter.web.subscription import Subscription, too_late
-from newsletter.web.turnstile import Refusal, Turnstile, retry_after
+from newsletter.web.turnstile import Turnstile
 from newsletter.web.watching import watched
 from newsletter.web.webhooks.routes import webhook_routes
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """Return the instant that it is."""
     return datetime.now(UTC)
 
 
-def application(app: App, clock: Clock = _utc_now) -> Starlette:
+def application(app: App, clock: Clock = utc_now) -> Starlette:
     """Return the pages of *app*. Raises ConfigurationError for a template that does not work."""
-    pages = Site(app.dispatch, app.correspondence.reply_to)
+    stamps = Stamps(app.settings.secrets)
+    pages = Site(app.dispatch, app.correspondence.reply_to, lambda form: stamps.make(form, clock()))
     papers, privacy, subscription = Archive(app, pages), Privacy(app, pages), Subscription(app, pages, clock)
+    entrance, links = Entrance(app.settings.web), Links(app, pages, clock)
+    coming = SignUps(app, pages, entrance, stamps, clock)
     shown = headers(app.settings.newsletter.base_url)
     site = Starlette(
         routes=[
@@ -44,15 +56,21 @@ def application(app: App, clock: Clock = _utc_now) -> Starlette:
                 for tag in ("", *pages.below)
                 for route in _for_everyone(tag and f"/{tag}", papers, privacy, pages)
             ),
+            *(route for tag in ("", *pages.below) for route in coming.routes(tag and f"/{tag}")),
+            *PreferencesPages(app, links, entrance).routes,
+            *DataPages(app, links).routes,
+            *Reactions(app, links).routes,
+            *SavedPages(app, links).routes,
             Route("/confirm/{token}", subscription.confirm, methods=["GET", "POST"]),
             Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
+            Route("/forms.js", pages.script),
             *watched(app, clock),
             *desk_routes(app, clock),
             *webhook_routes(app, clock),
         ],
         middleware=[
             Middleware(Guard, headers=shown),
-            Middleware(Turnstile, meter=_meter(app), refusal=_too_many(pages), clock=clock),
+            Middleware(Turnstile, meter=_meter(app), site=pages, clock=clock),
         ],
         exception_handlers=_failures(pages, shown),
     )
@@ -74,16 +92,6 @@ def _for_everyone(below: str, papers: Archive, privacy: Privacy, pages: Site) ->
 
 def _meter(app: App) -> Meter:
     return Meter(app.throttle, Rule("request", app.settings.web.requests_per_minute, timedelta(minutes=1)))
-
-
-def _too_many(site: Site) -> Refusal:
-    def refusal(request: Request, wait: timedelta) -> Response:
-        pages = site.asked(request)
-        answer = pages.message(*_answer(pages.language.gettext, 429), status=429)
-        answer.headers.update(retry_after(wait))
-        return answer
-
-    return refusal
 
 
 def _failures(site: Site, shown: Mapping[str, str]) -> dict[object, Callable[[Request, Exception], Response]]:
@@ -122,7 +130,5 @@ def _answer(gettext: Callable[[str], str], status: int) -> tuple[str, str]:
             return gettext("That took too long"), gettext("Please try again.")
         case 413:
             return gettext("That is too much"), gettext("Please send less.")
-        case 429:
-            return gettext("That was too often"), gettext("Please try again in a while.")
         case _:
             return gettext("That cannot be answered"), gettext("Please try again.")

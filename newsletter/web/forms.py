@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from newsletter.web.guard import read_body
+from newsletter.web.guard import LONGEST_BODY, read_body
 
 STAMP, TRAP = "stamp", "website"  # names of fields
 _AT_LEAST = timedelta(seconds=2)
@@ -44,9 +44,13 @@ class Form:
         return bool(self.one(TRAP))
 
 
-async def read_form(request: Request) -> Form:
+async def read_form(request: Request, longest: int = LONGEST_BODY) -> Form:
     """Return the form that was sent. Raises HTTPException for one that is too long, too slow or none."""
-    body = await read_body(request)
+    return parse_form(await read_body(request, longest))
+
+
+def parse_form(body: bytes) -> Form:
+    """Return the form that *body* is. Raises HTTPException for none."""
     try:
         sent = parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS, errors="replace")
     except ValueError as error:  # also where it is not ASCII: a form is encoded

@@ -2,6 +2,7 @@
 headers (``guard``).
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from newsletter.packaged import packaged
 from newsletter.render.colour import palette
 from newsletter.render.environment import Templates, render
 from newsletter.render.typesetting import Imprint
@@ -18,15 +20,19 @@ _FRESH = "public, max-age=300"  # what is the same for everyone, and may change 
 
 
 class Pages:
-    """One newsletter's pages in one language. ``contact`` is the address that reads what readers write.
+    """One newsletter's pages in one language. ``contact`` is the address that reads what readers write, ``stamp`` gives
+    the stamp of a form by its name.
 
     Raises ConfigurationError for a template that does not work: at once for those of every page.
     """
 
-    def __init__(self, templates: Templates, imprint: Imprint, contact: str) -> None:
+    def __init__(
+        self, templates: Templates, imprint: Imprint, contact: str, stamp: Callable[[str], str], *, is_default: bool
+    ) -> None:
         # Behind a proxy the pages may stand below a path of the site, which the links between them must begin with.
         self.root = urlsplit(imprint.base_url).path
         self.language = templates.language
+        self.is_default = is_default
         self._templates = templates
         self._shared = {
             "newsletter": imprint,
@@ -34,6 +40,7 @@ class Pages:
             "colours": palette(imprint.accent),
             "root": self.root,
             "contact": contact,
+            "stamp": stamp,
         }
         self._style = render(templates, "web/style.css", **self._shared)
         gettext = self.language.gettext
@@ -49,9 +56,15 @@ class Pages:
         """Return a page for one reader: nobody keeps it, and no search engine lists it."""
         return HTMLResponse(self._html(template, **said), status, headers={"X-Robots-Tag": "noindex"})
 
-    def message(self, title: str, *lines: str, status: int = 200, contact: bool = False) -> Response:
-        """Return a page of a few plain sentences, with the address to write to if *contact*."""
-        return self.private("message.html", status=status, title=title, lines=lines, to_write=contact)
+    def message(
+        self, title: str, *lines: str, status: int = 200, contact: bool = False, subscribe: str = ""
+    ) -> Response:
+        """Return a page of a few plain sentences, with the address to write to if *contact*.
+
+        *subscribe* is a sentence that leads to the form by which one comes.
+        """
+        said = {"title": title, "lines": lines, "to_write": contact, "subscribe": subscribe}
+        return self.private("message.html", status=status, **said)
 
     def broken(self) -> Response:
         """Return the page for a fault of ours. It was rendered beforehand, so that it cannot fail too."""
@@ -61,21 +74,36 @@ class Pages:
         """Return the style sheet of all pages."""
         return Response(self._style, media_type="text/css", headers={"Cache-Control": _FRESH})
 
+    def sentence(self, template: str, **said: Any) -> str:
+        """Return what a template says that is plain text."""
+        return render(self._templates, f"web/{template}", **self._shared, **said).strip()
+
     def _html(self, template: str, **said: Any) -> str:
-        return render(self._templates, f"web/{template}", **self._shared, **{"to_write": False, **said})
+        return render(
+            self._templates, f"web/{template}", **self._shared, **{"to_write": False, "subscribe": "", **said}
+        )
 
 
 class Site:
     """The pages in every language. Those in others than the newsletter's own stand below the language's tag."""
 
-    def __init__(self, dispatch: Dispatch, contact: str) -> None:
+    def __init__(self, dispatch: Dispatch, contact: str, stamp: Callable[[str], str]) -> None:
         self._languages = dispatch.languages
-        self._pages = {tag: Pages(*dispatch.look(tag), contact) for tag in self._languages.tags}
+        self._script = (packaged("templates") / "web/forms.js").read_text("utf-8")
+        self._pages = {
+            tag: Pages(*dispatch.look(tag), contact, stamp, is_default=tag == self._languages.default)
+            for tag in self._languages.tags
+        }
 
     @cached_property
     def below(self) -> list[str]:
         """Return the tags below which pages stand."""
         return [tag for tag in self._pages if tag != self._languages.default]
+
+    @property
+    def tags(self) -> list[str]:
+        """Return the tags of all languages."""
+        return list(self._pages)
 
     def of(self, language: str | None) -> Pages:
         """Return the pages for a reader who prefers *language*, None for the newsletter's."""
@@ -89,3 +117,7 @@ class Site:
     def style(self, request: Request) -> Response:
         """Return the style sheet of all pages."""
         return self.asked(request).style()
+
+    def script(self, _request: Request) -> Response:
+        """Return the script of forms, without which they work as well."""
+        return Response(self._script, media_type="text/javascript", headers={"Cache-Control": _FRESH})

@@ -1,8 +1,7 @@
 """How much one network may ask of the pages: whoever asks for more is answered with when to come back."""
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import ceil
 
 from starlette.concurrency import run_in_threadpool
@@ -10,19 +9,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Meter
 from newsletter.web.clients import network_of
+from newsletter.web.pages import Pages, Site
 
 _FREE = "/unsubscribe/"  # many leave at once by the one click of the same mail program, and everybody must be able to
-
-Refusal = Callable[[Request, timedelta], Response]
 
 
 class Turnstile:
     """ASGI middleware: counts the requests of each network, and refuses those that are too many."""
 
-    def __init__(self, app: ASGIApp, meter: Meter, refusal: Refusal, clock: Callable[[], datetime]) -> None:
-        self._app, self._meter, self._refusal, self._clock = app, meter, refusal, clock
+    def __init__(self, app: ASGIApp, meter: Meter, site: Site, clock: Clock) -> None:
+        self._app, self._meter, self._site, self._clock = app, meter, site, clock
         self._sharing: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,8 +35,16 @@ class Turnstile:
         if self._meter.is_due and (self._sharing is None or self._sharing.done()):
             self._sharing = asyncio.create_task(run_in_threadpool(self._meter.share, now))
         if wait:
-            return await self._refusal(request, wait)(scope, receive, send)
+            return await too_many(self._site.asked(request), wait)(scope, receive, send)
         return await self._app(scope, receive, send)
+
+
+def too_many(pages: Pages, wait: timedelta) -> Response:
+    """Return the page for what was done too often, and may be done again after *wait*."""
+    gettext = pages.language.gettext
+    answer = pages.message(gettext("That was too often"), gettext("Please try again in a while."), status=429)
+    answer.headers.update(retry_after(wait))
+    return answer
 
 
 def retry_after(wait: timedelta) -> dict[str, str]:

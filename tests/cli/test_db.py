@@ -70,7 +70,8 @@ def test_backup_while_in_use(db: Care, tmp_path: Path) -> None:
         done = db("backup", tmp_path / "copy.db", "--json")
         writer.rollback()
 
-    assert done.json == {"database": str(db.database), "backup": str(tmp_path / "copy.db")}
+    assert (done.json["database"], done.json["backup"]) == (str(db.database), str(tmp_path / "copy.db"))
+    assert done.json["rows"]["meta"] == 1
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
         rows = dict(copy.execute("SELECT key, value FROM meta WHERE key IN ('kept', 'lost')").fetchall())
     assert rows == {"kept": "yes"}

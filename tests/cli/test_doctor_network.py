@@ -7,11 +7,12 @@ import threading
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from imap_server import PASSWORD, imap_server
 from mail.name_server import name_server
 
 from newsletter.mail.dkim import Key
 from newsletter.mail.published import Names
-from newsletter.services.arrival import verdicts
+from newsletter.services.arrival import mailbox_named, read_back, verdicts
 from newsletter.services.reachable import reachable
 from newsletter.services.reputation import reputation
 from newsletter.web.server import serving
@@ -174,6 +175,23 @@ def test_a_mail_that_arrived_is_read_back(newsroom):
     assert found["arrival dmarc"][:2] == ("ok", "pass")
 
 
+def test_a_mail_that_arrived_in_the_mailbox_of_bounces_is_read_back(newsroom):
+    """By IMAP, and it stays where it is."""
+    newsroom.publish("2026-07-15", "Alpha")
+    newsroom.run("run", "--date", "2026-07-15", "--now")
+    with imap_server() as server:
+        settings = {"host": "127.0.0.1", "port": server.port, "security": "none"}
+        newsroom.configure(
+            bounces={"address": "back@papers.dev", "imap": settings | {"username": "me", "password": PASSWORD}}
+        )
+        mail = b"Message-ID: <1@papers.dev>\r\nAuthentication-Results: mx.example; dmarc=pass\r\n\r\nHello\r\n"
+        server.deliver(mail)
+        with newsroom.app() as app:
+            found = {one.name: one.level for one in read_back(mailbox_named(app.dispatch, "imap"), "<1@papers.dev>", 5)}
+        assert list(server.folders["INBOX"].values()) == [mail]
+    assert found == {"arrival spf": "warn", "arrival dkim": "warn", "arrival dmarc": "ok"}
+
+
 def test_a_mail_that_does_not_arrive_is_not_waited_for_long(newsroom):
     """It says for how long, and where to look."""
     newsroom.publish("2026-07-15", "Alpha")
@@ -188,6 +206,9 @@ def test_a_mail_that_does_not_arrive_is_not_waited_for_long(newsroom):
 def test_a_mailbox_that_is_none_and_a_resolver_that_is_none_are_wrong_usage(newsroom):
     """One line each."""
     newsroom.run("doctor", "--mailbox", str(newsroom.folder), expect=2)
+    args = ("doctor", "--send-to", "me@example.net", "--mailbox", str(newsroom.folder))
+    assert "is no Maildir" in newsroom.run(*args, expect=2).err
+    assert not newsroom.sink.mails
     assert "use an address such as" in newsroom.run("doctor", "--resolver", "nowhere", expect=2).err
 
 

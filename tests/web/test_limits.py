@@ -9,7 +9,7 @@ import pytest
 from newsroom import Newsroom
 from starlette.requests import HTTPConnection
 
-from newsletter.services.throttle import Meter, Rule, Throttle
+from newsletter.services.throttle import ALL, Meter, Rule, Throttle
 from newsletter.web.clients import network_of
 from newsletter.web.guard import headers
 from newsletter.web.server import serving
@@ -38,9 +38,9 @@ def test_what_one_rule_refuses_counts_for_no_other(newsroom: Newsroom) -> None:
     """One who asks too often does not use up what all have together."""
     with newsroom.app() as app:
         limits = Throttle(app.database, "secret")
-        admitted = [limits.admit(NOW, (HOURLY, "a"), (TOGETHER, "")) is None for _ in range(9)]
+        admitted = [limits.admit(NOW, (HOURLY, "a"), (TOGETHER, ALL)) is None for _ in range(9)]
         assert admitted == [True] * 3 + [False] * 6
-        admitted = [limits.admit(NOW, (HOURLY, who), (TOGETHER, "")) is None for who in "bcd"]
+        admitted = [limits.admit(NOW, (HOURLY, who), (TOGETHER, ALL)) is None for who in "bcd"]
         assert admitted == [True, True, False]
 
 

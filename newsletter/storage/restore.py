@@ -1,0 +1,158 @@
+"""Putting a backup back, so that nobody is mailed again for what was due before, and nobody who left comes back.
+
+The backup is made ready in a file of its own beside the database, which is then replaced by it in one transaction: a
+process that is killed before leaves the database as it was. Not here: what is made due afterwards (``services/due``).
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlmodel import Session, col, update
+
+from newsletter.domain.delivery import Status
+from newsletter.errors import BusyError
+from newsletter.storage import copies, home, locks, problems, suppressions
+from newsletter.storage.database import StorageError, named
+from newsletter.storage.tables import DeliveryRow
+from newsletter.storage.upgrade import HEAD, MIGRATIONS, keeping_out, known, migrate, version
+
+_RESTORED = "restored"
+_MAYBE_SENT = "restored from a backup: it may have been sent before that"
+_HOLD = """
+UPDATE deliveries SET status = 'held', owner = NULL, reply = :reply
+WHERE status IN ('ready', 'leased', 'offered', 'deferred')
+"""
+# Who is on both lists, and left since.
+_LEFT = """
+SELECT present.id, present.status, present.status_at, present.suppression_reason
+FROM present.subscribers AS present JOIN main.subscribers AS saved ON saved.id = present.id
+WHERE present.status IN ('unsubscribed', 'suppressed') AND saved.status <> present.status
+"""
+_LEAVE = """
+UPDATE subscribers SET status = ?2, status_at = ?3, suppression_reason = ?4,
+  next_due_at = NULL, next_alert_at = NULL, paused_until = NULL
+WHERE id = ?1
+"""
+_GONE = "SELECT id, email_key FROM subscribers WHERE id NOT IN (SELECT id FROM present.subscribers)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What came of it. ``kept`` is what was there before; ``left`` how many had left since the backup was taken."""
+
+    version: str  # of the backup
+    held: int
+    left: int
+    kept: Path | None
+    unread: str = ""  # why nobody knows who left since, '' where it is known
+
+
+def restore(path: Path, backup: Path, now: datetime) -> Restored:
+    """Let the database at *path* be what *backup* is. Raises StorageError, BusyError where a run is at work."""
+    before = _sound(backup)
+    draft = path.with_name(f"{path.name}.restoring.backup")
+    with keeping_out(path):
+        if locks.any_held(path):
+            raise BusyError("a run is at work; stop it first: what it sends now would not be known afterwards")
+        try:
+            copies.clear(draft)
+            copies.backup(backup, draft)
+            migrate(draft, MIGRATIONS, HEAD)
+            held = _hold(draft, path, now)
+            left, unread = _leave(draft, path)
+            kept = _keep(path, now)
+            copies.put_back(draft, path)
+        finally:
+            copies.clear(draft)
+    return Restored(version=before, held=held, left=left, kept=kept, unread=unread)
+
+
+def restored_at(session: Session) -> datetime | None:
+    """Return when a backup was last put back, None where none ever was."""
+    kept = problems.fact(session, _RESTORED)
+    return datetime.fromisoformat(json.loads(kept)["at"]) if kept else None
+
+
+def hold(session: Session, delivery_ids: Iterable[int]) -> None:
+    """Hold deliveries that were just made of what was due before a backup was put back."""
+    values = {"status": Status.HELD, "reply": _MAYBE_SENT}
+    session.exec(update(DeliveryRow).where(col(DeliveryRow.id).in_(list(delivery_ids))).values(**values))
+
+
+def _sound(backup: Path) -> str:
+    """Return the version of a *backup* that can be put back."""
+    if not backup.is_file():
+        raise StorageError(f"{backup}: there is no such file")
+    if found := copies.damage(backup):
+        raise StorageError(f"{backup}: is damaged ({found[0]}); use another backup, nothing was changed")
+    before = version(backup)
+    if before is None:
+        raise StorageError(f"{backup}: is empty; use another backup, nothing was changed")
+    if before not in known(MIGRATIONS):
+        raise StorageError(
+            f"{backup}: has version {before}, this program knows up to {HEAD}: install the newer program, "
+            "nothing was changed"
+        )
+    return before
+
+
+def _hold(draft: Path, path: Path, now: datetime) -> int:
+    """Hold what is open, and remember when: what was due before is held too when it is made."""
+    with named(draft), closing(sqlite3.connect(draft)) as connection, connection:
+        held = connection.execute(_HOLD, {"reply": _MAYBE_SENT}).rowcount
+        connection.execute("DELETE FROM leases")
+        connection.execute("DELETE FROM owners")
+        facts = {_RESTORED: json.dumps({"at": now.isoformat()}), home.HOME: home.here(path)}
+        connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts.items())
+    return held
+
+
+def _leave(draft: Path, path: Path) -> tuple[int, str]:
+    """Let those leave who did so since the backup, as far as the present database can be read. Return how many."""
+    try:
+        if broken_now := path.is_file() and copies.damage(path):
+            return 0, broken_now[0]
+        if not path.is_file() or version(path) is None:
+            return 0, "there was no database"
+        with closing(sqlite3.connect(draft.absolute().as_uri(), uri=True)) as connection, connection:
+            connection.execute("ATTACH ? AS present", (f"{path.absolute().as_uri()}?mode=ro",))
+            return _leave_with(connection), ""
+    except (sqlite3.DatabaseError, StorageError) as error:
+        return 0, str(error)
+
+
+def _leave_with(connection: sqlite3.Connection) -> int:
+    left = connection.execute(_LEFT).fetchall()
+    connection.executemany(_LEAVE, left)
+    gone = [(i,) for i in _removed(connection)]
+    connection.executemany("DELETE FROM subscribers WHERE id = ?", gone)
+    return len(left) + len(gone)
+
+
+def _removed(connection: sqlite3.Connection) -> list[int]:
+    """Take over the hashes of who was removed since; return whom they mean. The hashes are of one pepper."""
+    connection.execute("INSERT OR IGNORE INTO meta SELECT * FROM present.meta WHERE key = ?", (suppressions.PEPPER,))
+    same = "SELECT value FROM present.meta WHERE key = ? INTERSECT SELECT value FROM main.meta WHERE key = ?"
+    pepper = connection.execute(same, (suppressions.PEPPER, suppressions.PEPPER)).fetchone()
+    if pepper is None:
+        return []
+    connection.execute("INSERT OR IGNORE INTO suppressions SELECT * FROM present.suppressions")
+    hashes = {row[0] for row in connection.execute("SELECT hash FROM suppressions")}
+    return [i for i, key in connection.execute(_GONE) if suppressions.hashed(pepper[0], key) in hashes]
+
+
+def _keep(path: Path, now: datetime) -> Path | None:
+    """Put a copy of what is there beside it; or itself, where it is too damaged for a copy."""
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    kept = path.with_name(f"{path.name}.replaced.{now:%Y%m%dT%H%M%S}.backup")
+    try:
+        copies.backup(path, kept)
+    except StorageError:
+        copies.aside(path, kept)
+    return kept
