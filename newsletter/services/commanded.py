@@ -15,8 +15,9 @@ from newsletter.errors import NewsletterError
 from newsletter.render.language import Language
 from newsletter.services import joining, subscribe
 from newsletter.services.dispatch import Dispatch
+from newsletter.services.reactions import react
 from newsletter.services.records import papers_of
-from newsletter.storage import deliveries, feedback, papers
+from newsletter.storage import deliveries, papers
 
 _SAYS = {Verb.SAVE: Said.SAVE, Verb.MORE: Said.MORE, Verb.LESS: Said.LESS}
 
@@ -97,7 +98,7 @@ class Doer:
 
     def say(self, asked: Command) -> str:
         """Keep what a reader says of the paper on a card of the mail that they answer."""
-        with self.dispatch.database.write() as session:
+        with self.dispatch.database.read() as session:
             line = deliveries.get(session, self.delivery) if self.delivery else None
             shown = papers_of(session, line.delivery) if line else []
             if not 1 <= asked.number <= len(shown):
@@ -106,10 +107,9 @@ class Doer:
                     "There is no paper %(number)s in the mail that you answered.",
                     number=self._language.number(asked.number),
                 )
-            picked = shown[asked.number - 1]
-            paper = papers.find(session, picked.key)
-            assert paper is not None  # it was found by its id
-            feedback.say(session, self.reader.id, paper.id, _SAYS[asked.verb], self.now)
+            picked = papers.find(session, shown[asked.number - 1].key)
+            assert picked is not None  # it was found by its id
+        react(self.dispatch.database, self.reader.id, picked.id, _SAYS[asked.verb], self.now)
         return self._spoken(asked.verb, picked.title)
 
     def _spoken(self, verb: Verb, title: str) -> str:

@@ -147,9 +147,9 @@ def test_without_commands_answers_go_to_the_editors(mailed: Newsroom) -> None:
     address = str(mailed.sink.to(ANN)[-1].message["Reply-To"])
     mailed.configure(bounces={"commands": False})
     assert say(mailed, "stop", to=address) == ["not ours"]
-    mailed.publish("2026-07-16", "Gamma")
-    mailed.run("run", "--date", "2026-07-16", "--now")
-    assert mailed.sink.to(ANN)[-1].message["Reply-To"] == "editors@example.org"
+    mailed.join("cy@there.example", at=datetime.now(UTC))
+    mailed.run("deliver")
+    assert mailed.sink.to("cy@there.example")[-1].message["Reply-To"] == "editors@example.org"
 
 
 def test_what_is_listed_can_be_written() -> None:
