@@ -68,7 +68,7 @@ def served(room: Room, workers: int) -> Iterator[int]:
 
 
 def cpu_seconds(port: int) -> float:
-    """Return the processor time of whoever listens at *port*: a command that ``served`` has started, and its workers."""
+    """Return the processor time of the command that ``served`` has started at *port*, and of its workers."""
     found = 0.0
     for place in Path("/proc").glob("[0-9]*"):
         try:
