@@ -3,9 +3,7 @@
 import json
 
 from newsroom import Newsroom
-from returned import COMPLAINT, dsn, from_daemon, reply
-
-DAY = "2026-07-15"
+from returned import COMPLAINT, TODAY, dsn, from_daemon, reply
 
 
 def returned(mailed: Newsroom, raw: bytes, name: str = "back.eml") -> list[dict[str, object]]:
@@ -35,7 +33,7 @@ def test_a_permanent_bounce_suppresses_and_is_explained(mailed: Newsroom) -> Non
     shown = show(mailed, "ann@there.example")
     assert shown["status"] == "suppressed"
     assert "no such user here" in str(shown["suppression_reason"])
-    why = mailed.run("why", "ann@there.example", "--date", DAY, "--json").json
+    why = mailed.run("why", "ann@there.example", "--date", TODAY, "--json").json
     assert "it came back" in why["text"]
     assert why["returns"][0]["said"] == "smtp; 550 5.1.1 no such user here"
     assert show(mailed, "ben@there.example")["status"] == "active"
