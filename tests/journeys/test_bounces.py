@@ -157,3 +157,12 @@ def test_temporary_bounces_add_up_over_days(mailed: Newsroom) -> None:
     assert effects[:8] == ["counted"] * 8
     assert "suppressed" in effects
     assert "mailbox full" in str(show(mailed, "ann@there.example")["suppression_reason"])
+
+
+def test_a_confirmation_that_bounces_ends_it_too(mailed: Newsroom) -> None:
+    """Mails that are no digests have a signed return address as well: a mistyped address is asked once."""
+    mailed.run("subscribers", "add", "mistyped@there.example", "--confirm")
+    report = dsn("550 5.1.1 no such user", to="mistyped@there.example")
+    [kept] = returned(mailed, to_the_sender_of(mailed, "mistyped@there.example", report))
+    assert kept["effect"] == "suppressed"
+    assert show(mailed, "mistyped@there.example")["status"] == "suppressed"
