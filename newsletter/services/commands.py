@@ -145,7 +145,10 @@ async def _answer(
     told = known(templates.language) if help_too else ()
     rendered = notices.answer(templates, imprint, done=done, commands=told)
     back = dispatch.mail.reply_address(reader.id, delivery, now)
-    await _sent(send_one(dispatch, reader.email, rendered, now, reply_to=back, auto_submitted="auto-replied"))
+    sending = send_one(
+        dispatch, reader.email, rendered, now, reader=reader.id, reply_to=back, auto_submitted="auto-replied"
+    )
+    await _sent(sending)
 
 
 async def _sent(sending: Coroutine[Any, Any, str]) -> None:

@@ -70,13 +70,15 @@ async def send_one(
     rendered: Rendered,
     now: datetime,
     *,
+    reader: int = 0,
     unsubscribe_url: str = "",
     reply_to: str = "",
     auto_submitted: str = "auto-generated",
 ) -> str:
     """Send one mail that belongs to no issue, over a connection of its own, and return its Message-ID.
 
-    Answers go to *reply_to*, by default where the newsletter's go.
+    Where it goes to a *reader* (an id), a report that it did not arrive names them. Answers go to *reply_to*, by
+    default where the newsletter's go.
 
     Raises SmtpTrouble when it is not taken.
     """
@@ -93,7 +95,8 @@ async def send_one(
         reply_to=reply_to,
         auto_submitted=auto_submitted,
     )
-    sender = dispatch.settings.newsletter.sender_address
+    own = dispatch.settings.newsletter.sender_address
+    sender = dispatch.mail.return_path(reader, 0) if reader else own
     envelope = Envelope(sender=sender, recipient=address, size=len(content), smtputf8=smtputf8)
     troubles: list[SmtpTrouble] = []
     for way in dispatch.settings.smtp.ways:

@@ -139,7 +139,7 @@ def test_a_mail_to_the_address_that_unsubscribes(mailed: Newsroom) -> None:
     """As mail programs do by List-Unsubscribe, also without a word, and marked as automatic."""
     header = str(mailed.sink.to("ann@there.example")[0].message["List-Unsubscribe"])
     to = header.partition("<mailto:")[2].partition("?")[0]
-    raw = reply("", subject="unsubscribe", headers="Auto-Submitted: auto-generated\n", to=to)
+    raw = reply("", subject="unsubscribe", headers="Auto-Submitted: auto-replied\n", to=to)
     assert [one["effect"] for one in returned(mailed, raw)] == ["unsubscribed"]
     assert show(mailed, "ann@there.example")["status"] == "unsubscribed"
     assert json.loads(mailed.run("bounces", "list", "--json").out)["returns"][0]["kind"] == "command"
@@ -157,3 +157,12 @@ def test_temporary_bounces_add_up_over_days(mailed: Newsroom) -> None:
     assert effects[:8] == ["counted"] * 8
     assert "suppressed" in effects
     assert "mailbox full" in str(show(mailed, "ann@there.example")["suppression_reason"])
+
+
+def test_a_confirmation_that_bounces_ends_it_too(mailed: Newsroom) -> None:
+    """Mails that are no digests have a signed return address as well: a mistyped address is asked once."""
+    mailed.run("subscribers", "add", "mistyped@there.example", "--confirm")
+    report = dsn("550 5.1.1 no such user", to="mistyped@there.example")
+    [kept] = returned(mailed, to_the_sender_of(mailed, "mistyped@there.example", report))
+    assert kept["effect"] == "suppressed"
+    assert show(mailed, "mistyped@there.example")["status"] == "suppressed"
