@@ -37,6 +37,7 @@ _REST_HEAD = 700  # octets that the heading over the rest takes at most
 _OWN = 800  # and what is each reader's own, which comes in later
 LARGEST = 90_000  # octets of HTML as sent: past 99 KB the largest mail service clips a message
 _paper_id, _why, _detail, _topic = map(attrgetter, ("candidate.paper.id", "why", "detail", "topic"))
+_candidate, _first_listed = attrgetter("candidate"), attrgetter("first_listed")  # date.max: when, is not known
 _KINDS = ("digest", "alert", "quiet")  # mails with papers, each with templates of its own
 _FRAME = ("title", "preheader", "corrections", "since", "counts", "cards", "also", "foot")
 
@@ -136,7 +137,7 @@ class IssueRenderer:
         headings, later = groups(digest, self._type.language), repeat(self._cards.later(len(papers)))
         placed = map(self._cards.placed, papers, count(1), whys, map(_detail, digest.picks), headings, later)
         html_cards, text_cards = zip(*placed, strict=True)
-        also = self._also(digest.also, digest.more)
+        also = self._also(digest, digest.also, digest.more)
         parts = {"corrections": corrected, "cards": (html_cards, text_cards), "also": also, "foot": foot}
         frame = self._frame(kind, since=_between(digest))
         edition = self._spread(subject, frame, said, parts)
@@ -155,15 +156,16 @@ class IssueRenderer:
             html[name], text[name] = both
         return Encoded(subject=subject, html=frame[0].spread(html), text=frame[1].spread(text))
 
-    def _also(self, candidates: Sequence[Candidate], more: int) -> Pieces:
-        """Return lines for *candidates*, newest first: those of the newest day, and then all others."""
-        newest = bisect_left(candidates, x=True, key=lambda one: one.first_listed < candidates[0].first_listed)
-        today, before = candidates[:newest], candidates[newest:]
+    def _also(self, digest: Digest, candidates: Sequence[Candidate], more: int) -> Pieces:
+        """Return lines for *candidates*, newest first: those of the digest's newest day, and then all others."""
+        newest = _newest_day(digest)
+        first_before = bisect_left(candidates, x=True, key=lambda one: one.first_listed < newest)
+        today, before = candidates[:first_before], candidates[first_before:]
         gettext = self._type.language.gettext
         html, text = self._lines.pieces(gettext("Also today"), today, 0 if before else more)
         if before:
             further = self._lines.pieces(gettext("From the days before"), before, more)
-            html, text = [*html, *further[0]], [*text, self._gap, *further[1]]
+            html, text = [*html, *further[0]], [*text, *([self._gap] if text else []), *further[1]]
         return html, [*text, self._gap] if text else text
 
     def _shortened(self, digest: Digest, size: int, html: Sequence[bytes], text: Sequence[bytes]) -> dict[str, Pieces]:
@@ -179,7 +181,7 @@ class IssueRenderer:
         while size > LARGEST and kept > 1:
             kept -= 1
             size += self._lines.size(digest.picks[kept].candidate) - len(html[kept])
-        also = self._also(digest.also[:named], digest.more + len(digest.also) - named)
+        also = self._also(digest, digest.also[:named], digest.more + len(digest.also) - named)
         heading = self._type.language.gettext("The rest of this digest")
         rest = self._lines.pieces(heading, [pick.candidate for pick in digest.picks[kept:]])
         if rest[1]:
@@ -248,6 +250,12 @@ def _kind(whys: Sequence[Why]) -> str:
     if Why.NEAREST in whys:
         return "quiet"
     return "alert" if Why.ALERT in whys else "digest"
+
+
+def _newest_day(digest: Digest) -> date:
+    """Return the newest day on which any of the papers was listed, whether it has a card or a line."""
+    papers = (*map(_candidate, digest.picks), *digest.also)
+    return max((day for day in map(_first_listed, papers) if day != date.max), default=date.min)
 
 
 def _between(digest: Digest) -> str:

@@ -165,6 +165,15 @@ From the days before
 """)
 
 
+def test_only_lines_of_days_before_are_not_called_todays():
+    """Where all that came today has a card, what is left is of the days before, and is called so in both parts."""
+    before = replace(candidate(2), first_listed=DAY - timedelta(days=1))
+    rendered = renderer().digest(replace(digest(candidate(1)), also=(before,)), READER)
+    assert outline(rendered.html)[-1] == ("h2", "From the days before")
+    assert "Also today" not in rendered.html + rendered.text
+    assert "\n\n\n\n" not in rendered.text
+
+
 def test_the_lead_paper_has_its_picture_where_images_are_wanted():
     """Only the first paper, only if asked for, with a text in its place; what is no web link is no picture."""
     said = {"thumbnail": "https://images.example.org/1.png", "link": "https://arxiv.org/abs/2607.00001"}
