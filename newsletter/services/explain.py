@@ -260,9 +260,10 @@ def _without_delivery(facts: Facts, issue: Issue, today: date) -> Explained:
     if facts.day == today:
         return Answer.NOT_DUE, facts.next
     hour = f"{facts.rhythm.hour:%H:%M} {facts.rhythm.zone.key}"
-    if issue.sealed_at and issue.sealed_at > instant(facts.day, facts.rhythm.hour, facts.rhythm.zone):
-        return Answer.SKIPPED, _and_next(facts, f"the issue of {issue.date} was sealed after the reader's hour, {hour}")
-    return Answer.SKIPPED, _and_next(facts, f"nothing ran after the reader's hour, {hour}, or they joined after it")
+    why = f"nothing ran after the reader's hour, {hour}, or they joined after it"
+    if facts.seals_at > instant(facts.day, facts.rhythm.hour, facts.rhythm.zone):
+        why = f"the issue of {issue.date} is sealed after the reader's hour, {hour}"
+    return Answer.SKIPPED, _and_next(facts, why)
 
 
 def _due(facts: Facts, issue: Issue) -> str:
