@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import BaseModel
 
 from newsletter.config import load as config
+from newsletter.config.returns import ImapSettings, WebhookSettings
 from newsletter.config.sending import RouteSettings
 from newsletter.config.settings import Settings
 from newsletter.errors import ConfigurationError
@@ -726,15 +727,18 @@ def test_it_mentions_every_key() -> None:
     top, sources = text.split("# Where papers come from", 1)
     parts = re.split(r"^\[([a-z]+)\]$", top, flags=re.MULTILINE)
     content = {**dict(zip(parts[1::2], parts[2::2], strict=True)), "sources": sources}
-    sections = _sections()
+    sections, tables = _sections(), {"domains", "routes", "imap", "webhooks"}
 
     assert set(content) == {name for name, _ in sections}
     missing = [
         f"{name}.{key}"
         for name, model in sections
         for key in model.model_fields
-        if key not in {"domains", "routes"} and not re.search(rf"^#? *{key}( = | )", content[name], re.MULTILINE)
+        if key not in tables and not re.search(rf"^#? *{key}( = | )", content[name], re.MULTILINE)
     ]
     assert missing == []
     assert "[smtp.domains." in text
     assert "[[smtp.routes]]" in text
+    for name, model in (("imap", ImapSettings), ("webhooks", WebhookSettings)):
+        table = text.partition(f"# [bounces.{name}]\n")[2].partition("\n\n")[0]
+        assert [key for key in model.model_fields if f"# {key}" not in table] == []  # a secret's file names it too

@@ -53,7 +53,7 @@ def test_locks_are_up_to_date() -> None:
     extras = PROJECT["optional-dependencies"]
     wanted = {
         "core": PROJECT["dependencies"],
-        "demo": PROJECT["dependencies"] + extras["demo"],
+        "demo": PROJECT["dependencies"] + extras["demo"] + extras["web"],
         "server": PROJECT["dependencies"] + [line for name in extras.keys() - _NOT_SERVED for line in extras[name]],
         "dev": PROJECT["dependencies"] + [line for lines in extras.values() for line in lines],
     }

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from newsletter.cli.terminal import Terminal
+from newsletter.demo import desk
 from newsletter.demo.inbox_page import InboxPage
 from newsletter.demo.play import LAST_DAY, PAPERS, SAMPLES, Played, Stage
 from newsletter.render.formats import counted, long_date
@@ -48,9 +49,17 @@ def answer(terminal: Terminal, stage: Stage, played: Sequence[Played]) -> None:
 
 
 def serve(stage: Stage) -> None:
-    """Show the inbox in a browser until Ctrl-C."""
-    with InboxPage(stage.inbox, {sample.email: sample.about for sample in SAMPLES}) as page:
-        click.echo(f"\nThe inbox is at {_bold(page.url)} until you press Ctrl-C.")
+    """Show the inbox, the pages and the desk in a browser until Ctrl-C."""
+    about = {sample.email: sample.about for sample in SAMPLES}
+    with desk.served(stage) as pages, InboxPage(stage.inbox, about) as page:
+        click.echo()
+        if pages:
+            click.echo(f"The front page is at {_bold(pages.url)}")
+            opened = f"name {_bold(pages.name)}, password {_bold(pages.password)}"
+            click.echo(f"The desk is at {_bold(pages.url + '/desk')}, on Monday morning: {opened}")
+        else:
+            click.echo("The pages and the desk need the extra web: pip install '.[web]'")
+        click.echo(f"The inbox is at {_bold(page.url)} until you press Ctrl-C.")
         try:
             page.serve_forever()
         except KeyboardInterrupt:

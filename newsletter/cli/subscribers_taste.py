@@ -62,6 +62,7 @@ def taste(terminal: Terminal, /, email: str, erase: bool) -> None:
             document = {"email": reader.email, "erased": count}
             terminal.answer(document, f"{reader.email}: erased what was said of {_counted(count)}")
         else:
+            service.require()
             shown = service.show(app.database, email, terminal.now())
             terminal.answer(shown.document, lambda: _lines(shown))
 

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from newsletter.config.people import PersonSettings
+from newsletter.config.retention import RetentionSettings
 from newsletter.config.returns import BouncesSettings
 from newsletter.config.sending import DkimSettings, RouteSettings, Section, SmtpSettings
 from newsletter.config.summaries import SummariesSettings
@@ -227,6 +228,7 @@ class Settings(BaseSettings):
     logging: LoggingSettings = LoggingSettings()
     metrics: MetricsSettings = MetricsSettings()
     summaries: SummariesSettings = SummariesSettings()
+    retention: RetentionSettings = RetentionSettings()
     people: tuple[PersonSettings, ...] = ()
     sources: Annotated[tuple[SourceSettings, ...], Field(min_length=1)]
 

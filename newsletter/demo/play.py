@@ -104,7 +104,7 @@ class Stage:
     def play(self, day: date) -> Played:
         """Play *day*: one run, as cron would have it, that sends to every reader at once."""
         before = set(inbox.keys(self.inbox))
-        service = self.app.service(_clock(_morning(day)))
+        service = self.app.service(clock_from(morning(day)))
         with alone(service) as owner:
             outcome = asyncio.run(run(service, owner.id, day=day, at_once=True))
         with self.app.database.read() as session:
@@ -118,7 +118,7 @@ class Stage:
 
     def why(self, sample: Sample, day: date) -> Why:
         """Return why *sample* got the mail of *day*, or none."""
-        return why(self.app.dispatch, sample.email, day, _morning(day) + timedelta(hours=1))
+        return why(self.app.dispatch, sample.email, day, morning(day) + timedelta(hours=1))
 
 
 def days(count: int) -> list[date]:
@@ -135,7 +135,7 @@ def stage(folder: Path | None, first: date) -> Iterator[Stage]:
     if folder:
         _refuse_to_overwrite(folder)
     _forget_the_environment()
-    subscribed = _morning(first) - timedelta(hours=14)
+    subscribed = morning(first) - timedelta(hours=14)
     inbox.smtp_protocol()  # before anything is written
     place = folder or Path(mkdtemp(prefix="newsletter-demo-"))
     made = set_up(place, provider="local", sender=formataddr((_SENDER, _ADDRESS)), zone=_ZONE, now=subscribed)
@@ -169,12 +169,12 @@ def _subscribe(app: App, now: datetime) -> None:
             subscribe.unsubscribe(app.database, sample.email, now + timedelta(minutes=5))
 
 
-def _morning(day: date) -> datetime:
+def morning(day: date) -> datetime:
     """Return when the newsletter goes out on *day*: its default hour."""
     return instant(day, datetime.min.time().replace(hour=8), ZoneInfo(_ZONE))
 
 
-def _clock(start: datetime) -> Clock:
+def clock_from(start: datetime) -> Clock:
     """Return a clock that goes on from *start*."""
     began = time.monotonic()
     return lambda: start + timedelta(seconds=time.monotonic() - began)

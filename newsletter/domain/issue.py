@@ -70,6 +70,14 @@ class Hand:
         """Leave *paper* out of the issue, whatever else was done to it."""
         return replace(self, dropped=self.dropped | {paper})
 
+    def leave(self, paper: int, front: Sequence[int]) -> "Hand":
+        """Drop *paper* from the *front* as it is now, and move what was moved before along.
+
+        All others keep the order that they have, but for a paper that takes the room.
+        """
+        places = {i: place for place, i in enumerate((i for i in front if i != paper), 1)}
+        return replace(self.drop(paper), moved={i: places.get(i, place) for i, place in self.moved.items()})
+
     def undrop(self, paper: int) -> "Hand":
         """Undo ``drop``: what else was done to the paper holds again. Raises IllegalMoveError."""
         if paper not in self.dropped:

@@ -7,8 +7,9 @@ other words. ``docs/preferences.md`` teaches it.
 """
 
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -20,6 +21,7 @@ from newsletter.errors import TopicError, UsageError
 _TERM = re.compile(r'\s*(-?)(?:(cat|author|org):\s*)?(?:"([^"]*)"|(\S*))', re.IGNORECASE)
 _TO_THE_NEXT = re.compile(r'\s*(-?)(author|org):\s*([^"\s].*?)(?=\s+-|\s+(?:cat|author|org):|\s*"|\s*$)', re.IGNORECASE)
 _UNKNOWN_FIELD = re.compile(r"([A-Za-z]+):(?!//)")
+_LAST = "\U0010ffff"  # comes after all that words are made of
 _LONGEST = 500  # characters, many times what anybody asks for
 _TERMS = 1 << 10  # whose nearness is kept: some kilobytes each
 _OPERATORS = {"AND": "all terms of a topic must match, so leave it out", "OR": "write two topics", "NOT": "write -word"}
@@ -147,6 +149,17 @@ class Matcher:
         return set(self._text.split())
 
     @property
+    def whole(self) -> set[str]:
+        """Return every word as it stands, which a ``prefix*`` may begin."""
+        return set(self._whole.split())
+
+    @property
+    def classes(self) -> set[str]:
+        """Return its categories, and the archives that these are of."""
+        parts = [c.split(".") for c in self._categories]
+        return {".".join(some[: n + 1]) for some in parts for n in range(len(some))}
+
+    @property
     def names(self) -> set[str]:
         """Return every word of its authors' names."""
         return set[str]().union(*self._authors)
@@ -193,7 +206,10 @@ class Index:
         said = self._who((i, matcher.said) for i, matcher in self.matchers.items())
         authors = self._who((i, matcher.names) for i, matcher in self.matchers.items())
         places = self._who((i, matcher.places) for i, matcher in self.matchers.items())
-        self._by_field = {"": said, "author": authors, "org": places}
+        classes = self._who((i, matcher.classes) for i, matcher in self.matchers.items())
+        self._by_field = {"": said, "author": authors, "org": places, "cat": classes}
+        self._whole = self._who((i, matcher.whole) for i, matcher in self.matchers.items())
+        self._sorted = sorted(self._whole)
         self._parts = lru_cache(maxsize=_TERMS)(self._parts_of)
 
     @staticmethod
@@ -215,11 +231,20 @@ class Index:
 
     def _possible(self, topic: Topic) -> Iterable[int]:
         """Return who says all words that the topic's terms name; all of them where it names none."""
-        named = [(term.field, word) for term in topic.terms if self._is_named(term, topic) for word in term.words]
+        named = [term for term in topic.terms if not term.excludes or topic.excludes]
         if not named:
             return self.matchers
-        saying = [self._by_field[field].get(word, frozenset[int]()) for field, word in named]
-        return sorted(frozenset.intersection(*map(frozenset, saying)))
+        return sorted(set[int].intersection(*chain.from_iterable(map(self._saying, named))))
+
+    def _saying(self, term: Term) -> Iterator[set[int]]:
+        """Yield who says each word of *term*; of a prefix, who says any word that it begins."""
+        if not term.prefix:
+            who = self._by_field[term.field]
+            yield from (who.get(word, set()) for word in term.words)
+            return
+        start = term.words[-1]
+        first, last = bisect_left(self._sorted, start), bisect_left(self._sorted, start + _LAST)
+        yield set[int]().union(*map(self._whole.__getitem__, self._sorted[first:last]))
 
     def shares(self, topic: Topic) -> Mapping[int, float]:
         """Return how near papers come to *topic*, as ``Matcher.share`` has it, without those that say nothing of it."""
@@ -238,7 +263,3 @@ class Index:
         counts = Counter(chain.from_iterable(saying.get(word, ()) for word in term.words))
         whole = len(term.words)
         return {i: self.matchers[i].part(term) if n == whole else n / (whole + 1) for i, n in counts.items()}
-
-    @staticmethod
-    def _is_named(term: Term, topic: Topic) -> bool:
-        return not (term.field == "cat" or term.prefix) and (not term.excludes or topic.excludes)

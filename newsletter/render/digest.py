@@ -4,6 +4,7 @@ Not here: who gets what (``domain.digest``), cards and lines themselves (``cards
 the encoding itself (``mail``). Papers must have been stored: they are known by their id.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -33,6 +34,7 @@ __all__ = ["TOKEN", "Encoded", "IssueRenderer", "Masthead", "Reader"]
 
 _SUBJECT = 110  # characters: what wide inboxes show
 _REST_HEAD = 700  # octets that the heading over the rest takes at most
+_OWN = 800  # and what is each reader's own, which comes in later
 LARGEST = 90_000  # octets of HTML as sent: past 99 KB the largest mail service clips a message
 _paper_id, _why, _detail, _topic = map(attrgetter, ("candidate.paper.id", "why", "detail", "topic"))
 _KINDS = ("digest", "alert", "quiet")  # mails with papers, each with templates of its own
@@ -86,7 +88,6 @@ class IssueRenderer:
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
         self._dot, self._gap = encode(" · "), encode("\n\n\n")
-        self._also = self._type.language.gettext("Also today")
         self._cards = Cards(self._type, notes, masthead.date, encode)
         self._lines = Lines(self._type, encode)
         self._frames: dict[tuple[str, str], tuple[Slotted, Slotted]] = {}
@@ -135,11 +136,11 @@ class IssueRenderer:
         headings, later = groups(digest, self._type.language), repeat(self._cards.later(len(papers)))
         placed = map(self._cards.placed, papers, count(1), whys, map(_detail, digest.picks), headings, later)
         html_cards, text_cards = zip(*placed, strict=True)
-        also = self._also_named(digest.also, digest.more)
+        also = self._also(digest.also, digest.more)
         parts = {"corrections": corrected, "cards": (html_cards, text_cards), "also": also, "foot": foot}
         frame = self._frame(kind, since=_between(digest))
         edition = self._spread(subject, frame, said, parts)
-        size = sum(map(len, edition.html))
+        size = sum(map(len, edition.html)) + _OWN
         if size <= LARGEST or only_text:
             return edition
         return self._spread(subject, frame, said, {**parts, **self._shortened(digest, size, html_cards, text_cards)})
@@ -155,8 +156,15 @@ class IssueRenderer:
             text=frame[1].spread({**alike, **{name: text for name, (_, text) in parts.items()}}),
         )
 
-    def _also_named(self, candidates: Sequence[Candidate], more: int) -> Pieces:
-        html, text = self._lines.pieces(self._also, candidates, more)
+    def _also(self, candidates: Sequence[Candidate], more: int) -> Pieces:
+        """Return lines for *candidates*, newest first: those of the newest day, and then all others."""
+        newest = bisect_left(candidates, x=True, key=lambda one: one.first_listed < candidates[0].first_listed)
+        today, before = candidates[:newest], candidates[newest:]
+        gettext = self._type.language.gettext
+        html, text = self._lines.pieces(gettext("Also today"), today, 0 if before else more)
+        if before:
+            further = self._lines.pieces(gettext("From the days before"), before, more)
+            html, text = [*html, *further[0]], [*text, self._gap, *further[1]]
         return html, [*text, self._gap] if text else text
 
     def _shortened(self, digest: Digest, size: int, html: Sequence[bytes], text: Sequence[bytes]) -> dict[str, Pieces]:
@@ -172,7 +180,7 @@ class IssueRenderer:
         while size > LARGEST and kept > 1:
             kept -= 1
             size += self._lines.size(digest.picks[kept].candidate) - len(html[kept])
-        also = self._also_named(digest.also[:named], digest.more + len(digest.also) - named)
+        also = self._also(digest.also[:named], digest.more + len(digest.also) - named)
         heading = self._type.language.gettext("The rest of this digest")
         rest = self._lines.pieces(heading, [pick.candidate for pick in digest.picks[kept:]])
         if rest[1]:

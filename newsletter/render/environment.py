@@ -4,6 +4,7 @@ A template that does not work is a ConfigurationError that names its file and li
 templates get (``digest``, ``notices``).
 """
 
+import re
 import traceback
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from newsletter.render import wrapping
 from newsletter.render.language import Language
 
 _SUFFIXES = (".html", ".txt", ".css")
+_OURS = re.compile(r"'newsletter\.[\w.]*\.(\w+) object'")  # what templates know as a card, a link, a correction
 
 
 class Templates(ImmutableSandboxedEnvironment):
@@ -98,7 +100,8 @@ def render(environment: SandboxedEnvironment, name: str, **variables: Any) -> st
 def _reason(error: Exception) -> str:
     if isinstance(error, TemplateNotFound):
         return f"there is no template {error.name}"
-    return " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(str(error).split()) or type(error).__name__
+    return _OURS.sub(lambda found: found[1].lower(), said)
 
 
 def _place(error: Exception, name: str) -> str:

@@ -55,7 +55,7 @@ class Lines:
         said = {"line": line(candidate, self._type.language), "upvotes": candidate.upvotes or 0}
         html, text = self._type.fragment("line.html", **said), self._type.text("line.txt", **said)
         self._html[candidate.paper.id] = self._encode(f"{html}\n")
-        self._text[candidate.paper.id] = self._encode(f"\n    {text}\n")
+        self._text[candidate.paper.id] = self._encode(f"\n\n    {text}")
 
     def _framed(self, heading: str, more: int) -> tuple[Slotted, Slotted]:
         said = {"heading": heading, "more": more, "slots": slots("lines")}

@@ -1,7 +1,7 @@
 """Plain text in lines: wrapping by the columns of a terminal, and shortening. It never breaks a link.
 
 A wide character (CJK, emoji) takes two columns and may end a line anywhere; a combining mark takes none and
-stays with what it marks.
+stays with what it marks. At a no-break space no line ends; it becomes a plain one.
 """
 
 import re
@@ -20,7 +20,9 @@ _STAYS = (
     "\u0300-\u036f\u3001\u3002\u3009\u300b\u300d\u300f\u3011\ufe00-\ufe0f"
     "\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\U0001f3fb-\U0001f3ff"
 )
-_PIECE = re.compile(rf"\s+|[{_WIDE}](?:\u200d[^\s]|[{_STAYS}])*|[^\s{_WIDE}]+")
+_KEPT = "\u00a0"
+_BLANK = re.compile(rf"[^\S{_KEPT}]+")
+_PIECE = re.compile(rf"[^\S{_KEPT}]+|[{_WIDE}](?:\u200d[^\s]|[{_STAYS}])*|(?:{_KEPT}|[^\s{_WIDE}])+")
 
 
 def columns(text: str) -> int:
@@ -39,9 +41,9 @@ def _columns(character: str) -> int:
 
 def wrapped(text: str, width: int = WIDTH) -> list[str]:
     """Return *text* in lines of at most *width* columns. A longer word is broken, a link never."""
-    folded = " ".join(text.split())
+    folded = " ".join(filter(None, _BLANK.split(text)))
     if columns(folded) <= width:
-        return [folded] if folded else []
+        return [folded.replace(_KEPT, " ")] if folded else []
     if folded.isascii() and max(map(len, folded.split(" "))) <= width:
         return list(_cut(folded, width))
     lines = [""]
@@ -54,7 +56,7 @@ def wrapped(text: str, width: int = WIDTH) -> list[str]:
         if lines[-1] or piece != " ":
             lines[-1] += piece
             used += taken
-    return [line.rstrip() for line in lines if line]
+    return [line.rstrip().replace(_KEPT, " ") for line in lines if line]
 
 
 def _cut(text: str, width: int) -> Iterator[str]:

@@ -5,7 +5,8 @@ and the few pieces that are its reader's own. What is kept does not grow with th
 reader gets (``due``) and sending it (``deliver``).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -57,6 +58,15 @@ class Message:
     recipient: str
     content: bytes
     smtputf8: bool
+
+
+@contextmanager
+def _concerning_all() -> Iterator[None]:
+    """Raise what is wrong with any reader's headers alike as the configuration's fault."""
+    try:
+        yield
+    except UsageError as error:
+        raise ConfigurationError(f"no digest can be made: {error}") from error
 
 
 class Composer:
@@ -197,10 +207,8 @@ class Composer:
         """Return the headers by which to leave, with a mark at each place of the token."""
         mail = self._mail
         url, mailto = mail.unsubscribe_url(ANY_TOKEN), mail.unsubscribe_mailto(ANY_TOKEN)
-        try:
+        with _concerning_all():
             first, *rest = leaving(url, mailto or self._mailto_reply).encode().split(ANY_TOKEN.encode())
-        except UsageError as error:  # concerns every reader
-            raise ConfigurationError(f"no digest can be made: {error}") from error
         return [first, *(piece for part in rest for piece in (TOKEN_MARK, part))]
 
     def _pick_anew(self, stored: tuple[int, str, str]) -> tuple[Pick, str] | None:
@@ -220,10 +228,8 @@ class Composer:
             owner=mail.editors,
             feedback_id=f"{self._issue.date:%Y%m%d}:digest:{mail.list_label}",
         )
-        try:
+        with _concerning_all():
             return shared_headers(head, smtputf8=smtputf8)
-        except UsageError as error:  # concerns every reader
-            raise ConfigurationError(f"no digest can be made: {error}") from error
 
     def _is_the_rhythm(self, claimed: Claimed) -> bool:
         """Return whether a weekly reader's days without mail are no more than a week's."""

@@ -32,6 +32,7 @@ class Answer(StrEnum):
     PAUSED = "paused"
     PENDING = "pending"  # the reader has not confirmed
     NOT_DUE = "not_due"  # its time has not come
+    TOTALS = "totals"  # too long ago: how many got it is known, not who
     NO_ISSUE = "no_issue"  # the newsletter had nothing to send
 
 
@@ -56,6 +57,7 @@ class Facts:
     came_on: date | None = None
     owed: Issue | None = None
     route_paused_until: datetime | None = None
+    totals: str = ""  # of the issue: how many deliveries ended how, of those that are not kept one by one any more
     left_because: str = ""
     silent: tuple[str, ...] = ()  # sources that were asked and listed nothing on that date, or the issue's
     failed: Mapping[str, str] = field(default_factory=dict)  # sources that gave nothing since, and what went wrong
@@ -248,6 +250,9 @@ def _without_issue(facts: Facts, today: date) -> Explained:
 def _without_delivery(facts: Facts, issue: Issue, today: date) -> Explained:
     if facts.came_on:
         return Answer.SKIPPED, f"the issue of {issue.date} came with the digest of {facts.came_on}"
+    if facts.totals:
+        text = f"older than what is kept one by one; of the issue of {issue.date} it is known that {facts.totals}"
+        return Answer.TOTALS, _and_next(facts, text)
     if issue.brake is Brake.CANCELLED:
         return Answer.NO_ISSUE, _and_next(facts, f"the issue of {issue.date} was cancelled")
     if halted := _halted(issue):

@@ -10,7 +10,7 @@ from newsletter.domain.subscriber import Subscriber
 from newsletter.errors import NotFoundError
 from newsletter.mail.addresses import Address, address_key, parse_address
 from newsletter.services import records
-from newsletter.storage import deliveries, papers, subscribers, suppressions, traces
+from newsletter.storage import deliveries, had, papers, subscribers, suppressions, traces
 from newsletter.storage.database import Database
 
 _CONSENT = ("consent_source", "created_at", "asked_at", "confirmed_at")
@@ -44,6 +44,8 @@ def _named(session: Session, who: str | int) -> tuple[Subscriber | None, Address
 def _of_subscription(session: Session, held: Subscriber) -> dict[str, Any]:
     row = traces.subscription(session, held.id)
     others = traces.of_reader(session, held.id)
+    if others.pop("had", None):
+        others["earlier_papers"] = [{"paper_id": paper} for paper in had.all_of(session, held.id)]
     return {
         "subscription": {name: value for name, value in row.items() if name not in _CONSENT},
         "consent": {name: row[name] for name in _CONSENT},

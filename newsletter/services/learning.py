@@ -33,6 +33,7 @@ _GENERAL = 0.5  # what they count beside the words themselves
 _REJECTED = 0.2  # what a paper that is not liked counts beside one that is
 _FLOOR = 0.5  # standard deviations within which a score says nothing
 _EXPLAIN = 2  # words at most that explain a pick
+_KNOWN = 1 << 12  # papers of other days that are kept, some kilobytes each
 _MARKED = 1 << 10  # papers whose marks are looked at one by one
 _WRITTEN = 1 << 14  # words as papers write them
 _LIKENESSES = 4_000_000  # numbers that are kept of how papers are like others: 16 MB
@@ -171,6 +172,11 @@ class Corpus:
     def add(self, papers: Iterable[Paper]) -> None:
         """Make known papers that readers spoke of and that are not of these days."""
         self._known |= {paper.id: self._weighed(marks(paper)) for paper in papers}
+
+    def forget(self) -> None:
+        """Make room where too many papers were made known: those of one chunk of readers are known anew."""
+        if len(self._known) > _KNOWN:
+            self._known.clear()
 
     def prepare(self) -> None:
         """Find the directions now, rather than for the first reader."""

@@ -17,7 +17,7 @@ from newsletter.services import edit
 from newsletter.services.due import CHUNK, Maker
 from newsletter.services.edit import Policy
 from newsletter.services.subscribe import rhythm_of
-from newsletter.storage import alerts, due, feedback, issues
+from newsletter.storage import alerts, due, feedback, issues, retention
 from newsletter.storage.due import DueReader, Place
 
 # Papers that the readers of a chunk spoke of: what each says of a pool is worked out while others wait to write.
@@ -87,6 +87,8 @@ class Plan:
     def _make_on_date(self, session: Session, now: datetime, day: date) -> bool:
         issue = issues.get(session, day)
         if self._is_over or issue is None or issue.status is not Status.SEALED or issue.brake is not Brake.NONE:
+            return False
+        if retention.totals(session, issue.id):  # who had it is not known one by one any more
             return False
         found = self._round.next(session, None, but=issue.date)  # who accepted this very issue is done
         self._maker(session, issue).on_date(session, found, day, now)

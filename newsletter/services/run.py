@@ -31,6 +31,7 @@ from newsletter.services.journal import rotate
 from newsletter.services.ledger import Clock
 from newsletter.services.notify import ping, tell
 from newsletter.services.plan import Plan
+from newsletter.services.retention import keep_house
 from newsletter.services.seal import (
     TEMPLATES,
     Verdict,
@@ -190,6 +191,8 @@ async def run(
         "draft": unmailed,
         "returned mail": unread,
     }
+    if not progress.stopped:  # whoever stopped it wants it to end
+        await keep_house(service.database, service.settings.retention, today, now)
     outcome = await _tell(service, outcome, progress, held, also)
     log.info("run of %s: %s", outcome.day, outcome.status, extra={"facts": outcome.document})
     for problem in outcome.problems:

@@ -34,7 +34,8 @@ def is_there() -> bool:
     return find_spec("numpy") is not None
 
 
-def _require() -> None:
+def require() -> None:
+    """Raise ExtraError without the extra."""
     if not is_there():
         raise ExtraError("learning what readers like", "taste")
 
@@ -44,7 +45,7 @@ def record(database: Database, email: str, named: str, said: Said, now: datetime
 
     Raises NotFoundError for no such subscriber or paper, ExtraError without the extra.
     """
-    _require()
+    require()
     with database.write() as session:
         reader = subscribe.look_up(session, email)
         paper = papers.find(session, named)
@@ -80,8 +81,7 @@ class Shown:
 
 
 def show(database: Database, email: str, now: datetime) -> Shown:
-    """Return what is known of the taste of the reader *email*. Raises NotFoundError, ExtraError without the extra."""
-    _require()
+    """Return what is known of the taste of the reader *email*, no words without the extra. Raises NotFoundError."""
     reader = subscribe.find(database, email)
     with database.read() as session:
         said = feedback.of(session, [reader.id]).get(reader.id, [])
@@ -116,6 +116,7 @@ class Tastes:
         if not said:
             return {}
         corpus = self._corpus or self._prepared(session, pools)
+        corpus.forget()
         unknown = {one.paper_id for some in said.values() for one in some if not corpus.knows(one.paper_id)}
         corpus.add(papers.load(session, unknown).values())
         return {reader: corpus.learn(some, now) for reader, some in said.items()}

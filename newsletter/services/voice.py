@@ -50,7 +50,7 @@ class Voice:
         """Return what the foot says, as HTML and as text, to all who subscribed on the same day."""
         return self.renderer.foot.sentence(
             self._language.gettext(
-                "You get this because you are subscribed to %(newsletter)s since %(day)s.",
+                "You get this because you have been subscribed to %(newsletter)s since %(day)s.",
                 newsletter=self._newsletter.name,
                 day=self._language.dated(day),
             )

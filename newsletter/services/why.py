@@ -18,7 +18,7 @@ from newsletter.services.bounces import standing
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.explain import Answer, Facts, explain
 from newsletter.services.records import PickedPaper
-from newsletter.storage import deliveries, departures, fetches, issues, papers, subscribers
+from newsletter.storage import deliveries, departures, fetches, issues, papers, retention, subscribers
 from newsletter.storage.returns import Return
 
 
@@ -144,7 +144,15 @@ def _facts(
         came_on=elsewhere.day if elsewhere else None,
         owed=newest if is_due and newest and newest.date > (history.last_issue_on or date.min) else None,
         route_paused_until=dispatch.paused_until(session, now),
+        totals=_totals(session, issue.id) if issue else "",
         left_because=str(departures.of(session, subscriber.id) or ""),
         silent=_silent(session, dispatch, issue.date if issue else day),
         failed=_failed(session, dispatch, issue.date if issue else day),
+    )
+
+
+def _totals(session: Session, issue_id: int) -> str:
+    found = retention.totals(session, issue_id)
+    return " and ".join(
+        f"{count:,} {'was' if count == 1 else 'were'} {status}" for status, count in sorted(found.items())
     )

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select, update
 
 from newsletter.domain.delivery import WAITING, Delivery, Status
 from newsletter.domain.subscriber import Status as SubscriberStatus
-from newsletter.storage import papers
+from newsletter.storage import papers, retention
 from newsletter.storage.tables import IS_KEPT, IS_OWNED, IS_WAITING, DeliveryRow, IssueRow, SubscriberRow
 
 _D = DeliveryRow
@@ -43,7 +43,7 @@ class Line:
 
 
 def counts(session: Session, issue_id: int | None = None) -> dict[str, int]:
-    """Return how many deliveries stand where, by state, of one issue or of all."""
+    """Return how many deliveries stand where, by state, of one issue or of all; also of those that are totals only."""
     of_issue = () if issue_id is None else (col(_D.issue_id) == issue_id,)
     kept: ColumnElement[int] = func.count()
     query = select(col(_D.status), kept).where(IS_KEPT, *of_issue).group_by(col(_D.status))
@@ -52,6 +52,7 @@ def counts(session: Session, issue_id: int | None = None) -> dict[str, int]:
     found.update(status for _, status in _at_work(session, issue_id))
     every = session.exec(select(func.count()).select_from(_D).where(*of_issue)).one()
     found[Status.ACCEPTED] = every - found.total()
+    found.update(retention.totals(session, issue_id))
     return {status: count for status, count in found.items() if count}
 
 

@@ -25,6 +25,7 @@ from newsletter.domain.issue import Issue
 from newsletter.domain.pool import Why
 from newsletter.domain.subscriber import Preferences
 from newsletter.domain.subscriber import Status as SubscriberStatus
+from newsletter.storage import had, retention
 from newsletter.storage.database import listed
 from newsletter.storage.papers import chunks
 from newsletter.storage.picks import Picks, packed, papers_in, papers_line
@@ -201,17 +202,22 @@ def have_had(session: Session, reader_ids: Collection[int], issue: Issue, day: d
 def told(session: Session, readers: Iterable[DueReader]) -> set[int]:
     """Return whom of these readers a mail told that nothing matches, or is still to tell.
 
-    That such a row was made is remembered with its reader; the ledger knows what became of it.
+    That such a row was made is remembered with its reader; the ledger knows what became of it, unless that is so long
+    ago that it is a total only: then it was sent.
     """
     since = {reader.id: reader.quiet_since for reader in readers if reader.quiet_told and reader.quiet_since}
     if not since:
         return set()
-    stands = col(_D.status).in_((*SENT, *OPEN))
     theirs = (col(_D.subscriber_id).in_(listed("readers")), col(_D.day) >= min(since.values()))
-    found = session.execute(
-        sql(col(_D.subscriber_id), col(_D.day), col(_D.picks)).where(*theirs, stands), {"readers": list(since)}
+    rows = session.execute(
+        sql(col(_D.subscriber_id), col(_D.day), col(_D.picks), col(_D.status)).where(*theirs), {"readers": list(since)}
     )
-    return {i for i, day, picks in found if day >= since[i] and any(why == Why.NEAREST for _, why, _ in picks)}
+    found = [
+        (i, status in {*SENT, *OPEN})
+        for i, day, picks, status in rows
+        if day >= since[i] and any(why == Why.NEAREST for _, why, _ in picks)
+    ]
+    return {i for i, stands in found if stands} | (since.keys() - {i for i, _ in found})
 
 
 def waiting_issues(session: Session) -> set[int]:
@@ -238,6 +244,7 @@ class History:
         for part in chunks(sorted(self._today)):
             joined = select(PaperRedirectRow).where(col(PaperRedirectRow.paper_id).in_(part))
             self._today |= {row.old_id: self._today[row.paper_id] for row in session.exec(joined)}
+        self._months = retention.months_of_totals(session, self._issues)
         self._papers = lru_cache(maxsize=_HISTORIES)(self._read)
 
     def of(self, session: Session, reader_ids: Collection[int]) -> dict[int, Had]:
@@ -253,7 +260,18 @@ class History:
             .group_by(col(_D.subscriber_id))
         )
         found = session.connection().execute(query, {"readers": list(reader_ids), "issues": self._issues})
-        return {reader: Had(self._papers(sent or ""), waits > 0) for reader, sent, waits in found}
+        had_now = {reader: Had(self._papers(sent or ""), waits > 0) for reader, sent, waits in found}
+        return had_now | self._before(session, reader_ids, had_now) if self._months else had_now
+
+    def _before(self, session: Session, reader_ids: Collection[int], now: Mapping[int, Had]) -> dict[int, Had]:
+        """Return the same of readers who had some of it in digests that are totals only."""
+        found = had.of(session, reader_ids, self._months)
+        today = self._today
+        sent = {i: chain.from_iterable(today[p] for p in papers if p in today) for i, papers in found.items()}
+        return {
+            i: Had(now[i].sent.union(of) if i in now else frozenset(of), i in now and now[i].waits)
+            for i, of in sent.items()
+        }
 
     def _read(self, sent: str) -> frozenset[int]:
         today = self._today

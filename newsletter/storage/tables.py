@@ -420,6 +420,25 @@ class DeliveryRow(SQLModel, table=True):
     corrections: list[int] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
+class TotalRow(SQLModel, table=True):
+    """How many deliveries of an issue ended how, of those that are not kept one by one any more."""
+
+    __tablename__ = "totals"
+    issue_id: int = Field(sa_type=BigInteger, primary_key=True)
+    status: str = Field(primary_key=True)
+    deliveries: int
+
+
+class HadRow(SQLModel, table=True):
+    """The papers that a reader was sent by such deliveries of issues of one month (``had``)."""
+
+    __tablename__ = "had"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    month: int = Field(primary_key=True)
+    subscriber_id: int = Field(sa_type=BigInteger, primary_key=True)
+    papers: bytes
+
+
 class TrafficRow(SQLModel, table=True):
     """How many messages a route took in one second: what limits per minute and day count."""
 

@@ -36,11 +36,12 @@ from newsletter.web.watching import watched
 from newsletter.web.webhooks.routes import webhook_routes
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """Return the instant that it is."""
     return datetime.now(UTC)
 
 
-def application(app: App, clock: Clock = _utc_now) -> Starlette:
+def application(app: App, clock: Clock = utc_now) -> Starlette:
     """Return the pages of *app*. Raises ConfigurationError for a template that does not work."""
     stamps = Stamps(app.settings.secrets)
     pages = Site(app.dispatch, app.correspondence.reply_to, lambda form: stamps.make(form, clock()))

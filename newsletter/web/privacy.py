@@ -16,6 +16,7 @@ class Privacy:
         settings, self._site = app.settings, site
         self._said = {
             "sender": settings.newsletter.sender_address,
+            "ledger_days": settings.retention.ledger.days,
             "relays": sorted({way.host for way in settings.smtp.ways if not _is_here(way.host)}),
             "model": bool(settings.summaries.url),
             "pictures": bool(settings.look.images or settings.look.logo),

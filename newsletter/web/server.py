@@ -13,15 +13,16 @@ import uvicorn
 
 from newsletter.app import App
 from newsletter.errors import NewsletterError
+from newsletter.services.ledger import Clock
 from newsletter.storage import home
-from newsletter.web.application import application
+from newsletter.web.application import application, utc_now
 
 _AT_ONCE = 1000  # connections; more are answered with 503
 _LAST_ANSWERS = 5  # seconds for requests that are being answered when the end comes
 
 
 @contextmanager
-def serving(app: App, host: str, port: int) -> Iterator[str]:
+def serving(app: App, host: str, port: int, clock: Clock = utc_now) -> Iterator[str]:
     """Serve the pages of *app* while inside; give their URL. A *port* of 0 is any that is free.
 
     What is being answered at the end is answered. Raises NewsletterError where nobody can listen there, and
@@ -32,7 +33,7 @@ def serving(app: App, host: str, port: int) -> Iterator[str]:
         home.require(session, app.database.path)
     trusted = list(app.settings.web.trusted_proxies)
     config = uvicorn.Config(
-        application(app),
+        application(app, clock),
         access_log=False,  # it would keep tokens
         log_config=None,
         log_level="warning",

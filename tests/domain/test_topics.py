@@ -222,7 +222,7 @@ _ASKED = st.builds(
     st.sampled_from(["", "-"]),
     st.sampled_from(["", "author:", "org:"]),
     st.lists(_WORDS, min_size=1, max_size=3).map(lambda some: f'"{" ".join(some)}"'),
-) | st.sampled_from(["cat:cs.CL", "cat:cs.LG", "mod*", '"big mod*"'])
+) | st.sampled_from(["cat:cs.CL", "cat:cs.LG", "cat:cs", "-cat:cs.C", "mod*", '"big mod*"', "-mod*", "la*"])
 
 
 @given(st.lists(st.tuples(_SAID, _SAID, _SAID), max_size=4), st.lists(_ASKED, min_size=1, max_size=3))

@@ -52,7 +52,7 @@ _CHINESE_DAYS = "一二三四五六日"
 
 
 def _in_english(joined: datetime) -> str:
-    return f"You get this because you are subscribed to Daily Päpers since {joined.day} {joined:%B %Y}."
+    return f"You get this because you have been subscribed to Daily Päpers since {joined.day} {joined:%B %Y}."
 
 
 def _next_in_english(due: datetime, zone: str) -> str:

@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 ANNA, MEI, FELIX, NOOR = (f"{name}@example.org" for name in ("anna", "mei", "felix", "noor"))
@@ -278,7 +279,7 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
 def test_on_a_terminal_it_shows_the_inbox(served: tuple[subprocess.Popen[bytes], str], tmp_path: Path) -> None:
     """The page is there until Ctrl-C, and so is the inbox: who subscribes meanwhile gets a mail there too."""
     process, told = served
-    [url] = re.findall(r"http://127\.0\.0\.1:\d+/", told)
+    [url] = re.findall(r"inbox is at \S*(http://127\.0\.0\.1:\d+/)", told)
     with urllib.request.urlopen(url, timeout=10) as answer:
         assert answer.read().count(b"<li><a") == 3
     config = str(tmp_path / "demo/newsletter.toml")
@@ -288,3 +289,18 @@ def test_on_a_terminal_it_shows_the_inbox(served: tuple[subprocess.Popen[bytes],
         assert b"you@example.net" in answer.read()
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=10) == 0
+
+
+def test_it_opens_the_desk(served: tuple[subprocess.Popen[bytes], str]) -> None:
+    """With the name and password that it tells; on the morning after, with a draft of what is left of the papers."""
+    _, told = served
+    plain = re.sub(r"\x1b\[\d+m", "", told)
+    found = re.search(r"The desk is at (\S+)/desk, on Monday morning: name (\S+), password (\S+)", plain)
+    assert found
+    url, name, password = found.groups()
+    with httpx2.Client(base_url=url, trust_env=False, follow_redirects=True) as client:
+        assert client.get("/").status_code == 200
+        [token] = re.findall(r'name="token" value="([^"]+)"', client.get("/desk").text)
+        page = client.post("/desk/login", data={"token": token, "name": name, "password": password})
+    assert page.url.path == "/desk/issues/2026-07-13"
+    assert 'id="up-' in page.text

@@ -119,7 +119,7 @@ def _offline(folder: Path, listening: Path) -> Path:
 
 
 def _wait(process: subprocess.Popen[bytes], listening: Path, log: Path) -> None:
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 200
     while not listening.exists():
         assert process.poll() is None, log.read_text(errors="replace")
         assert time.monotonic() < ends, log.read_text(errors="replace")

@@ -146,6 +146,25 @@ def test_both_parts_lead_to_the_same_places():
     assert hrefs(rendered.html) == links(rendered.text)
 
 
+def test_what_came_on_days_before_is_told_apart():
+    """Under "Also today" stands what the newest day brought, in its order; a number of votes may be larger below."""
+    also = [candidate(2, upvotes=5), candidate(3, upvotes=1), candidate(4, upvotes=60)]
+    also[2] = replace(also[2], first_listed=DAY - timedelta(days=1))
+    rendered = renderer().digest(replace(digest(candidate(1)), also=tuple(also), more=2), READER)
+    assert outline(rendered.html)[-2:] == [("h2", "Also today"), ("h2", "From the days before")]
+    text = rendered.text[rendered.text.index("Also today") :]
+    assert re.sub(r"\n+", "\n", text).startswith("""\
+Also today
+--------------------
+    Paper number 2 (▲ 5)
+    Paper number 3 (▲ 1)
+From the days before
+--------------------
+    Paper number 4 (▲ 60)
+    and 2 more papers
+""")
+
+
 def test_the_lead_paper_has_its_picture_where_images_are_wanted():
     """Only the first paper, only if asked for, with a text in its place; what is no web link is no picture."""
     said = {"thumbnail": "https://images.example.org/1.png", "link": "https://arxiv.org/abs/2607.00001"}

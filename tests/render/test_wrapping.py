@@ -51,9 +51,10 @@ def test_the_quick_way_for_ascii_breaks_where_the_other_does(text, width):
 
 
 def test_wrapping_knows_what_belongs_together():
-    """Links stay whole, CJK breaks anywhere but before its full stop, and the indent counts."""
+    """Links stay whole, CJK breaks anywhere but before its full stop, no-break spaces hold, and the indent counts."""
     link = "https://example.org/" + "a" * 20
     assert wrap(f"see {link} there", indent=2, width=20) == f"  see\n  {link}\n  there"
     assert wrapped("大規模言語。大規模", 10) == ["大規模言", "語。大規模"]
     assert wrapped("a" * 25, 10) == ["a" * 10, "a" * 10, "a" * 5]
+    assert wrapped("votes ▲\u00a014", 8) == ["votes", "▲ 14"]
     assert wrapped("", 10) == []

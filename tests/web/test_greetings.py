@@ -77,7 +77,7 @@ def test_who_confirms_is_welcomed_and_told_what_comes_when(site: Site) -> None:
     assert subject == "Welcome to Daily Papers"
     for part in (text, html.replace("&lt;", "<").replace("&gt;", ">")):
         for said in (
-            "Your first digest, of the newest issue, comes in some minutes.",
+            "Your first digest, of the newest issue, comes in a few minutes.",
             "Monday, ",
             "at 06:30 (Asia/Tokyo)",
             "one every week",

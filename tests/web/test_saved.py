@@ -1,6 +1,7 @@
 """What readers say of papers by the links of their mails, what they saved, and what was learned."""
 
 import re
+import sys
 from datetime import timedelta
 
 import pytest
@@ -107,6 +108,16 @@ def test_what_was_learned_is_shown_and_forgotten(site: Site) -> None:
     assert "Diffusion & Friends" in said(site.client.get(taste))
     assert "forgotten" in said(site.client.post(taste))
     assert words(site) == []
+
+
+def test_what_was_said_is_shown_and_forgotten_without_the_extra(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is learned then, and it is the reader's all the same."""
+    react, saved = links(site)
+    taste = saved.replace("/saved", "/taste")
+    site.client.post(f"{react}/save")
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    assert "Diffusion & Friends" in said(site.client.get(taste))
+    assert "forgotten" in said(site.client.post(taste))
 
 
 def test_a_paper_that_became_another_is_one(site: Site) -> None:

@@ -56,14 +56,15 @@ _SLOTS = {"unpin": "pin", "undrop": "drop", "add": "pin", "move": "up", "back": 
 
 def _does(visit: Visit, done: str, paper: int) -> tuple[Callable[[Hand], Hand], str]:
     """Return what a button does to the editor's hand, and how the log says so. Raises UsageError."""
+    front = _front(visit)
     if done in {"up", "down", "move"}:
-        return _moves(visit, done, paper)
+        return _moves(visit, done, paper, front)
     note = plain(visit.form.get("note", ""))
     known: dict[str, tuple[Callable[[Hand], Hand], str]] = {
         "pin": (lambda hand: hand.pin(paper), "is pinned"),
         "unpin": (lambda hand: hand.unpin(paper), "stands where it stood before"),
         "add": (lambda hand: hand.add(paper), "is in the front"),
-        "drop": (lambda hand: hand.drop(paper), "is left out"),
+        "drop": (lambda hand: hand.leave(paper, front), "is left out"),
         "undrop": (lambda hand: hand.undrop(paper), "is no longer left out"),
         "note": (lambda hand: hand.note(paper, note), "has its note" if note else "has no note"),
         "back": (lambda hand: hand.move(paper, 0), "stands where its order puts it"),
@@ -73,11 +74,14 @@ def _does(visit: Visit, done: str, paper: int) -> tuple[Callable[[Hand], Hand], 
     return known[done]
 
 
-def _moves(visit: Visit, done: str, paper: int) -> tuple[Callable[[Hand], Hand], str]:
-    """Return what moves a paper: a step from where it is now, or to the place that the form names."""
+def _front(visit: Visit) -> list[int]:
     app = visit.desk.app
     with app.database.read() as session:
-        front = [c.paper.id for c in edit.show(session, app.policy, visit.day).arranged.front]
+        return [c.paper.id for c in edit.show(session, app.policy, visit.day).arranged.front]
+
+
+def _moves(visit: Visit, done: str, paper: int, front: list[int]) -> tuple[Callable[[Hand], Hand], str]:
+    """Return what moves a paper: a step from where it is now, or to the place that the form names."""
     if paper not in front:
         raise UsageError("that paper is not in the front any more")
     now = front.index(paper) + 1
