@@ -151,7 +151,8 @@ def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
     upgrade(tmp_path / "newsletter.db", datetime(2026, 7, 15, tzinfo=UTC))
     engine = create_engine(f"sqlite:///{tmp_path}/newsletter.db")
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        opts = {"compare_type": True, "render_as_batch": True, "include_name": _is_of_the_program}
+        context = MigrationContext.configure(connection, opts=opts)
         with warnings.catch_warnings():  # of indexes of expressions, which it cannot compare: they are looked at below
             warnings.simplefilter("ignore")
             differences = compare_metadata(context, SQLModel.metadata)
@@ -163,6 +164,11 @@ def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
         SQLModel.metadata.create_all(connection)
         assert found == _indexes(connection)
     made.dispose()
+
+
+def _is_of_the_program(name: str | None, kind: str, _parents: object) -> bool:
+    """Return whether a table is no part of SQLite's full-text index."""
+    return kind != "table" or not (name or "").startswith("search_words")
 
 
 def _indexes(connection: Connection) -> set[str]:

@@ -33,6 +33,7 @@ _COMMANDS = {
     "why": ("newsletter.cli.why", "Why this reader got that mail, or none."),
     "cron": ("newsletter.cli.cron", "The crontab line."),
     "db": ("newsletter.cli.db", "Upgrade, back up, restore and check the database."),
+    "secret": ("newsletter.cli.secret", "Replace the secret that signs links."),
     "doctor": ("newsletter.cli.doctor", "Look for what would go wrong."),
     "stats": ("newsletter.cli.stats", "How many readers, issues and deliveries."),
 }

@@ -63,20 +63,29 @@ def show(terminal: Terminal, /, named: str) -> None:
 
 
 @group.command(
-    epilog=examples("newsletter papers search diffusion policy", "newsletter papers search --limit 5 Müller")
+    context_settings={"ignore_unknown_options": True},
+    epilog=examples(
+        "newsletter papers search diffusion policy",
+        "newsletter papers search 'author:Müller year:2026 -robot' --sort date",
+        "newsletter papers search --limit 5 'quanti*'",
+    ),
 )
-@click.argument("words", nargs=-1, required=True, metavar="WORDS...")
+@click.argument("words", nargs=-1, required=True, metavar="WORDS...", type=click.UNPROCESSED)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")
+@click.option("--sort", type=click.Choice(["relevance", "date", "upvotes"]), default="relevance", show_default=True)
 @click.pass_obj
-def search(terminal: Terminal, /, words: tuple[str, ...], limit: int) -> None:
-    """Find papers that have all WORDS in title, authors or abstract, the newest first.
+def search(terminal: Terminal, /, words: tuple[str, ...], limit: int, sort: str) -> None:
+    """Find papers that have all WORDS in title, authors, organisation or abstract.
 
-    Case and accents do not matter, and a word may be the beginning of one.
+    Case, accents and endings of words do not matter. Beside words: "a phrase", -word, begin*, author:NAME, org:NAME,
+    cat:cs.CL, year:2026 or year:2024-2026.
     """
-    from newsletter.storage import papers
+    from newsletter.domain.search import Sort, parse_search
+    from newsletter.storage.search import find
 
     with terminal.app() as app, app.database.read() as session:
-        found = papers.search(session, " ".join(words), limit)
+        results = find(session, parse_search(" ".join(words)), Sort(sort), limit=limit)
+    found = [candidate.paper for candidate in results.papers]
     rows = [(p.key, f"{p.published:%Y-%m-%d}" if p.published else "", p.title) for p in found]
     document = {"papers": [{"id": p.id, "key": p.key, "title": p.title, "published": p.published} for p in found]}
     terminal.answer(

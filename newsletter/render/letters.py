@@ -45,6 +45,22 @@ def reminder(language: Language, newsletter: str, link: str) -> Letter:
     )
 
 
+def leaving(language: Language, newsletter: str, link: str) -> Letter:
+    """Return what is said to who wants to leave by their address; *link* leads to the button."""
+    _ = language.gettext
+    return Letter(
+        subject=_("Leave %(newsletter)s", newsletter=newsletter),
+        lead=_(
+            "Someone, we hope it was you, asked on our pages to end what %(newsletter)s sends to this address. This "
+            "link does it:",
+            newsletter=newsletter,
+        ),
+        button=_("Unsubscribe"),
+        link=link,
+        after=_("If it was not you, do nothing: nothing has changed."),
+    )
+
+
 def data_link(language: Language, newsletter: str, link: str, valid_for: timedelta) -> Letter:
     """Return what is said to who asked for what is known of them; *link* leads there."""
     _ = language.gettext

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from newsletter.domain.subscriber import Subscriber
 from newsletter.errors import NewsletterError
+from newsletter.mail.addresses import Address
 from newsletter.mail.tokens import Purpose
 from newsletter.render import letters
 from newsletter.render.language import Language
@@ -61,6 +62,25 @@ async def try_data_link(dispatch: Dispatch, reader: Subscriber, now: datetime) -
         await send_data_link(dispatch, reader, now)
     except NewsletterError as error:
         log.warning("the link to somebody's data could not be sent (%s)", type(error).__name__)
+
+
+async def try_leaving_link(dispatch: Dispatch, address: Address, now: datetime) -> None:
+    """Send who has *address*, where they are subscribed, a fresh link to leave; what fails is a line in the log."""
+    try:
+        reader = await asyncio.to_thread(_who, dispatch, address)
+        if reader:
+            token = dispatch.mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=reader.id)
+            link = dispatch.mail.unsubscribe_url(token)
+            await _send(
+                dispatch, Single.LINK, reader, _AGAIN, lambda language, name: letters.leaving(language, name, link), now
+            )
+    except NewsletterError as error:
+        log.warning("the link by which somebody leaves could not be sent (%s)", type(error).__name__)
+
+
+def _who(dispatch: Dispatch, address: Address) -> Subscriber | None:
+    with dispatch.database.read() as session:
+        return subscribers.get(session, address.key)
 
 
 async def ask_to_move(dispatch: Dispatch, reader: Subscriber, email: str, now: datetime) -> None:

@@ -1,6 +1,6 @@
-"""Papers as they are read: by key, by id, by the day on which they were listed, by words.
+"""Papers as they are read: by key, by id, by the day on which they were listed.
 
-Not here: how what sources say becomes papers (``sightings``).
+Not here: how what sources say becomes papers (``sightings``), and finding them by words (``search``).
 """
 
 import re
@@ -16,7 +16,6 @@ from sqlmodel import Session, col, select
 
 from newsletter.domain.paper import OURS, Listing, Paper, key_of
 from newsletter.domain.ranking import Candidate
-from newsletter.domain.text import whole_words
 from newsletter.storage.tables import ListingRow, PaperKeyRow, PaperRedirectRow, PaperRow, SummaryRow
 
 _T = TypeVar("_T")
@@ -144,27 +143,3 @@ def titles_since(session: Session, day: date) -> list[tuple[int, str]]:
     oldest = select(func.min(ListingRow.paper_id)).where(col(ListingRow.day) >= day).scalar_subquery()
     found = session.connection().execute(sql(col(PaperRow.id), col(PaperRow.title)).where(col(PaperRow.id) >= oldest))
     return [(paper_id, title) for paper_id, title in found if paper_id is not None]
-
-
-def search(session: Session, words: str, limit: int) -> list[Paper]:
-    """Return up to *limit* papers whose title, people or abstract has every one of *words*, newest gathered first.
-
-    Words are compared folded, and match the beginnings of words.
-    """
-    wanted = whole_words(words)
-    if not wanted:
-        return []
-    ids = session.exec(select(col(PaperRow.id)).order_by(col(PaperRow.first_seen_at).desc(), col(PaperRow.id))).all()
-    found: list[Paper] = []
-    for part in chunks([paper_id for paper_id in ids if paper_id is not None]):
-        known = load(session, part)
-        found += [known[i] for i in part if _has(known[i], wanted)]
-        if len(found) >= limit:
-            break
-    return found[:limit]
-
-
-def _has(paper: Paper, wanted: Sequence[str]) -> bool:
-    said = (paper.title, *paper.authors, paper.organisation, paper.abstract, paper.summary, paper.arxiv_id, paper.doi)
-    text = " " + " ".join(whole_words(" | ".join(said)))
-    return all(f" {word}" in text for word in wanted)

@@ -44,7 +44,7 @@ class Instant(TypeDecorator[datetime]):
 
 def stored(instant: datetime) -> str:
     """Return *instant* (aware) as SQLite keeps it, for statements that go past the column types."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _instant(*, nullable: bool = True) -> Any:
@@ -138,6 +138,26 @@ class ListingRow(SQLModel, table=True):
     position: int = 0
     submitter: str = ""
     first_seen: bool = False
+
+
+class SearchOrderRow(SQLModel, table=True):
+    """What results of a search are sorted by: the most upvotes ever, and the day (as SQLite writes it) of a paper.
+
+    Triggers keep it, and the full-text index ``search_words`` beside it.
+    """
+
+    __tablename__ = "search_order"
+    paper_id: int = Field(primary_key=True)
+    day: str
+    upvotes: int
+
+
+class EditionRow(SQLModel, table=True):
+    """One row, whose number grows with whatever changes a page that is the same for everyone. Triggers keep it."""
+
+    __tablename__ = "editions"
+    id: int = Field(primary_key=True)
+    number: int
 
 
 class FetchRow(SQLModel, table=True):

@@ -23,6 +23,7 @@ from newsletter.web.desk.routes import desk_routes
 from newsletter.web.entry import Entrance
 from newsletter.web.forms import Stamps
 from newsletter.web.guard import Guard, headers
+from newsletter.web.leaving import Leaving, form
 from newsletter.web.links import Links
 from newsletter.web.pages import Site
 from newsletter.web.preferences import PreferencesPages
@@ -48,6 +49,7 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
     papers, privacy, subscription = Archive(app, pages), Privacy(app, pages), Subscription(app, pages, clock)
     entrance, links = Entrance(app.settings.web), Links(app, pages, clock)
     coming = SignUps(app, pages, entrance, stamps, clock)
+    leaving = Leaving(app, pages, stamps, clock)
     shown = headers(app.settings.newsletter.base_url)
     site = Starlette(
         routes=[
@@ -57,6 +59,7 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
                 for route in _for_everyone(tag and f"/{tag}", papers, privacy, pages)
             ),
             *(route for tag in ("", *pages.below) for route in coming.routes(tag and f"/{tag}")),
+            *(route for tag in ("", *pages.below) for route in leaving.routes(tag and f"/{tag}")),
             *PreferencesPages(app, links, entrance).routes,
             *DataPages(app, links).routes,
             *Reactions(app, links).routes,
@@ -97,6 +100,8 @@ def _meter(app: App) -> Meter:
 def _failures(site: Site, shown: Mapping[str, str]) -> dict[object, Callable[[Request, Exception], Response]]:
     def dead_link(request: Request, _error: Exception) -> Response:
         pages = site.asked(request)
+        if request.method == "GET" and request.url.path.startswith("/unsubscribe/"):
+            return form(pages, status=404)  # whoever wants to leave can
         gettext = pages.language.gettext
         line = gettext("Copy the whole of it from the mail, or use the one in your newest mail.")
         return pages.message(gettext("This link does not work"), line, status=404, contact=True)

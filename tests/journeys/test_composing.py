@@ -66,7 +66,7 @@ WHY_MAIL: dict[str | None, Callable[[datetime], str]] = {
         "Sie erhalten diese E-Mail, weil Sie Daily Päpers seit dem "
         f"{joined.day}. {_GERMAN_MONTHS[joined.month - 1]} {joined.year} abonniert haben."
     ),
-    "zh": lambda joined: f"您自{joined.year}年{joined.month}月{joined.day}日起订阅了 Daily Päpers，因此收到这封邮件。",
+    "zh": lambda joined: f"您自{joined.year}年{joined.month}月{joined.day}日起订阅 Daily Päpers，因此收到这封邮件。",
     "tlh": _in_english,
 }
 NEXT_DUE: dict[str | None, Callable[[datetime, str], str]] = {

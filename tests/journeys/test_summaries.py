@@ -54,7 +54,7 @@ def room(tmp_path: Path, chat: ChatServer) -> Iterator[Newsroom]:
 def said(room: Newsroom) -> dict[str, str]:
     """Return what was kept, by title."""
     with room.app() as app, app.database.read() as session:
-        found = papers.search(session, "study", 100)
+        found = papers.newest(session, 100)
     return {paper.title: paper.machine_summary for paper in found if paper.machine_summary}
 
 

@@ -277,25 +277,6 @@ def test_sealed_issues_and_hands_follow_a_join(database):
         assert hand == Hand(pinned=(kept.id,), notes={kept.id: "Good."})
 
 
-def test_search_finds_papers_by_all_words_newest_first(database):
-    """In title, people and abstract, folded, by the beginnings of words."""
-    store(database, told(arxiv_id="2607.00001", title="Diffusion policies", authors=("Jürgen Müller",)))
-    store(database, told(at=NOW + HOUR, arxiv_id="2607.00002", title="Policy gradients", abstract="Not diffusion."))
-    store(database, told(at=NOW + HOUR, arxiv_id="2607.00003", title="Proteins"))
-
-    def search(words: str, limit: int = 9) -> list[str]:
-        with database.read() as session:
-            return [paper.key for paper in papers.search(session, words, limit)]
-
-    assert search("DIFFUSION polic") == ["2607.00002", "2607.00001"]
-    assert search("diffusion polic", limit=1) == ["2607.00002"]
-    assert search("muller") == ["2607.00001"]
-    assert search("2607.00003") == ["2607.00003"]
-    assert search("usion") == []
-    assert search("diffusion proteins") == []
-    assert search("+ ( %") == []
-
-
 keys = st.fixed_dictionaries(
     {},
     optional={

@@ -1,0 +1,227 @@
+"""Search: what it finds, that its index is always that of the papers, and that nothing typed is ever syntax."""
+
+import json
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text as sql
+
+from newsletter.domain.paper import Listing, Paper, Sighting
+from newsletter.domain.search import Sort, parse_search
+from newsletter.storage import search, sightings
+from newsletter.storage.database import Database
+from newsletter.storage.upgrade import MIGRATIONS, migrate, upgrade
+
+NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """Return a fresh database."""
+    upgrade(tmp_path / "newsletter.db", NOW)
+    opened = Database(tmp_path / "newsletter.db")
+    yield opened
+    opened.close()
+
+
+def store(database: Database, *papers: dict[str, object], source: str = "arxiv") -> None:
+    """Store papers, in one transaction; ``upvotes`` are of a list of the day."""
+    with database.write() as session:
+        for facts in papers:
+            votes = facts.pop("upvotes", None)
+            listing = Listing(source=source, day=date(2026, 7, 15), upvotes=votes)  # type: ignore[arg-type]
+            paper = Paper(**{"title": "A title", **facts})  # type: ignore[arg-type]
+            said = Sighting(source=source, kind=source, seen_at=NOW, paper=paper, listing=listing)
+            sightings.store(session, [said])
+
+
+def find(database: Database, text: str, sort: Sort = Sort.RELEVANCE, **page: int) -> list[str]:
+    """Return the titles that are found."""
+    with database.read() as session:
+        found = search.find(session, parse_search(text), sort, **{"limit": 20, **page})
+    return [candidate.paper.title for candidate in found.papers]
+
+
+def some(database: Database) -> None:
+    """Store a few papers."""
+    store(
+        database,
+        {"arxiv_id": "2407.00001", "title": "Diffusion policies", "authors": ("Jürgen Müller", "Tri Dao"),
+         "published": datetime(2024, 7, 1, tzinfo=UTC), "categories": ("cs.LG", "stat.ML"), "upvotes": 9},
+        {"arxiv_id": "2607.00002", "title": "Policy gradients", "abstract": "Not diffusion.", "upvotes": 3,
+         "published": datetime(2026, 7, 2, tzinfo=UTC), "categories": ("cs.CL",), "organisation": "Example University",
+         "authors": ("Tri Nguyen", "Van Dao")},
+        {"doi": "10.1101/2026.07.01.123456", "title": "Proteins in C++", "abstract": "A model of protein folding.",
+         "published": datetime(2026, 7, 3, tzinfo=UTC), "keywords": ("biology",)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("DIFFUSION", ["Diffusion policies", "Policy gradients"]),
+        ("diffusion policy", ["Diffusion policies", "Policy gradients"]),
+        ('"diffusion policy"', ["Diffusion policies"]),
+        ("policy -gradient", ["Diffusion policies"]),
+        ("folding OR motion", []),
+        ("prot*", ["Proteins in C++"]),
+        ("C++", ["Proteins in C++"]),
+        ("protein AND (", ["Proteins in C++"]),
+        ('"protein fold', ["Proteins in C++"]),
+        ("muller", ["Diffusion policies"]),
+        ("author:Dao Tri", ["Diffusion policies"]),
+        ('author:"Tri Dao"', ["Diffusion policies"]),
+        ("author:dao", ["Policy gradients", "Diffusion policies"]),
+        ("org:university", ["Policy gradients"]),
+        ("cat:cs.LG", ["Diffusion policies"]),
+        ("cat:cs -cat:cs.LG", ["Policy gradients"]),
+        ("year:2024", ["Diffusion policies"]),
+        ("policy year:2025-2026", ["Policy gradients"]),
+        ("2607.00002", ["Policy gradients"]),
+        ("10.1101/2026.07.01.123456", ["Proteins in C++"]),
+        ("biology", ["Proteins in C++"]),
+        ("-policy", []),
+        ("+ ( %", []),
+    ],
+)
+def test_what_is_found(database: Database, text: str, titles: list[str]):
+    """Words in any form, phrases, exclusions, fields, names in any order but of one person, ids; never an error."""
+    some(database)
+    assert find(database, text) == titles
+
+
+def test_results_are_sorted_and_paged(database: Database):
+    """By relevance, where a title counts more; by date; by upvotes, then date."""
+    some(database)
+    assert find(database, "diffusion") == ["Diffusion policies", "Policy gradients"]
+    assert find(database, "diffusion", Sort.DATE) == ["Policy gradients", "Diffusion policies"]
+    assert find(database, "diffusion", Sort.UPVOTES) == ["Diffusion policies", "Policy gradients"]
+    assert find(database, "diffusion", Sort.DATE, limit=1, offset=1) == ["Diffusion policies"]
+    assert find(database, "diffusion", limit=1, offset=2) == []
+    with database.read() as session:
+        found = search.find(session, parse_search("diffusion"), limit=1)
+        assert (found.total, found.papers[0].upvotes, found.papers[0].first_listed) == (2, 9, date(2024, 7, 1))
+
+
+def test_search_follows_what_happens_to_papers(database: Database):
+    """A newer word, more upvotes, two papers that turn out to be one."""
+    some(database)
+    store(database, {"arxiv_id": "2607.00002", "title": "Renamed", "version": 2, "upvotes": 30}, source="huggingface")
+    assert find(database, "renamed") == []  # the archive knows the title
+    store(database, {"arxiv_id": "2607.00002", "title": "Renamed", "version": 2, "upvotes": 30})
+    assert find(database, "gradients") == []
+    assert find(database, "renamed") == ["Renamed"]
+    store(database, {"arxiv_id": "2407.00001", "doi": "10.1101/2026.07.01.123456", "title": "Diffusion policies"})
+    assert len(find(database, "year:2024-2026", Sort.UPVOTES)) == 2
+
+
+def index(database: Database) -> tuple[object, ...]:
+    """Return all that the index holds, and what results are sorted by."""
+    with database.write() as session:
+        session.execute(sql("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, search_words, instance)"))
+        said = [tuple(row) for row in session.execute(sql("SELECT * FROM temp.words ORDER BY term, doc, col, offset"))]
+        session.execute(sql("DROP TABLE temp.words"))
+        order = [tuple(row) for row in session.execute(sql("SELECT * FROM search_order ORDER BY paper_id"))]
+    return said, order
+
+
+WORDS = st.text(alphabet="ab ü|", max_size=5)
+
+
+@given(said=st.lists(st.tuples(*[WORDS] * 3, st.sampled_from("123"), st.sampled_from(["", "1", "2"])), max_size=9))
+@settings(max_examples=25, deadline=None)
+def test_the_index_is_always_that_of_the_papers(tmp_path_factory: pytest.TempPathFactory, said):
+    """Whatever is stored in which order, joined or told anew: as if it were made of today's papers at once."""
+    place = tmp_path_factory.mktemp("index") / "newsletter.db"
+    upgrade(place, NOW)
+    database = Database(place)
+    for at, (title, abstract, author, arxiv, doi) in enumerate(said):
+        names = {"doi": f"10.1234/{doi}"} if doi else {}
+        facts = {"arxiv_id": f"2607.0000{arxiv}", "title": f"t {title}", "abstract": abstract, "authors": (author,)}
+        store(database, {**facts, "version": at, "upvotes": at, **names})
+    kept = index(database)
+    with database.write() as session:
+        columns = "title, body, people, org, cat, name, year"
+        session.execute(sql("INSERT INTO search_words (search_words) VALUES ('delete-all')"))
+        session.execute(sql(f"INSERT INTO search_words (rowid, {columns}) SELECT id, {columns} FROM search_papers"))
+        session.execute(sql("DELETE FROM search_order"))
+        votes = "(SELECT max(upvotes) FROM listings WHERE paper_id = search_papers.id)"
+        session.execute(sql(f"INSERT INTO search_order SELECT id, day, {votes} FROM search_papers"))
+    assert kept == index(database)
+    database.close()
+
+
+def test_a_database_from_before_search_is_indexed_by_its_upgrade(tmp_path: Path):
+    """Everything ever gathered is found."""
+    place = tmp_path / "newsletter.db"
+    place.touch()
+    migrate(place, MIGRATIONS, "0008")
+    with closing(sqlite3.connect(place)) as old, old:
+        facts = json.dumps(
+            {"title": "An old paper", "authors": ["Ada Okafor"], "published": "2019-01-02T00:00:00+00:00"}
+        )
+        old.execute("INSERT INTO papers VALUES (7, 'An old paper', ?, 0, '2020-01-01 00:00:00.000000')", (facts,))
+        old.execute("INSERT INTO listings VALUES ('x', '2020-01-01', 7, 5, 0, 1, '', 0)")
+    upgrade(place, NOW)
+    database = Database(place)
+    assert find(database, "author:okafor year:2019", Sort.UPVOTES) == ["An old paper"]
+    database.close()
+
+
+FTS = [
+    "NEAR(",
+    "col:",
+    "^",
+    "{title}:",
+    "*",
+    '"',
+    "'",
+    "AND",
+    "OR",
+    "NOT",
+    "(",
+    ")",
+    "-",
+    "+",
+    "a",
+    "\x00",
+    "title :",
+    "ʼ",
+    "Ⅷ",
+]
+
+
+@given(text=st.lists(st.sampled_from(FTS), max_size=9).map(" ".join) | st.text(), sort=st.sampled_from(Sort))
+@settings(max_examples=150, deadline=None)
+def test_nothing_typed_is_an_error(searched: Database, text: str, sort: Sort):
+    """Not what FTS5 takes for syntax, and not any other text."""
+    find(searched, text, sort)
+
+
+def test_no_string_of_the_corpora_is_an_error(searched: Database, shared: Path):
+    """Of the two lists of hostile strings, alone, as a field and as a phrase."""
+    files = [shared / "corpora" / name for name in ("xss/payloads.json", "blns/blns.json")]
+    if not all(file.is_file() for file in files):
+        pytest.skip(f"{shared}/corpora is not there")
+    texts = [text for file in files for text in json.loads(file.read_text("utf-8"))]
+    for text in random.Random(1).sample(texts, min(len(texts), 1500)):
+        find(searched, text)
+        find(searched, f'author:{text} -"{text}')
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Return a database with a few papers, which nobody changes."""
+    place = tmp_path_factory.mktemp("searched") / "newsletter.db"
+    upgrade(place, NOW)
+    opened = Database(place)
+    some(opened)
+    yield opened
+    opened.close()
