@@ -148,7 +148,8 @@ class Composer:
         )
         zone = claimed.zone or self._newsletter.time_zone
         own = (
-            own_headers(claimed.email, claimed.message_id, made_at, smtputf8=smtputf8),
+            own_headers(claimed.email, claimed.message_id, made_at, smtputf8=smtputf8)
+            + mail.reply_header(claimed.subscriber_id, claimed.id, made_at),
             mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=claimed.subscriber_id).encode(),
             *voice.why_mail(local_date(claimed.created_at, zone_info(zone))),
             *voice.next_digest(claimed.frequency, claimed.hour, zone, max(made_at, self._next_issue_at), claimed.day),
@@ -227,7 +228,7 @@ class Composer:
         mail = self._mail
         head = SharedHead(
             sender=mail.sender,
-            reply_to=self._newsletter.reply_to,
+            reply_to="" if mail.settings.bounces.takes_commands else self._newsletter.reply_to,
             list_id=mail.list_id,
             archive_url=mail.archive_url,
             help=self._newsletter.base_url or f"{mail.editors}?subject=help",
