@@ -21,8 +21,8 @@ def catalogue(file: Path) -> Catalog:
 
 
 def english_in(text: str, file: Path) -> list[str]:
-    """Return the messages of which *text* holds words that *file* has in other ones."""
-    flat = " ".join(text.split())
+    """Return the messages of which *text* holds words, links aside, that *file* has in other ones."""
+    flat = " ".join(re.sub(r"https?://\S+", " ", text).split())
     return [part for part in _fragments(file) if re.search(rf"(?<!\w){re.escape(part)}(?!\w)", flat)]
 
 
