@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import text
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.search import Search, Sort, Wanted
 from newsletter.storage import papers
+from newsletter.storage.tables import EditionRow
 
 COUNTED = 10_000  # results; of more, it is only said that there are more
 # Of more than these the newest are ranked: what nearly every paper says tells none of them from another, and ranking
@@ -50,6 +51,11 @@ class Found:
 
     papers: tuple[Candidate, ...] = ()
     total: int = 0
+
+
+def edition(session: Session) -> int:
+    """Return a number that grows whenever something changes that a page for everyone shows."""
+    return session.exec(select(EditionRow.number)).one()
 
 
 def find(session: Session, wanted: Search, sort: Sort = Sort.RELEVANCE, *, limit: int, offset: int = 0) -> Found:
