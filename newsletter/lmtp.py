@@ -37,7 +37,8 @@ class _Handler:
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)
         try:
-            heard = await hear(self._dispatch, envelope.content, self._clock(), envelope.rcpt_tos)
+            raw = f"Return-Path: <{envelope.mail_from or ''}>\r\n".encode() + envelope.content
+            heard = await hear(self._dispatch, raw, self._clock(), envelope.rcpt_tos)
         except Exception:
             log.exception("a mail that came back could not be taken in; the server will try again")
             answer = "451 4.3.0 not taken in, try again"

@@ -1,5 +1,8 @@
 """Mails that came back, as programs of the field write them, with texts of our own."""
 
+from datetime import UTC, datetime
+
+TODAY = datetime.now(UTC).date().isoformat()  # what is long ago is forgotten
 SIGNED = "letters+bbbb@papers.example"
 SENT_ID = "<00f0c8a5d2b3e4f6@papers.example>"
 HEADERS = f"""\

@@ -17,7 +17,7 @@ _PAIRS = (
     # Romance languages
     (
         "destinataire|utilisateur|adresse|bo[iî]te|compte",
-        "inconnu|invalide|n'existe|introuvable|inexistant|non trouvé|incorrect",
+        "inconnu|invalide|n'existe|n existe|introuvable|inexistant|non trouvé|incorrect",
     ),
     (
         "usuario|destinatari[oa]|direcci[oó]n|buz[oó]n|cuenta|correo",
@@ -57,6 +57,7 @@ _PAIRS = (
 UNKNOWN = "\n".join(
     (
         *(rf"(?:{things}).{{0,60}}?(?:{said})" for things, said in _PAIRS),
+        "no existe (?:dicha|es[ea]|el|la|est[ea]) (?:persona|usuario|cuenta|direcci[oó]n|buz[oó]n)",
         "nessun(?:a casella| utente)|aucun utilisateur|kein(?:e|en)? (?:solche[rsn]? )?(?:benutzer|adresse|postfach)",
         "unbekannte[rsn]? (?:benutzer|empfänger|adresse|nutzer)|ungültige[rsn]? (?:empfänger|adresse)",
         "onbekende (?:gebruiker|ontvanger)|utilisateur inconnu|adresse (?:invalide|inconnue)",

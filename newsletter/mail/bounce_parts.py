@@ -17,6 +17,8 @@ LONGEST_TEXT = 40_000  # characters of a part that are looked at: a report says 
 MOST_PARTS = 60
 LARGEST = 2_000_000  # octets of a mail that are looked at
 
+_OF_QUOTED = ("message-id", "to", "from", "return-path")  # what is asked of a mail that did not arrive
+
 Fields = dict[str, str]  # by names in lower case
 
 _QUOTE = re.compile(  # where, in a text, the mail begins that did not arrive
@@ -57,7 +59,11 @@ class Parts:
 
     def header(self, name: str) -> str:
         """Return a header of the report itself, on one line, '' where there is none."""
-        return header(self.message, name)
+        return _decoded(self._heads[name]) if name in self._heads else ""
+
+    @cached_property
+    def _heads(self) -> Fields:
+        return _raw_fields(self.message)
 
     @cached_property
     def subject(self) -> str:
@@ -144,11 +150,6 @@ def fields_of(text: str) -> Fields:
     return found
 
 
-def header(message: Message, name: str) -> str:
-    """Return a header of *message*, decoded and on one line, '' where there is none."""
-    return next((_decoded(str(value)) for key, value in message.raw_items() if key.lower() == name), "")
-
-
 def _decoded(value: str) -> str:
     try:
         pieces = decode_header(value) if "=?" in value else [(value, None)]
@@ -211,19 +212,24 @@ def _says_fields(block: Message) -> bool:
 
 
 def _fields(message: Message) -> Fields:
-    found: Fields = {}
-    for name, value in message.raw_items():
-        if name.lower() not in found:
-            found[name.lower()] = _decoded(str(value))
+    found = {name: _decoded(value) for name, value in _raw_fields(message).items()}
     if len(several := message.get_all("original-rcpt-to", [])) > 1:
         found["original-rcpt-to"] = ", ".join(map(str, several))
+    return found
+
+
+def _raw_fields(message: Message) -> Fields:
+    found: Fields = {}
+    for name, value in message.raw_items():
+        found.setdefault(name.lower(), str(value))
     return found
 
 
 def _headers_within(part: Message) -> Fields:
     content = part.get_payload()
     if isinstance(content, list) and content and isinstance(content[0], Message):
-        return _fields(content[0])
+        heads = _raw_fields(content[0])
+        return {name: _decoded(heads[name]) for name in _OF_QUOTED if name in heads}
     return fields_of(text_of(part))
 
 

@@ -79,7 +79,7 @@ your (?:ip|host|server|domain|mail server)
 (?:sender|client|host|domain|connection|ip)s?(?: \w+){0,2} (?:rejected|refused|denied|blocked)
 (?:sender|client|host|domain|connection|ip)s?(?: \w+){0,2} (?:not accepted|verif\w+)
 (?:invalid|unknown|bad|forged|missing) (?:sender|from|return|client|hostname)
-sender(?:'s)? (?:address|domain)|verify (?:the )?sender|envelope sender|return[ -]path|mail from
+sender(?:'s)? (?:address|domain)|from: domain|verify (?:the )?sender|envelope sender|return[ -]path|mail from
 (?:from|to|invalid|missing|malformed|multiple|duplicate)\W+headers?
 headers? (?:is|are|missing|malformed)|rfc ?[25]\d{2,3}|closed mailing list|subscribers only|only (?:members|subscribers)
 moderat|not (?:a )?member|dynamic (?:ip|address)|adresse ip|bloqu|gesperrt
@@ -150,7 +150,7 @@ refuse to receive
     (
         Reason.MOVED,
         r"""
-no longer on (?:this |the )?server|has (?:been )?moved|user (?:has )?moved
+no longer on (?:this |the )?server|has (?:been )?moved|address has been changed|user (?:has )?moved
 has changed (?:his|her|their|its)? ?(?:e-?mail )?address|address (?:has )?changed
 has been replaced by|new address|umgezogen
 a déménagé|has left the
@@ -173,14 +173,15 @@ recipient domain .{0,30}no mail
 (?:[a-z0-9-]+\.)+[a-z]{2,} does not exist
 (?:host|domain)(?: ?name)?s?\b.{0,40}\b(?:unknown|not (?:be )?(?:found|exist))
 (?:host|domain)(?: ?name)?s?\b.{0,40}\b(?:(?:does ?n[o']t|do not|not) (?:exist|found|resolve))
-(?:host|domain)(?: ?name)?s?\b.{0,40}\b(?:non-?existent|invalid|unreachable|not reachable)
+(?:host|domain)(?: ?name)?s?\b.{0,40}\b(?:non-?existent|invalid)|domain must exist
+domain(?: ?name)?s?\b.{0,40}\b(?:unreachable|not reachable)
 (?:host|domain)(?: ?name)?s?\b.{0,40}\b(?:illegal|bad|unrouteable)
 (?:unknown|no such|invalid|illegal|bad|non-?existent) (?:host|domain|mail exchanger|recipient domain)
 (?:unknown|no such|invalid|illegal|bad|non-?existent) (?:destination domain)
 (?:cannot find|can't find|couldn't find any) (?:host|domain|mail exchanger|recipient domain)
 (?:cannot find|can't find|couldn't find any) (?:destination domain)|nxdomain|name or service not known
 unrouteable mail domain|all relevant mx records point to non-existent hosts
-no (?:valid )?(?:mx|dns|a) (?:records?|hosts?)|unrouteable
+no (?:valid )?(?:mx|dns|a) (?:records?|hosts?)|unroute?able
 (?:domäne|domain|domaine|dominio)\b.{0,30}(?:unbekannt|existiert nicht|n'existe|no existe|non esiste)
 """,
     ),
@@ -192,13 +193,16 @@ no (?:valid )?(?:mx|dns|a) (?:records?|hosts?)|unrouteable
 (?:unrecogni[sz]ed|not? (?:a )?(?:valid|known|local))\W{0,3}(?:\w+ ){0,2}?{box}\b
 \b(?:no|ambiguous|undeliverable|not our|cannot find (?:the )?)\W{0,3}(?:\w+ ){0,2}?{box}\b
 address (?:error|unknown)|recipient (?:address )?(?:error|unknown)|recipient address rejected: access denied
+not an? (?:active|existing|valid|known) (?:e-?mail )?(?:address|user|mailbox|recipient)|recipient not ok
+envelope recipient has been denied|no one at (?:this|that) address
 nobody (?:here )?by that name|(?:no one|nobody|no-?body)\b.{0,20}\b(?:here|name)
 no (?:longer|such|valid) (?:\w+ ){0,3}(?:here|recipient|user|mailbox|address|person)|no mailbox (?:here|by)
 mailbox unavailable|not our customer|unable to (?:find|validate|verify) (?:the )?(?:recipient|user|address)
 can ?(?:no|')t (?:accept|verify|find) (?:the )?(?:recipient|user|address)|unrouteable address
-undeliverable address|recipnotfound|account (?:not available|does)|user unknown
+undeliverable address|recip(?:ient)?notfound|account (?:not available|does)|user unknown
 check (?:if |that |whether )?(?:the |your |recipient's |e-?mail )*address
-directory.{0,40}not (?:listed|found)|does not (?:exist|have an? account)
+directory.{0,40}not (?:listed|found)|not listed in .{0,20}directory|no longer with
+does not (?:exist|have an? account)
 badrcptto|validrcptto|nosuchuser|missing home directory|no account (?:by|with|for) that
 doesn't have an? \S* ?account|has (?:been )?(?:deleted|removed|closed)
 """,

@@ -11,6 +11,7 @@ phrases (``bounce_phrases``).
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from newsletter.domain.bounce import Reason
 from newsletter.mail.bounce_phrases import PHRASES
@@ -109,6 +110,7 @@ def _reason(said: Said, status: str) -> Reason:
     return _by_status(status)
 
 
+@lru_cache(maxsize=4096)  # servers say the same of thousands, once the address is left out
 def _by_words(text: str) -> Reason | None:
     return next((reason for reason, pattern in PHRASES if pattern.search(text)), None)
 

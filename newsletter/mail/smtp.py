@@ -144,7 +144,7 @@ class Connection:
         self._waited_for = False
         wire, behind = self._open_wire(), self._behind(then)
         tail = b".\r\n" + behind
-        if not wire.say(content + tail, Phase.DOT, *(_ENVELOPE if behind else ())):
+        if not wire.say(content, Phase.DOT, *(_ENVELOPE if behind else ()), behind=tail):
             return self._outcome(Phase.DATA, *wire.taken(1))
         try:
             [reply] = await wire.answers(1)

@@ -32,6 +32,7 @@ class Purpose(StrEnum):
     CONFIRM = "c"
     PREFERENCES = "p"
     BOUNCE = "b"
+    REPLY = "r"
     DATA = "d"  # what is known of a reader, and deleting it
     MOVE = "m"  # to another address
     FEED = "f"  # of a reader's saved papers

@@ -131,15 +131,21 @@ class Wire(asyncio.Protocol):
         """Whether everything said was answered, and every answer handed out."""
         return not self._owed and not self._replies
 
-    def say(self, data: bytes, *phases: str) -> bool:
-        """Send *data*, which the server owes one reply in each of *phases*. Return false where all is over."""
+    def say(self, data: bytes, *phases: str, behind: bytes = b"") -> bool:
+        """Send *data* and what stands *behind* it, for which the server owes one reply in each of *phases*.
+
+        Return false where all is over. Two pieces are not joined here: a message is long, and the kernel joins them.
+        """
         if self.end is None and self._transport.is_closing():
             self._over(DROPPED, "the server closed the connection")
         if self.end:
             return False
         waiting = bool(self._owed)
         self._owed.extend(phases)
-        self._transport.write(data)
+        if behind:
+            self._transport.writelines((data, behind))
+        else:
+            self._transport.write(data)
         if not waiting:
             self._wait()
         return True

@@ -149,12 +149,11 @@ class IssueRenderer:
         self, subject: str, frame: tuple[Slotted, Slotted], said: dict[str, bytes], parts: Mapping[str, Pieces]
     ) -> Encoded:
         """Return both parts in pieces, of which most are shared with other editions."""
-        alike = {name: (piece,) for name, piece in said.items()}
-        return Encoded(
-            subject=subject,
-            html=frame[0].spread({**alike, **{name: html for name, (html, _) in parts.items()}}),
-            text=frame[1].spread({**alike, **{name: text for name, (_, text) in parts.items()}}),
-        )
+        html: dict[str, Sequence[bytes]] = {name: (piece,) for name, piece in said.items()}
+        text = html.copy()
+        for name, both in parts.items():
+            html[name], text[name] = both
+        return Encoded(subject=subject, html=frame[0].spread(html), text=frame[1].spread(text))
 
     def _also(self, candidates: Sequence[Candidate], more: int) -> Pieces:
         """Return lines for *candidates*, newest first: those of the newest day, and then all others."""

@@ -3,9 +3,9 @@
 Papers come here in their order (``domain.digest``); where it does not keep a group together, there are no headings.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from newsletter.domain.digest import Digest, listed_on
 from newsletter.domain.pool import Pick, Why
@@ -23,27 +23,28 @@ def groups(digest: Digest, language: Language) -> Sequence[str]:
         ]
     else:
         names = _topics(picks, language)
-    begins = [at == 0 or name != names[at - 1] for at, name in enumerate(names)]
     found = len(set(names))
-    if found == 1 or sum(begins) > found:
+    headings = [name if name != before else "" for before, name in pairwise(["", *names])]
+    if found == 1 or len(headings) - headings.count("") > found:
         return [""] * len(picks)
-    return [name if first else "" for name, first in zip(names, begins, strict=True)]
+    return headings
 
 
 def _topics(picks: Sequence[Pick], language: Language) -> list[str]:
-    sizes = Counter(pick.topic for pick in picks if pick.topic)
-    return [_topic(pick, sizes, language) for pick in picks]
+    topics = [pick.topic for pick in picks]
+    once, again = set[str](), set[str]()
+    for topic in topics:
+        (again if topic in once else once).add(topic)
+    return [_topic(pick.why, topic, topic in again, language) for pick, topic in zip(picks, topics, strict=True)]
 
 
-def _topic(pick: Pick, sizes: Mapping[str, int], language: Language) -> str:
-    if pick.why is Why.TASTE:
+@lru_cache(maxsize=8192)  # for each paper of each digest
+def _topic(why: Why, topic: str, brings_several: bool, language: Language) -> str:
+    if why is Why.TASTE:
         return language.gettext("What you may like")
-    if not pick.topic:
+    if not topic:
         return language.gettext("The newsletter’s choice")
-    return _named(pick.topic, language) if sizes[pick.topic] > 1 else language.gettext("What you follow")
-
-
-@lru_cache(maxsize=8192)
-def _named(topic: str, language: Language) -> str:
+    if not brings_several:
+        return language.gettext("What you follow")
     reason = wording.reason(language, Why.TOPIC, topic)
     return reason[:1].upper() + reason[1:]

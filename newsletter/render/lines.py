@@ -35,14 +35,14 @@ class Lines:
         if not candidates and not more:
             return [], []
         ids = list(map(_paper_id, candidates))
-        if not self._html.keys() >= set(ids):
+        try:
+            html, text = list(map(self._html.__getitem__, ids)), list(map(self._text.__getitem__, ids))
+        except KeyError:
             for candidate in candidates:
                 self._set(candidate)
-        html, text = self._frame(heading, more)
-        return (
-            html.spread({"lines": list(map(self._html.__getitem__, ids))}),
-            text.spread({"lines": list(map(self._text.__getitem__, ids))}),
-        )
+            return self.pieces(heading, candidates, more)
+        html_frame, text_frame = self._frame(heading, more)
+        return html_frame.spread({"lines": html}), text_frame.spread({"lines": text})
 
     def size(self, candidate: Candidate) -> int:
         """Return how many octets a line takes in HTML."""

@@ -100,6 +100,14 @@ def draft(environment: Templates, imprint: Imprint, found: Draft) -> Rendered:
     return made(typesetter(environment, imprint), "draft", draft=found)
 
 
+def answer(
+    environment: Templates, imprint: Imprint, *, done: Sequence[str], commands: Sequence[tuple[str, str]] = ()
+) -> Rendered:
+    """Return the answer to a reader's mail: what was *done*, a sentence each, and which *commands* there are."""
+    said = [plain(line) for line in done]
+    return made(typesetter(environment, imprint), "answer", done=said, commands=commands)
+
+
 def typesetter(environment: Templates, imprint: Imprint) -> Typesetter:
     """Return who sets in type what *imprint* sends."""
     return Typesetter(environment, replace(imprint, name=plain(imprint.name)))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
-from itertools import islice
+from itertools import compress, count, filterfalse, islice
 from operator import attrgetter
 from types import MappingProxyType
 
@@ -118,7 +118,8 @@ class Composer:
 
     def prepare(self, session: Session, deliveries: Collection[Claimed]) -> None:
         """Load the picks that are not in the issue's own pool, of longer windows and joined since, and corrections."""
-        picked = {pick[0] for picks in {one.picks for one in deliveries} for pick in picks}
+        different = {id(one.picks): one.picks for one in deliveries}.values()  # most are shared, and long to compare
+        picked = {pick[0] for picks in different for pick in picks}
         if loaded := papers.load(session, picked - self._candidates.keys()):
             self._edition.cache_clear()
             self._pick.cache_clear()
@@ -146,7 +147,8 @@ class Composer:
         )
         zone = claimed.zone or self._newsletter.time_zone
         own = (
-            own_headers(claimed.email, claimed.message_id, made_at, smtputf8=smtputf8),
+            own_headers(claimed.email, claimed.message_id, made_at, smtputf8=smtputf8)
+            + mail.reply_header(claimed.subscriber_id, claimed.id, made_at),
             mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=claimed.subscriber_id).encode(),
             *voice.why_mail(local_date(claimed.created_at, zone_info(zone))),
             *voice.next_digest(claimed.frequency, claimed.hour, zone, max(made_at, self._next_issue_at), claimed.day),
@@ -174,20 +176,23 @@ class Composer:
 
         With it come the places of each one's own pieces, and which of ``_OWN`` goes there.
         """
-        found: dict[int, tuple[Pick, str]] = {}  # by today's id: two picks may have become one paper since
-        for one in filter(None, map(self._pick, stored)):
-            found.setdefault(one[0].candidate.paper.id, one)
-        picks, keys = tuple(pick for pick, _ in found.values()), [key for _, key in found.values()]
+        found: dict[int, Pick] = {}  # by today's id: two picks may have become one paper since
+        keys: list[str] = []
+        for paper_id, pick, key in filter(None, map(self._pick, stored)):
+            if paper_id not in found:
+                found[paper_id] = pick
+                keys.append(key)
         told = tuple(self._corrections[one] for one in corrections)
         named = self._named(unlisted)
-        also = tuple(islice((one for paper_id, one in named.items() if paper_id not in found), MOST))
+        also = tuple(map(named.__getitem__, islice(filterfalse(found.__contains__, named), MOST)))
         more = len(named) - len(named.keys() & found.keys()) - len(also)
-        digest = Digest(picks=picks, since=since, missed=not weekly, also=also, more=more)
+        digest = Digest(picks=tuple(found.values()), since=since, missed=not weekly, also=also, more=more)
         edition = voice.renderer.edition(digest, voice.feet, told, only_text=wanted == "text")
         text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
         headers = headers_between(self._headers(smtputf8), edition.subject, keys)
         pieces = [_HEADERS, *self._leaving, *headers, *body_pieces(text=text, html=html)]
-        return pieces, [(at, _OWN[piece]) for at, piece in enumerate(pieces) if piece in _OWN]
+        places = compress(count(), map(_OWN.__contains__, pieces))
+        return pieces, [(at, _OWN[pieces[at]]) for at in places]
 
     def _named_anew(self, unlisted: str) -> dict[int, Candidate]:
         """Return what is named where it has no card: of today, then of the days before, in the newsletter's order."""
@@ -203,17 +208,19 @@ class Composer:
             first, *rest = leaving(url, mailto or self._mailto_reply).encode().split(ANY_TOKEN.encode())
         return [first, *(piece for part in rest for piece in (TOKEN_MARK, part))]
 
-    def _pick_anew(self, stored: tuple[int, str, str]) -> tuple[Pick, str] | None:
-        """Return a pick and the key that X-Papers gives its paper, None for one that is not known any more."""
+    def _pick_anew(self, stored: tuple[int, str, str]) -> tuple[int, Pick, str] | None:
+        """Return a pick, its paper's id of today and its key for X-Papers, None for one that is not known any more."""
         paper_id, why, detail = stored
         candidate = self._candidates.get(paper_id)
-        return (Pick(candidate, Why(why), detail), self._key(candidate.paper)) if candidate else None
+        if candidate is None:
+            return None
+        return candidate.paper.id, Pick(candidate, Why(why), detail), self._key(candidate.paper)
 
     def _headers_anew(self, smtputf8: bool) -> tuple[bytes, bytes]:
         mail = self._mail
         head = SharedHead(
             sender=mail.sender,
-            reply_to=self._newsletter.reply_to,
+            reply_to="" if mail.settings.bounces.takes_commands else self._newsletter.reply_to,
             list_id=mail.list_id,
             archive_url=mail.archive_url,
             help=self._newsletter.base_url or f"{mail.editors}?subject=help",

@@ -81,7 +81,7 @@ async def request_confirmation(
     templates, imprint = dispatch.look(subscriber.preferences.language)
     rendered = confirmation(templates, imprint, link=link, valid_for=VALID_FOR)
     try:
-        await send_one(dispatch, subscriber.email, rendered, now)
+        await send_one(dispatch, subscriber.email, rendered, now, reader=subscriber.id)
     except NewsletterError:
         _give_back(dispatch, subscriber, now)
         raise

@@ -5,7 +5,7 @@ Not here: a digest's contents and its joining (``compose``), and the confirmatio
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from newsletter.render.typesetting import Imprint
 
 if TYPE_CHECKING:
     from newsletter.mail.dkim import DkimSigner
+
+_ANSWERED = timedelta(days=90)  # for so long a mail can be answered with commands
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,21 @@ class Correspondence:
         theirs, _, there = address.rpartition("@")
         here = bool(local) and there.casefold() in {domain.casefold(), ascii_domain(domain).casefold()}
         return here and f"{theirs}+".casefold().startswith(f"{local}+".casefold())
+
+    def reply_address(self, subscriber: int, delivery: int, at: datetime) -> str:
+        """Return where a reader's answer goes: a signed address where commands are read, else that of the editors."""
+        if not self.settings.bounces.takes_commands:
+            return self.settings.newsletter.reply_to
+        local, domain = self._bounces
+        expires = at + _ANSWERED
+        token = self.signer.token(Purpose.REPLY, subscriber=subscriber, delivery=delivery, expires=expires)
+        return f"{local}+{token}@{domain}"
+
+    def reply_header(self, subscriber: int, delivery: int, at: datetime) -> bytes:
+        """Return the Reply-To of a delivery where it is its own, b'' where all have the same."""
+        if not self.settings.bounces.takes_commands:
+            return b""
+        return f"Reply-To: {wire_address(self.reply_address(subscriber, delivery, at))}\r\n".encode()
 
     @cached_property
     def _bounces(self) -> tuple[str, str]:

@@ -48,7 +48,8 @@ async def _send(
     try:
         if not await asyncio.to_thread(_claim, dispatch, mail, to, now):
             return False
-        await send_one(dispatch, to.email, await asyncio.to_thread(make), now, unsubscribe_url=leave)
+        made = await asyncio.to_thread(make)
+        await send_one(dispatch, to.email, made, now, reader=to.id, unsubscribe_url=leave)
     except NewsletterError as error:
         # Not its text: a server's reply names the address, which no log of the pages has.
         log.warning("the %s could not be sent (%s)", mail.name.lower(), type(error).__name__)

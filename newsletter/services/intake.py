@@ -5,9 +5,9 @@ Others see a true ledger while it works. Not here: sending (``lane``), and who i
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import inf
 
@@ -21,9 +21,11 @@ from newsletter.services.post import Item, Post
 from newsletter.services.route import Route, Routes
 from newsletter.storage import claims, locks, moves
 from newsletter.storage.database import cursor
-from newsletter.storage.moves import Place
+from newsletter.storage.making import Taker
+from newsletter.storage.moves import Claimed, Place
 
-_MOST = 256  # deliveries in one claim: for some thousandths of a second offers wait for it
+_MOST = 512  # deliveries that are claimed and not begun: half of them at a time, for which offers wait a moment
+_AT_ONCE = _MOST // 2
 _A_MINUTE = timedelta(seconds=62)  # of which limits count, by whole seconds
 _SLOW = 5.0  # seconds for one message
 _ANEW = 30.0  # seconds after which a claim begins with whoever waited longest, whatever was passed
@@ -172,9 +174,11 @@ class Intake:
         """
         while not self._routes.stopped:
             found = await self._claim()
+            if found.wanted and not (found.items or found.passed):
+                found = await self._make_due(found)
             if found.items:
                 await self._drained()
-            elif found.passed or (found.wanted and await self._made_due()):
+            elif found.passed or found.makes_more:
                 continue
             elif self._at_work > len(self._claimed):
                 await self._until(lambda: True)
@@ -188,15 +192,29 @@ class Intake:
             elif not await self._wait_for_trouble():
                 return
 
-    async def _made_due(self) -> bool:
-        """Make more due. They may have waited longer than those that a claim has passed."""
+    async def _make_due(self, room: "_Found") -> "_Found":
+        """Make more due, and take up as much of it as a claim that found nothing had *room* for."""
         if self._post.clock() >= self._tidy_at:
             await self._post.tidy()
             self._tidy_at = self._post.clock() + _A_MINUTE
-        made = await self._post.ledger.write(lambda session: self._post.make_due(session, self._post.clock()))
-        if made:
-            self._after = None
-        return made
+        taker = Taker(self._post.owner, room.wanted, frozenset(self._destinations.full()))
+        made = await self._written(lambda session: self._made(session, taker))
+        if made.makes_more:
+            self._after = None  # they may have waited longer than those that a claim has passed
+        self._take_up(made.items)
+        return replace(made, more_at=room.more_at, wanted=room.wanted)
+
+    def _made(self, session: Session, taker: Taker) -> "_Found":
+        self._require_alive(session)
+        more = self._post.make_due(session, self._post.clock(), taker)
+        return _Found(items=self._items(session, taker.taken), makes_more=more)
+
+    async def _written(self, work: Callable[[Session], "_Found"]) -> "_Found":
+        try:
+            return await self._post.ledger.write(work)
+        except ConfigurationError as error:
+            self._routes.stop(str(error))
+            return _Found()
 
     async def _claim(self) -> "_Found":
         """Claim some of what is due, which the routes may take from now on."""
@@ -205,7 +223,7 @@ class Intake:
         if not self._hiding <= set(busy) or now > self._looks_anew_at:
             self._after, self._looks_anew_at = None, now + _ANEW
         asked = _Asked(
-            wanted=max(0, self._batch - len(self._claimed)),
+            wanted=min(_AT_ONCE, max(0, self._batch - len(self._claimed))),
             waiting=len(self._claimed),
             busy=busy,
             after=self._after,
@@ -213,26 +231,25 @@ class Intake:
             at_work=[route.at_work for route in self._post.routes],
         )
         begun = [route.begun for route in self._post.routes]
-        try:
-            found = await self._post.ledger.write(lambda session: self._found(session, asked))
-        except ConfigurationError as error:
-            self._routes.stop(str(error))
-            return _Found()
-        for route, room, before in zip(self._post.routes, found.rooms, begun, strict=True):
+        found = await self._written(lambda session: self._found(session, asked))
+        for route, room, before in zip(self._post.routes, found.rooms, begun, strict=False):  # none where it failed
             route.room = room - (route.begun - before)
         if found.passed:
             self._after, self._hiding = found.passed, set(busy)
-        for item in found.items:
-            item.destination.claimed += 1
-        self._at_work += len(found.items)
-        self._claimed.extend(found.items)
-        self._wake()
+        self._take_up(found.items)
         return found
 
+    def _take_up(self, items: Sequence[Item]) -> None:
+        """Let the routes take these from now on."""
+        for item in items:
+            item.destination.claimed += 1
+        self._at_work += len(items)
+        self._claimed.extend(items)
+        self._wake()
+
     def _found(self, session: Session, asked: "_Asked") -> "_Found":
+        self._require_alive(session)
         now, post, direct = self._post.clock(), self._post, cursor(session)
-        if not locks.is_known(direct, post.owner):
-            raise IncompleteError(_TAKEN_OVER)
         rooms, more_at = self._rooms(session, now, asked)
         wanted = int(min(asked.wanted, max(0, sum(rooms) - asked.waiting)))
         claimed = moves.claim(
@@ -247,15 +264,21 @@ class Intake:
         )
         # What waits for the busy grows: looked at again by each claim it would take longer and longer.
         hides = asked.busy and len(claimed) < wanted
-        composers = post.composers(session, claimed)
-        of = self._destinations.of
         return _Found(
-            items=[Item(one, composers[one.issue_id], of(one.email)) for one in claimed],
+            items=self._items(session, claimed),
             rooms=rooms,
             more_at=more_at if sum(rooms) < 1 else None,
             wanted=wanted,
             passed=moves.passed(direct, now, asked.after, post.issue_id) if hides else None,
         )
+
+    def _require_alive(self, session: Session) -> None:
+        if not locks.is_known(cursor(session), self._post.owner):
+            raise IncompleteError(_TAKEN_OVER)
+
+    def _items(self, session: Session, claimed: list[Claimed]) -> list[Item]:
+        composers, of = self._post.composers(session, claimed), self._destinations.of
+        return [Item(one, composers[one.issue_id], of(one.email)) for one in claimed]
 
     def _rooms(self, session: Session, now: datetime, asked: "_Asked") -> tuple[list[float], datetime | None]:
         """Return how many messages each route's limits leave, and where they leave none, when they do again."""
@@ -338,3 +361,4 @@ class _Found:
     more_at: datetime | None = None
     wanted: int = 0
     passed: Place | None = None
+    makes_more: bool = False  # where it made due: there may be more to make

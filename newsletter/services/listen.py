@@ -13,7 +13,7 @@ from newsletter.errors import IllegalMoveError, NotFoundError
 from newsletter.mail.bounce_report import Report
 from newsletter.mail.bounces import read
 from newsletter.mail.tokens import Purpose
-from newsletter.services import bounces
+from newsletter.services import bounces, commands
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.subscribe import unsubscribe
 from newsletter.storage import returns
@@ -42,7 +42,12 @@ async def hear(dispatch: Dispatch, raw: bytes, now: datetime, to: Sequence[str] 
     """
     report = read(raw)
     report = replace(report, returned_to=tuple(dict.fromkeys((*(one.lower() for one in to), *report.returned_to))))
-    return _leaving(dispatch, report, now) or obey(dispatch, report, raw, now)
+    if left := _leaving(dispatch, report, now):
+        return left
+    may_ask = report.kind is Kind.OTHER and dispatch.settings.bounces.takes_commands
+    if may_ask and (commanded := await commands.obey(dispatch, report, raw, now)):
+        return Heard(report, [commanded])
+    return obey(dispatch, report, raw, now)
 
 
 def obey(dispatch: Dispatch, report: Report, raw: bytes, now: datetime) -> Heard:

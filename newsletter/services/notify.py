@@ -64,16 +64,39 @@ def _told(problem: Problem) -> str:
     return problem.text.partition("; ")[0] if problem.solved else problem.text
 
 
-async def send_one(dispatch: Dispatch, to: str, rendered: Rendered, now: datetime, *, unsubscribe_url: str = "") -> str:
+async def send_one(
+    dispatch: Dispatch,
+    to: str,
+    rendered: Rendered,
+    now: datetime,
+    *,
+    reader: int = 0,
+    unsubscribe_url: str = "",
+    reply_to: str = "",
+    auto_submitted: str = "auto-generated",
+) -> str:
     """Send one mail that belongs to no issue, over a connection of its own, and return its Message-ID.
+
+    Where it goes to a *reader* (an id), a report that it did not arrive names them. Answers go to *reply_to*, by
+    default where the newsletter's go.
 
     Raises SmtpTrouble when it is not taken.
     """
     address = parseaddr(to)[1]
     smtputf8 = needs_smtputf8(address)
     number = secrets.randbits(62)
-    content = single_message(dispatch, address, rendered, now, number, unsubscribe_url=unsubscribe_url)
-    sender = dispatch.settings.newsletter.sender_address
+    content = single_message(
+        dispatch,
+        address,
+        rendered,
+        now,
+        number,
+        unsubscribe_url=unsubscribe_url,
+        reply_to=reply_to,
+        auto_submitted=auto_submitted,
+    )
+    own = dispatch.settings.newsletter.sender_address
+    sender = dispatch.mail.return_path(reader, 0) if reader else own
     envelope = Envelope(sender=sender, recipient=address, size=len(content), smtputf8=smtputf8)
     troubles: list[SmtpTrouble] = []
     for way in dispatch.settings.smtp.ways:
@@ -92,7 +115,15 @@ async def send_one(dispatch: Dispatch, to: str, rendered: Rendered, now: datetim
 
 
 def single_message(
-    dispatch: Dispatch, address: str, rendered: Rendered, now: datetime, number: int, *, unsubscribe_url: str = ""
+    dispatch: Dispatch,
+    address: str,
+    rendered: Rendered,
+    now: datetime,
+    number: int,
+    *,
+    unsubscribe_url: str = "",
+    reply_to: str = "",
+    auto_submitted: str = "auto-generated",
 ) -> bytes:
     """Return a mail that belongs to no issue, as it leaves; its Message-ID is made of *number*.
 
@@ -104,7 +135,8 @@ def single_message(
         subject=rendered.subject,
         message_id=message_id(number, dispatch.mail.domain),
         date=now,
-        reply_to=dispatch.settings.newsletter.reply_to,
+        reply_to=reply_to or dispatch.settings.newsletter.reply_to,
+        auto_submitted=auto_submitted,
         unsubscribe_url=unsubscribe_url,
     )
     html, smtputf8 = rendered.html or None, needs_smtputf8(address)

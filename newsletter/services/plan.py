@@ -19,6 +19,7 @@ from newsletter.services.edit import Policy
 from newsletter.services.subscribe import rhythm_of
 from newsletter.storage import alerts, due, feedback, issues, retention
 from newsletter.storage.due import DueReader, Place
+from newsletter.storage.making import Taker
 
 # Papers that the readers of a chunk spoke of: what each says of a pool is worked out while others wait to write.
 _SPOKEN = 256
@@ -49,18 +50,20 @@ class Plan:
         """Do what takes longest of making the first readers due, if anybody is. Writes nothing, so needs no lock."""
         issue = issues.get(session, self._on_date) if self._on_date else issues.newest_sealed(session)
         if issue and issue.status is Status.SEALED and self._is_anybody_due(session, now):
-            self._maker(session, issue).prepare(session)
+            self._maker(session, issue).chooser.prepare(session)
 
     def _is_anybody_due(self, session: Session, now: datetime) -> bool:
         if self._on_date:
             return bool(_Round().next(session, None, but=None))
         return bool(_Round().next(session, now, but=None) or alerts.readers(session, now, 1))
 
-    def make_due(self, session: Session, now: datetime) -> bool:
-        """Make a chunk of due rows. Return whether there may be more."""
-        return self._make_on_date(session, now, self._on_date) if self._on_date else self._make_by_clock(session, now)
+    def make_due(self, session: Session, now: datetime, taker: Taker | None = None) -> bool:
+        """Make a chunk of due rows, of which *taker* takes up some. Return whether there may be more."""
+        if self._on_date:
+            return self._make_on_date(session, now, self._on_date, taker)
+        return self._make_by_clock(session, now, taker)
 
-    def _make_by_clock(self, session: Session, now: datetime) -> bool:
+    def _make_by_clock(self, session: Session, now: datetime, taker: Taker | None) -> bool:
         issue = issues.newest_sealed(session)
         if issue and (issue.brake is not Brake.NONE or (self._only and issue.id != self._only.id)):
             return False
@@ -70,28 +73,28 @@ class Plan:
         found = self._round.next(session, now, but=issue.date if issue and self._late else None)
         waiting = [r for r in found if issue and (r.last_issue_on is None or r.last_issue_on < issue.date)]
         if issue and waiting:
-            self._maker(session, issue).by_the_clock(session, waiting, now)
+            self._maker(session, issue).by_the_clock(session, waiting, now, taker)
         if self._late:
             return bool(found)
         ours = {reader.id for reader in waiting}
         self._pass_over(session, issue, [reader for reader in found if reader.id not in ours], now)
-        return bool(found) or (issue is not None and self._make_alerts(session, issue, now))
+        return bool(found) or (issue is not None and self._make_alerts(session, issue, now, taker))
 
-    def _make_alerts(self, session: Session, issue: Issue, now: datetime) -> bool:
+    def _make_alerts(self, session: Session, issue: Issue, now: datetime, taker: Taker | None) -> bool:
         """Make a chunk of alerts, once every digest is made. Return whether there may be more."""
         found = alerts.readers(session, now, CHUNK)
         if found:
-            self._maker(session, issue).by_alert(session, found, now)
+            self._maker(session, issue).by_alert(session, found, now, taker)
         return bool(found)
 
-    def _make_on_date(self, session: Session, now: datetime, day: date) -> bool:
+    def _make_on_date(self, session: Session, now: datetime, day: date, taker: Taker | None) -> bool:
         issue = issues.get(session, day)
         if self._is_over or issue is None or issue.status is not Status.SEALED or issue.brake is not Brake.NONE:
             return False
         if retention.totals(session, issue.id):  # who had it is not known one by one any more
             return False
         found = self._round.next(session, None, but=issue.date)  # who accepted this very issue is done
-        self._maker(session, issue).on_date(session, found, day, now)
+        self._maker(session, issue).on_date(session, found, day, now, taker)
         self._is_over = not found
         return bool(found)
 

@@ -13,6 +13,7 @@ from newsletter.services.compose import Composer, Message
 from newsletter.services.ledger import Clock, Ledger
 from newsletter.services.limits import Destination
 from newsletter.services.route import PATIENCE, Route
+from newsletter.storage.making import Taker
 from newsletter.storage.moves import Claimed
 
 
@@ -58,7 +59,7 @@ class Post:
     routes: Sequence[Route]
     domains: Mapping[str, DomainSettings]
     composers: Callable[[Session, list[Claimed]], dict[int, Composer]]  # by issue id
-    make_due: Callable[[Session, datetime], bool]  # makes a chunk of due rows; False when there are none left
+    make_due: Callable[[Session, datetime, Taker], bool]  # makes a chunk of due rows; False when there are none left
     tidy: Callable[[], Awaitable[None]]  # gives up what is too late or no longer wanted
     suppress: Callable[[Session, int, str, datetime], None]
     lease: timedelta

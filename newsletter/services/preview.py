@@ -24,9 +24,9 @@ from newsletter.mail.message import message_id
 from newsletter.render.formats import day as named_day
 from newsletter.render.typesetting import Rendered
 from newsletter.services import edit, subscribe
+from newsletter.services.chooser import Chooser
 from newsletter.services.compose import Composer
 from newsletter.services.dispatch import Dispatch
-from newsletter.services.due import Maker
 from newsletter.services.edit import Shown
 from newsletter.services.notify import send_one
 from newsletter.services.proofs import Proof, proof
@@ -170,13 +170,13 @@ class _Previewer:
         )
 
     def _digest(self, reader: Subscriber | None, stored: Delivery | None) -> tuple[Digest, list[LeftOut]]:
-        maker = Maker(self.session, self.dispatch.settings, self.dispatch.policy, self.shown)
+        chooser = Chooser(self.session, self.dispatch.settings.newsletter, self.dispatch.policy, self.shown)
         if reader is None:
-            return maker.for_reader(self.session, 0, Preferences(), None, self.now)
+            return chooser.for_reader(self.session, 0, Preferences(), None, self.now)
         last = subscribers.history(self.session, reader.id).last_accepted_on
         if stored:  # the last accepted one may be this very issue, or a later one
             last = stored.since - timedelta(days=1) if stored.since else self.shown.issue.date
-        return maker.for_reader(self.session, reader.id, reader.preferences, last, self.now)
+        return chooser.for_reader(self.session, reader.id, reader.preferences, last, self.now)
 
     def _delivery(self, reader: Subscriber | None, digest: Digest) -> Delivery:
         """Return a delivery as it would be made now, but for its id."""

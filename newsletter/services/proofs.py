@@ -21,6 +21,7 @@ from newsletter.render.foot import Reader
 from newsletter.render.language import ENGLISH
 from newsletter.render.typesetting import Rendered
 from newsletter.services import specimens
+from newsletter.services.commanded import known
 from newsletter.services.compose import Composer
 from newsletter.services.confirm import VALID_FOR
 from newsletter.services.dispatch import Dispatch
@@ -90,6 +91,7 @@ def _mails(dispatch: Dispatch, now: datetime) -> Iterator[tuple[str, str, Callab
     yield "welcome-topics", "Welcome, with topics", press.welcome_with_topics
     yield "welcome-alerts", "Welcome, with alerts only", press.welcome_with_alerts
     yield "goodbye", "Goodbye", press.goodbye
+    yield "answer", "Answer to a reader's mail", press.answer
     yield "letter", "Letter with a link", press.letter
     yield "operator", "To the operator", press.operator
     yield "draft", "A draft, to its editor", press.draft
@@ -199,6 +201,12 @@ class _Press:
     def goodbye(self) -> bytes:
         """Return the mail that says to who left that it is done."""
         return self._single(notices.goodbye(*self._look, link=self._link, valid_for=VALID_FOR))
+
+    def answer(self) -> bytes:
+        """Return the answer to a reader who wrote, with what was done and with the list of commands."""
+        templates, imprint = self._look
+        done = [templates.language.gettext("Your mails come again.")]
+        return self._single(notices.answer(templates, imprint, done=done, commands=known(templates.language)))
 
     def letter(self) -> bytes:
         """Return what who is subscribed and asks for it again is told, as all mails with one link are."""

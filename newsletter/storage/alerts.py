@@ -1,7 +1,7 @@
 """Whose alerts are to be looked at, and what is remembered of having done so.
 
-An alert is a delivery like a digest: one row per reader and date, made by ``due.make``. Not here: what is found
-(``services/due.py``).
+An alert is a delivery like a digest: one row per reader and date, made by ``making.make``. Not here: what is found
+(``services/chooser.py``).
 """
 
 from collections.abc import Collection, Iterable
@@ -14,7 +14,7 @@ from sqlmodel import Session, col, update
 from newsletter.domain.issue import Issue
 from newsletter.domain.subscriber import Status
 from newsletter.storage.database import listed
-from newsletter.storage.due import WISHES, DueReader, wishes
+from newsletter.storage.due import FACTS, DueReader, due_reader
 from newsletter.storage.tables import IS_ALERTED, SubscriberRow
 
 _S = SubscriberRow
@@ -26,16 +26,11 @@ def readers(session: Session, now: datetime, limit: int) -> list[tuple[DueReader
 
     Who wants no digest has one due in the farthest future.
     """
-    served = (col(_S.last_digest_on), col(_S.last_issue_on), col(_S.last_accepted_on))
-    facts = (col(_S.id), *served, col(_S.quiet_since), col(_S.quiet_told))  # an alert ends a silence
     due = (IS_ALERTED, col(_S.next_alert_at) <= now, col(_S.status) == Status.ACTIVE)
-    query = sql(col(_S.next_alert_at), col(_S.next_due_at), *facts, *WISHES).where(*due)
+    query = sql(col(_S.next_alert_at), *FACTS).where(*due)
     ordered = session.connection().execute(query.order_by(col(_S.next_alert_at), col(_S.id)).limit(limit))
     rows: list[Any] = list(ordered)
-    return [
-        (DueReader(i, wishes(*chosen), at or _NEVER, digest_on, issue_on, accepted_on, quiet_since, told), alert_at)
-        for alert_at, at, i, digest_on, issue_on, accepted_on, quiet_since, told, *chosen in rows
-    ]
+    return [(due_reader(i, at or _NEVER, *facts), alert_at) for alert_at, i, at, *facts in rows]
 
 
 def advance(session: Session, at: datetime, reader_ids: Collection[int]) -> None:

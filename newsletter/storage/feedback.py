@@ -22,10 +22,12 @@ def say(session: Session, subscriber_id: int, paper_id: int, said: Said, now: da
     session.exec(upsert(FeedbackRow).values(new).on_conflict_do_update(index_elements=same, set_=new))
 
 
+_SAID_BY = select(FeedbackRow).where(col(FeedbackRow.subscriber_id).in_(listed("readers")))
+
+
 def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Feedback]]:
     """Return what these readers said, by reader, the newest first and no more than counts; papers by today's ids."""
-    query = select(FeedbackRow).where(col(FeedbackRow.subscriber_id).in_(listed("readers")))
-    rows = session.execute(query, {"readers": list(subscriber_ids)}).scalars().all()
+    rows = session.execute(_SAID_BY, {"readers": list(subscriber_ids)}).scalars().all()
     today = papers.resolve(session, (row.paper_id for row in rows)) if rows else {}
     found: dict[int, dict[int, Feedback]] = defaultdict(dict)
     for row in sorted(rows, key=lambda row: (row.said_at, row.paper_id), reverse=True):

@@ -42,10 +42,17 @@ def recent(session: Session, limit: int = 30) -> list[Issue]:
     return [_issue(row) for row in session.exec(select(IssueRow).order_by(col(IssueRow.day).desc()).limit(limit))]
 
 
+_NEWEST_SEALED = (
+    select(IssueRow)
+    .where(IssueRow.status == Status.SEALED, IssueRow.brake != Brake.CANCELLED)
+    .order_by(col(IssueRow.day).desc())
+    .limit(1)
+)
+
+
 def newest_sealed(session: Session) -> Issue | None:
     """Return the newest sealed issue that was not cancelled, or None."""
-    query = select(IssueRow).where(IssueRow.status == Status.SEALED, IssueRow.brake != Brake.CANCELLED)
-    row = session.exec(query.order_by(col(IssueRow.day).desc()).limit(1)).first()
+    row = session.exec(_NEWEST_SEALED).first()
     return _issue(row) if row else None
 
 

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import text
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.search import Search, Sort, Wanted
 from newsletter.storage import papers
+from newsletter.storage.tables import EditionRow
 
-COUNTED = 10_000  # results; of more, it is only said that there are more, and the newest so many are ranked
+COUNTED = 10_000  # results; of more, it is only said that there are more
+# Of more than these the newest are ranked: what nearly every paper says tells none of them from another, and ranking
+# all of them is what would take long.
+_RANKED_AT_MOST = 4_000
 _COLUMNS = {"author": "people", "org": "org", "cat": "cat", "year": "year"}
 # Weights of title, body, people, org, cat, name and year.
 _RELEVANCE = "bm25(search_words, 8, 1, 4, 3, 0, 8, 0)"
@@ -28,7 +32,7 @@ WHERE search_words MATCH :match ORDER BY {by} o.day DESC, o.paper_id DESC LIMIT 
 _RANKED = f"""
 SELECT o.paper_id, o.day, o.upvotes FROM (
     SELECT rowid AS id, {_RELEVANCE} AS distance FROM search_words WHERE search_words MATCH :match
-    ORDER BY rowid DESC LIMIT {COUNTED}
+    ORDER BY rowid DESC LIMIT {_RANKED_AT_MOST}
 ) JOIN search_order o ON o.paper_id = id ORDER BY distance, o.day DESC, id DESC LIMIT :limit OFFSET :offset
 """  # noqa: S608 - constants
 _STATEMENTS = {
@@ -47,6 +51,11 @@ class Found:
 
     papers: tuple[Candidate, ...] = ()
     total: int = 0
+
+
+def edition(session: Session) -> int:
+    """Return a number that grows whenever something changes that a page for everyone shows."""
+    return session.exec(select(EditionRow.number)).one()
 
 
 def find(session: Session, wanted: Search, sort: Sort = Sort.RELEVANCE, *, limit: int, offset: int = 0) -> Found:

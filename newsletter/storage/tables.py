@@ -44,7 +44,7 @@ class Instant(TypeDecorator[datetime]):
 
 def stored(instant: datetime) -> str:
     """Return *instant* (aware) as SQLite keeps it, for statements that go past the column types."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _instant(*, nullable: bool = True) -> Any:

@@ -17,10 +17,12 @@ from newsletter.app import App
 from newsletter.errors import TokenError, TokenExpiredError
 from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Meter, Rule
+from newsletter.web.api import api_routes
 from newsletter.web.archive import Archive
 from newsletter.web.data import DataPages
 from newsletter.web.desk.routes import desk_routes
 from newsletter.web.entry import Entrance
+from newsletter.web.feeds import Feeds
 from newsletter.web.forms import Stamps
 from newsletter.web.guard import Guard, headers
 from newsletter.web.leaving import Leaving, form
@@ -31,6 +33,7 @@ from newsletter.web.preferences import PreferencesPages
 from newsletter.web.privacy import Privacy
 from newsletter.web.reactions import Reactions
 from newsletter.web.saved import SavedPages
+from newsletter.web.search import SearchPages
 from newsletter.web.signup import SignUps
 from newsletter.web.subscription import Subscription, too_late
 from newsletter.web.turnstile import Turnstile
@@ -52,6 +55,7 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
     every = PaperPages(app, pages, clock)
     coming = SignUps(app, pages, entrance, stamps, clock)
     leaving = Leaving(app, pages, stamps, clock)
+    searching, feeds = SearchPages(app, pages, clock), Feeds(app, pages)
     shown = headers(app.settings.newsletter.base_url)
     site = Starlette(
         routes=[
@@ -63,6 +67,9 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
             *(route for tag in ("", *pages.below) for route in every.routes(tag and f"/{tag}")),
             *(route for tag in ("", *pages.below) for route in coming.routes(tag and f"/{tag}")),
             *(route for tag in ("", *pages.below) for route in leaving.routes(tag and f"/{tag}")),
+            *(route for tag in ("", *pages.below) for route in searching.routes(tag and f"/{tag}")),
+            *(route for tag in ("", *pages.below) for route in feeds.routes(tag and f"/{tag}")),
+            *api_routes(app),
             *PreferencesPages(app, links, entrance).routes,
             *DataPages(app, links).routes,
             *Reactions(app, links).routes,

@@ -30,7 +30,7 @@ class Pages:
         self, templates: Templates, imprint: Imprint, contact: str, stamp: Callable[[str], str], *, is_default: bool
     ) -> None:
         # Behind a proxy the pages may stand below a path of the site, which the links between them must begin with.
-        self.root = urlsplit(imprint.base_url).path
+        self.base_url, self.root = imprint.base_url, urlsplit(imprint.base_url).path
         self.language = templates.language
         self.is_default = is_default
         self._templates = templates

@@ -22,9 +22,11 @@ _LAST_ANSWERS = 5  # seconds for requests that are being answered when the end c
 
 
 @contextmanager
-def serving(app: App, host: str, port: int, clock: Clock = utc_now) -> Iterator[str]:
+def serving(app: App, host: str, port: int, clock: Clock = utc_now, shared: int | None = None) -> Iterator[str]:
     """Serve the pages of *app* while inside; give their URL. A *port* of 0 is any that is free.
 
+    *shared* is the file descriptor of a socket on which others listen too. What has to hold before anything is served
+    is looked at here, also for them.
     What is being answered at the end is answered. Raises NewsletterError where nobody can listen there, and
     ConfigurationError for a template that does not work, or a secret that is not the database's.
     """
@@ -45,19 +47,25 @@ def serving(app: App, host: str, port: int, clock: Clock = utc_now) -> Iterator[
         server_header=False,
         timeout_graceful_shutdown=_LAST_ANSWERS,
     )
-    with _listening(host, port) as listener:
+    with listening(host, port) if shared is None else socket.socket(fileno=shared) as listener:
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), name="pages")
         thread.start()
         try:
-            shown = f"[{host}]" if ":" in host else host
-            yield f"http://{shown}:{listener.getsockname()[1]}"
+            yield address(host, listener)
         finally:
             server.should_exit = True
             thread.join()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def address(host: str, listener: socket.socket) -> str:
+    """Return the URL of what listens at *host*."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there. Raises NewsletterError."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=1024)

@@ -29,6 +29,8 @@ from newsletter.web.wishes import Wishes
 
 _FORM = "subscribe"
 
+_TOPIC = 300  # characters of a topic that a link brings
+
 
 class SignUps:
     """The pages by which readers come."""
@@ -46,7 +48,7 @@ class SignUps:
         """Show the form; on POST answer, and then see to it."""
         pages = self._site.asked(request)
         if request.method != "POST":
-            return self._form(pages, "", self._blank())
+            return self._form(pages, "", self._wishing(request))
         form = await read_form(request)
         if form.by_bot:
             return self._answer(pages)
@@ -77,6 +79,12 @@ class SignUps:
 
     def _blank(self) -> Wishes:
         return wishes.shown(Preferences(), self._usual)
+
+    def _wishing(self, request: Request) -> Wishes:
+        """Return what is usual, with the topic of a search that led here."""
+        blank = self._blank()
+        blank.fields["topics"] = plain(request.query_params.get("topic", ""))[:_TOPIC] or blank.fields["topics"]
+        return blank
 
     def _read(self, form: Form, language: Language) -> Wishes:
         """Return what *form* wishes, the newsletter's own where a box asked for the address alone."""

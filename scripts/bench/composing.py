@@ -34,6 +34,7 @@ from newsletter.mail.tokens import Signer
 from newsletter.render.languages import Languages
 from newsletter.services.compose import Composer
 from newsletter.services.correspondence import Correspondence
+from newsletter.services.dispatch import seldom_collecting
 from newsletter.services.edit import Shown
 from newsletter.storage.moves import Claimed
 
@@ -239,10 +240,11 @@ def main() -> None:
     def ours(one: Claimed) -> bytes:
         return composing.message(one).content
 
-    in_chunks(0, WARM, asked.papers, ours)
-    before = peak()
-    figures = in_chunks(WARM, WARM + asked.readers, asked.papers, ours)
-    grown = peak() - before
+    with seldom_collecting():
+        in_chunks(0, WARM, asked.papers, ours)
+        before = peak()
+        figures = in_chunks(WARM, WARM + asked.readers, asked.papers, ours)
+        grown = peak() - before
     yardstick = in_chunks(0, max(asked.readers // 20, 1), asked.papers, plain_way(candidates))
     found = {
         "issue": issue(),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from newsroom import Newsroom
+from returned import TODAY
 
 
 @pytest.fixture
@@ -20,9 +21,9 @@ def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
 def mailed_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
     """Return a newsletter of which ann and ben had a digest, with signed return addresses."""
     made = Newsroom(tmp_path_factory.mktemp("mailed"), bounces={"address": "letters@example.org"})
-    made.publish("2026-07-15", "Alpha", "Beta")
+    made.publish(TODAY, "Alpha", "Beta")
     made.subscribe("ann@there.example", "ben@there.example")
-    made.run("run", "--date", "2026-07-15", "--now")
+    made.run("run", "--date", TODAY, "--now")
     yield made
     made.close()
 
@@ -34,5 +35,6 @@ def mailed(mailed_once: Newsroom, tmp_path: Path) -> Iterator[Newsroom]:
     for name in ("newsletter.db", "papers.jsonl"):
         shutil.copy(mailed_once.folder / name, tmp_path)
     made.sink.mails = list(mailed_once.sink.mails)
+    made.run("db", "adopt")
     yield made
     made.close()

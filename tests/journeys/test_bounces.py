@@ -3,9 +3,7 @@
 import json
 
 from newsroom import Newsroom
-from returned import COMPLAINT, dsn, from_daemon, reply
-
-DAY = "2026-07-15"
+from returned import COMPLAINT, TODAY, dsn, from_daemon, reply
 
 
 def returned(mailed: Newsroom, raw: bytes, name: str = "back.eml") -> list[dict[str, object]]:
@@ -35,7 +33,7 @@ def test_a_permanent_bounce_suppresses_and_is_explained(mailed: Newsroom) -> Non
     shown = show(mailed, "ann@there.example")
     assert shown["status"] == "suppressed"
     assert "no such user here" in str(shown["suppression_reason"])
-    why = mailed.run("why", "ann@there.example", "--date", DAY, "--json").json
+    why = mailed.run("why", "ann@there.example", "--date", TODAY, "--json").json
     assert "it came back" in why["text"]
     assert why["returns"][0]["said"] == "smtp; 550 5.1.1 no such user here"
     assert show(mailed, "ben@there.example")["status"] == "active"
@@ -159,3 +157,12 @@ def test_temporary_bounces_add_up_over_days(mailed: Newsroom) -> None:
     assert effects[:8] == ["counted"] * 8
     assert "suppressed" in effects
     assert "mailbox full" in str(show(mailed, "ann@there.example")["suppression_reason"])
+
+
+def test_a_confirmation_that_bounces_ends_it_too(mailed: Newsroom) -> None:
+    """Mails that are no digests have a signed return address as well: a mistyped address is asked once."""
+    mailed.run("subscribers", "add", "mistyped@there.example", "--confirm")
+    report = dsn("550 5.1.1 no such user", to="mistyped@there.example")
+    [kept] = returned(mailed, to_the_sender_of(mailed, "mistyped@there.example", report))
+    assert kept["effect"] == "suppressed"
+    assert show(mailed, "mistyped@there.example")["status"] == "suppressed"

@@ -166,6 +166,15 @@ def foot(story: Story, one: Claimed) -> Reader:
     )
 
 
+def reply_to(story: Story, one: Claimed) -> str:
+    """Return where answers go: to the editors, or with commands by mail to an address signed for this delivery."""
+    if not story.settings.bounces.address:
+        return "editors@example.org"
+    expires = one.made_at + timedelta(days=90)
+    token = SIGNER.token(Purpose.REPLY, subscriber=one.subscriber_id, delivery=one.id, expires=expires)
+    return f"bounces+{token}@example.org"
+
+
 def headers(story: Story, one: Claimed, reader: Reader, subject: str) -> dict[str, str]:
     """Return the headers, unfolded and decoded; '' where there is none."""
     base_url = story.settings.newsletter.base_url
@@ -175,7 +184,7 @@ def headers(story: Story, one: Claimed, reader: Reader, subject: str) -> dict[st
     said = {
         "From": "Daily Päpers <papers@example.org>",
         "To": one.email,
-        "Reply-To": "editors@example.org",
+        "Reply-To": reply_to(story, one),
         "Subject": " ".join(plain(subject).replace("=?", "= ?").split()),
         "Date": format_datetime(one.made_at),
         "Message-ID": one.message_id,

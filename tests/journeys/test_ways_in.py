@@ -10,7 +10,6 @@ from returned import dsn
 from newsletter.lmtp import listening
 from newsletter.services.subscribe import find
 
-DAY = "2026-07-15"
 READERS = ("ann@there.example", "ben@there.example")
 
 

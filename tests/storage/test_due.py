@@ -14,9 +14,11 @@ from sqlmodel import Session, select
 from newsletter.domain.issue import Issue, Status
 from newsletter.domain.subscriber import Preferences, Subscriber
 from newsletter.domain.subscriber import Status as Standing
-from newsletter.storage import due, subscribers
+from newsletter.storage import due, history, making, subscribers
 from newsletter.storage.database import Database
-from newsletter.storage.due import Contents, DueReader, History, NewDelivery, Place
+from newsletter.storage.due import DueReader, Place
+from newsletter.storage.history import History
+from newsletter.storage.making import Contents, NewDelivery
 from newsletter.storage.tables import DeliveryRow, SubscriberRow
 
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
@@ -53,7 +55,7 @@ def add(session: Session, reader_id: int, due_at: datetime = NOW, **served: Any)
 
 def new(session: Session, reader: DueReader, *papers: int, day: date = TODAY, **facts: Any) -> NewDelivery:
     """Return a delivery of *papers* to be made for *reader*."""
-    (delivery_id,) = due.new_ids(session, NOW, 1)
+    (delivery_id,) = making.new_ids(session, NOW, 1)
     picks = tuple((paper, "topic", 'a "topic", [1, 2]') for paper in papers)
     values = {"expires_at": NOW + DAY, "next_due_at": NOW + DAY, "contents": Contents(picks), **facts}
     return NewDelivery(id=delivery_id, reader=reader, day=day, message_id=f"<{delivery_id:016x}@example.org>", **values)
@@ -83,7 +85,8 @@ def test_who_was_never_served_comes_first_then_the_longest_unserved(database: Da
 def test_a_reader_comes_with_what_decides(database: Database) -> None:
     """Preferences, instants and dates as they are kept."""
     with database.write() as session:
-        expected = add(session, 1, last_digest_on=TODAY, last_issue_on=TODAY - DAY, last_accepted_on=TODAY - 2 * DAY)
+        decides = add(session, 1, last_digest_on=TODAY, last_issue_on=TODAY - DAY, last_accepted_on=TODAY - 2 * DAY)
+        expected = decides._replace(email="r1@example.net", created_at=NOW)  # and what their mail says
         assert due.readers(session, TODAY - 2 * DAY, None, 9) == [expected]
 
 
@@ -91,13 +94,13 @@ def test_what_is_made_is_in_the_ledger_and_with_the_reader(database: Database) -
     """Each value as it was given, also those that rows have in common."""
     with database.write() as session:
         first, second = add(session, 1, last_accepted_on=TODAY - DAY), add(session, 2, last_issue_on=TODAY + DAY)
-        one, two = due.new_ids(session, NOW, 2)
+        one, two = making.new_ids(session, NOW, 2)
         since = TODAY - 2 * DAY
         rows = [
             NewDelivery(one, first, TODAY, "<one>", NOW + DAY, NOW + 2 * DAY, Contents(((5, "front", ""),), since)),
             NewDelivery(two, second, TODAY - DAY, "<two>", NOW, None, Contents((), None, "nothing new")),
         ]
-        due.make(session, ISSUE, rows, NOW)
+        making.make(session, ISSUE, rows, NOW)
     with database.read() as session:
         made, skipped = session.exec(select(DeliveryRow).order_by(DeliveryRow.id)).all()
         assert (made.id, made.subscriber_id, made.issue_id, made.day, made.status) == (one, 1, 7, TODAY, "ready")
@@ -117,15 +120,15 @@ def test_what_was_sent_is_known_by_today_s_ids_and_only_what_is_asked_for(databa
     states = {1: "accepted", 2: "offered", 3: "held", 4: "failed", 5: "ready", 6: "deferred"}
     with database.write() as session:
         readers = [add(session, n) for n in states]
-        due.make(session, EARLIER, [new(session, readers[0], 10, 11, 99)], NOW)
+        making.make(session, EARLIER, [new(session, readers[0], 10, 11, 99)], NOW)
         for reader in readers[1:]:
-            due.make(session, EARLIER, [new(session, reader, 10)], NOW)
+            making.make(session, EARLIER, [new(session, reader, 10)], NOW)
         session.execute(text("INSERT INTO paper_redirects (old_id, paper_id) VALUES (11, 12)"))
         for number, status in states.items():
             session.execute(text(f"UPDATE deliveries SET status = '{status}' WHERE subscriber_id = {number}"))
-        assert due.waiting_issues(session) == {6}
-        history = History(session, [10, 12], [6])
-        had = history.of(session, [*states, 77])
+        assert history.waiting_issues(session) == {6}
+        known = History(session, [10, 12], [6])
+        had = known.of(session, [*states, 77])
         assert {n: one.sent for n, one in had.items()} == {
             1: frozenset({10, 12}),
             2: frozenset({10}),
@@ -135,12 +138,12 @@ def test_what_was_sent_is_known_by_today_s_ids_and_only_what_is_asked_for(databa
             6: frozenset(),
         }
         assert [n for n, one in had.items() if one.waits] == [5, 6]
-        history.expire(session, [5, 6], NOW)
+        known.expire(session, [5, 6], NOW)
         gone = session.execute(text("SELECT subscriber_id FROM deliveries WHERE status = 'expired' ORDER BY 1"))
         assert list(gone.scalars()) == [5, 6]
-        assert due.have_had(session, [1, 77], EARLIER, TODAY + DAY) == {1}
-        assert due.have_had(session, [1, 77], ISSUE, TODAY) == {1}
-        assert due.have_had(session, [1, 77], ISSUE, TODAY + DAY) == set()
+        assert history.have_had(session, [1, 77], EARLIER, TODAY + DAY) == {1}
+        assert history.have_had(session, [1, 77], ISSUE, TODAY) == {1}
+        assert history.have_had(session, [1, 77], ISSUE, TODAY + DAY) == set()
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -151,7 +154,7 @@ def test_ids_never_come_again_whatever_the_clock_shows(database: Database, chunk
     with database.write() as session:
         session.execute(text("DELETE FROM deliveries"))
         for number, (seconds, count) in enumerate(chunks):
-            ids = due.new_ids(session, NOW + timedelta(seconds=seconds), count)
+            ids = making.new_ids(session, NOW + timedelta(seconds=seconds), count)
             assert ids == sorted(set(ids))
             assert {i >> 20 for i in ids}.isdisjoint(i >> 20 for i in seen)
             assert max(ids) < 1 << 62
@@ -191,8 +194,8 @@ THEIR_INDEX = "INDEX ix_subscribers_due (status=? AND last_accepted_on"
         (lambda s: due.readers(s, None, None, 500, NOW), THEIR_INDEX + "=? AND next_due_at<?)"),
         (lambda s: due.readers(s, TODAY, Place(NOW - DAY, 5), 500, NOW), THEIR_INDEX + "=? AND next_due_at"),
         (lambda s: due.readers(s, TODAY, Place(NOW - DAY, 5), 500), THEIR_INDEX + "=? AND next_due_at=? AND rowid>?)"),
-        (lambda s: due.have_had(s, [1, 2], ISSUE, TODAY), THEIR_ROWS + "1 (subscriber_id=? AND day=?)"),
-        (lambda s: due.new_ids(s, NOW, 5), "deliveries USING INTEGER PRIMARY KEY (rowid<?)"),
+        (lambda s: history.have_had(s, [1, 2], ISSUE, TODAY), THEIR_ROWS + "1 (subscriber_id=? AND day=?)"),
+        (lambda s: making.new_ids(s, NOW, 5), "deliveries USING INTEGER PRIMARY KEY (rowid<?)"),
         (lambda s: History(s, [1], [6]).of(s, [1, 2]), THEIR_ROWS + "2 (subscriber_id=? AND issue_id=?)"),
         (lambda s: History(s, [1], [6]).expire(s, [1], NOW), THEIR_ROWS + "2 (subscriber_id=? AND issue_id=?)"),
     ],

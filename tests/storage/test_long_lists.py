@@ -21,7 +21,7 @@ from newsletter.config.sending import SmtpSettings
 from newsletter.domain.delivery import Status as Sending
 from newsletter.domain.issue import Issue, Status
 from newsletter.services import records
-from newsletter.storage import deliveries, due, stats
+from newsletter.storage import deliveries, due, history, stats
 from newsletter.storage.database import Database
 
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
@@ -49,10 +49,10 @@ def explained(database: Database) -> Iterator[list[str]]:
     [
         (lambda s: due.readers(s, None, None, 2000, NOW), "(status=? AND last_accepted_on=? AND next_due_at<?)"),
         (lambda s: due.readers(s, ISSUE.date, due.Place(NOW, 1), 2000), "(status=? AND last_accepted_on=? AND next_"),
-        (lambda s: due.have_had(s, [1, 2], ISSUE, ISSUE.date), "(subscriber_id=? AND day=?)"),
-        (lambda s: due.have_had(s, [1, 2], ISSUE, ISSUE.date), "(subscriber_id=? AND issue_id=?)"),
-        (lambda s: due.History(s, [1], [7, 8]).of(s, [1, 2]), "(subscriber_id=? AND issue_id=?)"),
-        (lambda s: due.History(s, [1], [7, 8]).expire(s, [1, 2], NOW), "(subscriber_id=? AND issue_id=?)"),
+        (lambda s: history.have_had(s, [1, 2], ISSUE, ISSUE.date), "(subscriber_id=? AND day=?)"),
+        (lambda s: history.have_had(s, [1, 2], ISSUE, ISSUE.date), "(subscriber_id=? AND issue_id=?)"),
+        (lambda s: history.History(s, [1], [7, 8]).of(s, [1, 2]), "(subscriber_id=? AND issue_id=?)"),
+        (lambda s: history.History(s, [1], [7, 8]).expire(s, [1, 2], NOW), "(subscriber_id=? AND issue_id=?)"),
         (deliveries.held, "COVERING INDEX ix_deliveries_kept (status=?)"),
         (lambda s: deliveries.held_ids(s, 200), "COVERING INDEX ix_deliveries_kept (status=?)"),
         (lambda s: deliveries.counts(s, 7), "COVERING INDEX ix_deliveries_kept (status=? AND issue_id=?)"),
@@ -77,7 +77,7 @@ def test_an_index_leads_to_the_readers_asked_for(
     """Nothing is scanned, and nothing is sorted."""
     with database.write() as session:
         session.execute(
-            text("INSERT INTO issues VALUES (7, '2026-07-15', 'sealed', '', '', 'none', '', '{}', NULL, NULL)")
+            text(f"INSERT INTO issues {_OF_ISSUE} VALUES (7, '2026-07-15', 'sealed', '', '', 'none', '', '{{}}')")
         )
     with explained(database) as plans, database.write() as session:
         asked(session)
@@ -112,6 +112,7 @@ SELECT :place * 1000000000 + id, id, :issue, :day,
     '[[1, "front", ""], [2, "front", ""], [3, "front", ""]]'
 FROM subscribers
 """
+_OF_ISSUE = "(id, day, status, subject, note, brake, reason, hand)"
 _READERS = """
 INSERT INTO subscribers (id, email, email_key, status, topics, created_at, status_at, consent_source)
 WITH RECURSIVE readers (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM readers WHERE id < :readers)
@@ -131,8 +132,8 @@ def fill(path: Path, readers: int) -> None:
     ledger.execute(_READERS, {"readers": readers, "at": "2026-01-01 00:00:00.000000"})
     for place, issue in enumerate(ISSUES, 1):
         day = f"2026-07-{10 + place}"
-        values = "(?, ?, 'sealed', '', '', 'none', '', '{}', NULL, NULL)"
-        ledger.execute(f"INSERT INTO issues VALUES {values}", (issue, day))
+        values = "(?, ?, 'sealed', '', '', 'none', '', '{}')"
+        ledger.execute(f"INSERT INTO issues {_OF_ISSUE} VALUES {values}", (issue, day))
         last = place == len(ISSUES)
         facts = {"place": place, "issue": issue, "day": day, "last": last, "at": f"{day} 08:00:00.000000"}
         ledger.execute(_LEDGER, {**facts, "at_work": AT_WORK})
@@ -234,9 +235,9 @@ def test_how_many_are_held_is_known_by_an_index(ledger: Database) -> None:
 def test_what_readers_had_is_found_one_by_one(ledger: Database) -> None:
     """It is asked for each chunk of readers."""
     with ledger.read() as session:
-        history = due.History(session, [1, 2, 3], ISSUES[1:])
+        known = history.History(session, [1, 2, 3], ISSUES[1:])
     with Steps(ledger) as steps, ledger.read() as session:
-        history.of(session, list(range(1, 201)))
+        known.of(session, list(range(1, 201)))
     print(f"the papers of 200 readers: {steps.read:,} steps")
     assert steps.read < 40_000
 

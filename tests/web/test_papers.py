@@ -95,7 +95,7 @@ def test_a_paper_has_a_page_of_its_own(site: Site) -> None:
     assert "Example University" in main
     assert "★ 1,200" in main
     assert {f"https://arxiv.org/abs/{key}", "https://code.example.org/fast"} < set(links(page))
-    assert texts(page, "//tbody/tr") == ["14 July 2026 papers 250", "13 July 2026 papers 100"]
+    assert texts(page, "//tbody/tr") == ["14 July 2026file250", "13 July 2026file100"]
     assert links(page, "//tbody//a") == [f"/day/{WEEK[1]}", f"/day/{WEEK[0]}"]
     assert f"/archive/{WEEK[0]}" in links(page, "//ul//a")
     assert "number 1" in main

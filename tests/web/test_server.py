@@ -1,6 +1,7 @@
 """What holds for every page, and ``newsletter web`` as a process."""
 
 import logging
+import os
 import re
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -138,6 +140,28 @@ def test_the_command_serves_until_it_is_told_to_end(newsroom: Newsroom, number: 
     assert process.returncode == 0
     assert out == ""
     assert "Traceback" not in err
+
+
+def test_several_processes_serve_together(newsroom: Newsroom) -> None:
+    """All are ended by one signal; where one of them is killed, the command ends with a clear line."""
+    for killed in (False, True):
+        process = newsroom.start("web", "--port", "0", "--workers", "2", "-v")
+        assert process.stderr
+        url = ""
+        while not url:
+            line = process.stderr.readline()
+            assert line, "it ended"
+            url = "".join(re.findall(r"http://127\.0\.0\.1:\d+", line))
+        with httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
+            assert client.get("/healthz").text == "ok"  # waits for the first who answers
+        workers = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+        assert len(workers) == 2
+        os.kill(workers[0] if killed else process.pid, signal.SIGKILL if killed else signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == (1 if killed else 0)
+        assert ("a process of the pages ended" in err) == killed
+        assert "Traceback" not in err
+        assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
 
 
 def test_a_port_that_is_taken_is_one_line(newsroom: Newsroom) -> None:

@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from returned import TODAY
 from served import Site
 
 from newsletter.domain.bounce import Kind, Reason
@@ -39,9 +40,9 @@ TABLES = {
 @pytest.fixture
 def mailed(site: Site) -> Site:
     """Return the pages of a newsletter of which ann and ben had a digest."""
-    site.room.publish("2026-07-15", "Alpha")
+    site.room.publish(TODAY, "Alpha")
     site.room.subscribe(ANN, BEN)
-    site.room.run("run", "--date", "2026-07-15", "--now")
+    site.room.run("run", "--date", TODAY, "--now")
     return site
 
 

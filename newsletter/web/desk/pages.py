@@ -25,6 +25,7 @@ from newsletter.render.environment import environment, render
 from newsletter.services import account
 from newsletter.services.ledger import Clock
 from newsletter.storage.changes import By
+from newsletter.storage.database import StorageError
 from newsletter.web.desk.session import Cookies, Session, begun, is_ended
 from newsletter.web.forms import is_from_elsewhere, read_form
 
@@ -200,6 +201,8 @@ class Desk:
     def _tried(self, page: Page, visit: Visit, back: str) -> Response:
         try:
             return page(visit)
+        except StorageError:
+            raise  # its details are the log's
         except NewsletterError as error:
             if visit.request.method == "POST":
                 return visit.to(back.format(**visit.request.path_params), str(error), wrong=True)

@@ -1,0 +1,78 @@
+"""Search over everything ever gathered. Not here: what a search may say (``domain/search``), and how it finds."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from newsletter.app import App
+from newsletter.domain.calendar import local_date
+from newsletter.domain.search import Search, Sort, parse_search
+from newsletter.render.card import card
+from newsletter.services.ledger import Clock
+from newsletter.storage import search
+from newsletter.storage.search import Found
+from newsletter.web.pages import Site
+
+PAGE = 20  # results
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is looked for: the page counts from 1."""
+
+    wanted: Search
+    sort: Sort
+    page: int
+
+    @property
+    def query(self) -> str:
+        """Return it as a part of an address, without the page."""
+        sort = "" if self.sort is Sort.RELEVANCE else f"&sort={self.sort}"
+        return f"q={quote(self.wanted.text)}{sort}"
+
+
+def asked_for(request: Request) -> Asked:
+    """Return what a request asks for. Raises HTTPException for a page or an order that there is none of."""
+    sort, page = request.query_params.get("sort") or Sort.RELEVANCE, request.query_params.get("page", "1")
+    last = search.COUNTED // PAGE + 1
+    if sort not in set(Sort) or not page.isascii() or not page.isdigit() or not 1 <= int(page[:9]) <= last:
+        raise HTTPException(404)
+    return Asked(parse_search(request.query_params.get("q", "")), Sort(sort), int(page))
+
+
+def look_for(app: App, asked: Asked) -> Found:
+    """Return the results of one page."""
+    with app.database.read() as session:
+        return search.find(session, asked.wanted, asked.sort, limit=PAGE, offset=PAGE * (asked.page - 1))
+
+
+class SearchPages:
+    """The page on which one searches."""
+
+    def __init__(self, app: App, site: Site, clock: Clock) -> None:
+        self._app, self._site, self._clock = app, site, clock
+        self._zone = app.settings.newsletter.zone
+
+    def routes(self, below: str) -> list[Route]:
+        """Return the page of one language, whose addresses begin with *below*."""
+        return [Route(f"{below}/search", self.page)]
+
+    def page(self, request: Request) -> Response:
+        """Show the results, some at a time."""
+        asked, pages = asked_for(request), self._site.asked(request)
+        found, today = look_for(self._app, asked), local_date(self._clock(), self._zone)
+        cards = [card(candidate, "", today, pages.language) for candidate in found.papers]
+        return pages.public(
+            "search.html",
+            asked=asked,
+            sorts=list(Sort),
+            results=[(found.papers[n].paper.key, each) for n, each in enumerate(cards)],
+            first=PAGE * (asked.page - 1) + 1,
+            total=min(found.total, search.COUNTED),
+            more_than=found.total > search.COUNTED,
+            more=found.total > PAGE * asked.page,
+        )

@@ -1,0 +1,246 @@
+"""Measure how fast the pages answer with long lists, alone and while a delivery runs, and print it as JSON.
+
+    scripts/dev bench pages [--papers 100000] [--readers 100000] [--rate 200] [--seconds 20] [--delivery 50000]
+
+``newsletter web --workers 2`` serves a newsletter with so many papers and readers. A client in one process of its own
+asks at a constant rate, whether answers come or not: in turn for the front page, the issue of a day, a search and one
+reader's unsubscribing by POST; a request that waits for a connection counts from when it was due. (wrk asks as fast as
+it is answered, and cannot hold a rate.) ``while_sending`` is the same while ``newsletter deliver`` sends, whose speed
+is compared with a run alone. Pages that there are not are named in ``missing``, and not asked for.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import socket
+import sqlite3
+import statistics
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from itertools import count, cycle
+from pathlib import Path
+from typing import Any
+
+from _options import answer, configured, parser, work_folder
+from _papers import fill, word
+from _postfix import sink
+from _room import Room
+from _runs import delivered
+from _watch import Sent, say, watch
+
+from newsletter.app import open_app
+from newsletter.mail.tokens import Purpose
+from newsletter.storage.database import reader
+
+P95_MS, P95_WHILE_SENDING_MS, SPEED_KEPT, LARGEST_KB = 50.0, 150.0, 0.9, 100.0
+_READY = 60  # seconds
+_Ask = Callable[[], bytes]
+
+
+@contextmanager
+def served(room: Room, workers: int) -> Iterator[int]:
+    """Give the port at which the pages are served while inside."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    command = room.command("web", "--port", str(port), "--workers", str(workers))
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        ends = time.monotonic() + _READY
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                if asyncio.run(fetch(port, request("GET", "/healthz")))[0] == 200:
+                    break
+            except OSError:
+                pass
+            if time.monotonic() > ends or process.poll() is not None:
+                raise SystemExit("the pages were not ready in time")
+            time.sleep(0.2)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def cpu_seconds(port: int) -> float:
+    """Return the processor time of the command that ``served`` has started at *port*, and of its workers."""
+    found = 0.0
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"--port\0{port}\0".encode() in (place / "cmdline").read_bytes():
+                workers = (place / f"task/{place.name}/children").read_text().split()
+                found += sum(_cpu_seconds(Path("/proc") / pid) for pid in (place.name, *workers))
+        except OSError:
+            continue
+    return found
+
+
+def _cpu_seconds(place: Path) -> float:
+    user, system = (place / "stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def request(method: str, path: str, body: bytes = b"") -> bytes:
+    """Return a request as it goes over the wire. The connection ends with it, so that all workers get their share."""
+    form = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n" if body else ""
+    return f"{method} {path} HTTP/1.1\r\nHost: papers.example.org\r\nConnection: close\r\n{form}\r\n".encode() + body
+
+
+async def fetch(port: int, asked: bytes) -> tuple[int, int]:
+    """Return the status of an answer, and its length."""
+    coming, going = await asyncio.open_connection("127.0.0.1", port)
+    going.write(asked)
+    said = await coming.read()
+    going.close()
+    return int(said.split(b" ", 2)[1]), len(said.partition(b"\r\n\r\n")[2])
+
+
+def pages(room: Room, asked: argparse.Namespace, port: int) -> tuple[dict[str, _Ask], list[str], dict[str, float]]:
+    """Return how each page is asked for, the names of those that are not there, and how many KB they have."""
+    chance = random.Random(5)
+    leaving = cycle(tokens(room, (asked.readers - asked.delivery) // 2))
+
+    def search() -> bytes:
+        written = f"{word(chance.randrange(3, 60))}+{word(chance.randrange(0, 400))}"
+        return request("GET", f"/search?q={written}&sort={chance.choice(('relevance', 'date', 'upvotes'))}")
+
+    possible: dict[str, _Ask] = {
+        "front": lambda: request("GET", "/"),
+        "day": lambda: request("GET", f"/archive/{room.day}"),
+        "search": search,
+        "unsubscribe": lambda: request("POST", f"/unsubscribe/{next(leaving)}", b"List-Unsubscribe=One-Click"),
+    }
+    found = {name: asyncio.run(fetch(port, ask())) for name, ask in possible.items()}
+    there = {name: possible[name] for name, (status, _) in found.items() if status == 200}
+    sizes = {name: round(found[name][1] / 1000, 1) for name in there}
+    return there, sorted(possible.keys() - there.keys()), sizes
+
+
+def tokens(room: Room, count: int) -> list[str]:
+    """Return the tokens by which *count* readers unsubscribe."""
+    with reader(room.database) as connection:
+        ids = [row[0] for row in connection.execute("SELECT id FROM subscribers ORDER BY id DESC LIMIT ?", (count,))]
+    with open_app(room.config, room.due_at) as app:
+        return [app.correspondence.signer.token(Purpose.UNSUBSCRIBE, subscriber=one) for one in ids]
+
+
+async def load(
+    port: int, there: dict[str, _Ask], rate: float, seconds: float, sent: "Future[Sent] | None"
+) -> dict[str, list[tuple[int, float]]]:
+    """Ask for the pages in turn at *rate*, and return the status and milliseconds of each answer, by page."""
+    found: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    names, began = list(there), time.perf_counter()
+
+    async def one(name: str, due: float) -> None:
+        try:
+            status, _ = await fetch(port, there[name]())
+        except (OSError, IndexError, ValueError):
+            status = 0
+        found[name].append((status, 1000 * (time.perf_counter() - due)))
+
+    async with asyncio.TaskGroup() as group:
+        for number in count():
+            if sent.done() if sent else number >= rate * seconds:
+                break
+            due = began + number / rate
+            await asyncio.sleep(max(0, due - time.perf_counter()))
+            group.create_task(one(names[number % len(names)], due))
+    return found
+
+
+def document(found: dict[str, list[tuple[int, float]]]) -> dict[str, Any]:
+    """Return the figures of one load."""
+    every = [took for one in found.values() for _, took in one]
+    return {
+        "requests": len(every),
+        "not_answered_with_200": sum(status != 200 for one in found.values() for status, _ in one),
+        "p50_ms": _quantile(every, 50),
+        "p95_ms": _quantile(every, 95),
+        "longest_ms": round(max(every), 1),
+        "p95_ms_by_page": {name: _quantile([took for _, took in one], 95) for name, one in found.items()},
+    }
+
+
+def _quantile(times: list[float], percent: int) -> float:
+    return round(statistics.quantiles(times, n=100, method="inclusive")[percent - 1], 1)
+
+
+def in_half(room: Room, due: int) -> None:
+    """Leave *due* readers due; the others, who are those that unsubscribe here, have had their digest."""
+    with closing(sqlite3.connect(room.database)) as connection, connection:
+        connection.execute(
+            "UPDATE subscribers SET next_due_at = '2099-01-01 00:00:00.000000'"
+            " WHERE id NOT IN (SELECT id FROM subscribers ORDER BY id LIMIT ?)",
+            (due,),
+        )
+
+
+def send(folder: Path, asked: argparse.Namespace, room: Room) -> Sent:
+    """Deliver to who is due, and return what it took."""
+    folder.mkdir()
+    with sink(folder) as server:
+        room.configure(smtp={"port": server.port})
+        return delivered(watch(room.command("--json", "deliver"), server, asked.delivery, timeout=asked.timeout))
+
+
+def loaded(port: int, asked: argparse.Namespace, there: dict[str, _Ask], sent: "Future[Sent] | None") -> dict[str, Any]:
+    """Return the figures of one load: of as many seconds as asked for, or until a delivery has *sent* all."""
+    say(f"asking {asked.rate:g} times a second ...")
+    before = cpu_seconds(port)
+    found = document(asyncio.run(load(port, there, asked.rate, asked.seconds, sent)))
+    return {"cpu_ms_per_request": round(1000 * (cpu_seconds(port) - before) / found["requests"], 2), **found}
+
+
+def beside(folder: Path, asked: argparse.Namespace, room: Room) -> dict[str, Any]:
+    """Return the figures of a load while a delivery runs, and what is left of the delivery's speed."""
+    room.restore("due")
+    quiet = send(folder / "quiet", asked, room)
+    room.restore("due")
+    with served(room, asked.workers) as port, ThreadPoolExecutor(1) as pool:
+        there = pages(room, asked, port)[0]
+        sent = pool.submit(send, folder / "beside", asked, room)
+        found = loaded(port, asked, there, sent)
+    kept = round(sent.result().per_second / quiet.per_second, 2)
+    return {"delivery": asked.delivery, **found, "wanted_p95_ms": P95_WHILE_SENDING_MS, "speed_kept": kept,
+            "per_second_alone": round(quiet.per_second), "wanted_speed_kept": SPEED_KEPT,
+            "holds": found["p95_ms"] <= P95_WHILE_SENDING_MS and kept >= SPEED_KEPT}  # fmt: skip
+
+
+def main() -> None:
+    """Measure, and print one JSON document."""
+    options = parser(__doc__)
+    options.add_argument("--papers", type=int, default=100_000)
+    options.add_argument("--readers", type=int, default=100_000)
+    options.add_argument("--rate", type=float, default=200, help="requests a second (%(default)s)")
+    options.add_argument("--seconds", type=float, default=20)
+    options.add_argument("--workers", type=int, default=2)
+    options.add_argument(
+        "--delivery", type=int, default=50_000, help="readers who are due; 0: no delivery (%(default)s)"
+    )
+    asked = options.parse_args()
+    with work_folder(asked) as folder:
+        # One network asks for everything here, which is what the limit is against.
+        room = Room(folder, **configured(asked, web={"requests_per_minute": 0}))
+        say("making papers and readers ...")
+        fill(room.database, asked.papers)
+        room.add_readers(asked.readers)
+        in_half(room, asked.delivery)
+        room.keep("due")
+        with served(room, asked.workers) as port:
+            there, missing, sizes = pages(room, asked, port)
+            alone = loaded(port, asked, there, None)
+        sending = beside(folder, asked, room) if asked.delivery else None
+    holds = alone["p95_ms"] <= P95_MS and not alone["not_answered_with_200"] and max(sizes.values()) <= LARGEST_KB
+    asked_for = {name: getattr(asked, name) for name in ("papers", "readers", "workers", "rate")}
+    found = {"missing": missing, "page_kb": sizes, "alone": alone, "wanted_p95_ms": P95_MS, "while_sending": sending}
+    whole = not missing and (sending is None or sending["holds"])
+    answer({**asked_for, "settings": asked.set, **found, "holds": holds and whole})
+
+
+if __name__ == "__main__":
+    main()
