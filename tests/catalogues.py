@@ -11,7 +11,7 @@ from newsletter.packaged import packaged
 
 CATALOGUES = sorted((packaged("templates") / "locale").glob("*.po"))
 # The same in all three languages.
-ALIKE = {"PDF", "Code", "Abstract"}
+ALIKE = {"PDF", "Code", "Abstract", "Back"}  # the last is in the title of an invented paper
 
 
 def catalogue(file: Path) -> Catalog:
@@ -21,8 +21,8 @@ def catalogue(file: Path) -> Catalog:
 
 
 def english_in(text: str, file: Path) -> list[str]:
-    """Return the messages of which *text* holds words that *file* has in other ones."""
-    flat = " ".join(text.split())
+    """Return the messages of which *text* holds words, links aside, that *file* has in other ones."""
+    flat = " ".join(re.sub(r"https?://\S+", " ", text).split())
     return [part for part in _fragments(file) if re.search(rf"(?<!\w){re.escape(part)}(?!\w)", flat)]
 
 

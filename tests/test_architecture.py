@@ -3,6 +3,7 @@
 import ast
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,3 +174,9 @@ def _is_of_the_program(name: str | None, kind: str, _parents: object) -> bool:
 
 def _indexes(connection: Connection) -> set[str]:
     return {sql for (sql,) in connection.execute(text("SELECT sql FROM sqlite_master WHERE type = 'index'")) if sql}
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Pytest takes the second of two for the first, and collects nothing more."""
+    names = Counter(file.name for file in Path(__file__).parent.rglob("*.py") if file.name != "conftest.py")
+    assert {name: times for name, times in names.items() if times > 1} == {}

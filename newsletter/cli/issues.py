@@ -61,10 +61,10 @@ def show(terminal: Terminal, /, day: date) -> None:
 @click.pass_obj
 def draft(terminal: Terminal, /, day: date) -> None:
     """Begin a draft. What arrives from now on is marked as new."""
-    from newsletter.services import edit
+    from newsletter.services import draft as drafts
 
     with terminal.app() as app:
-        edit.begin(app.database, day, terminal.now())
+        drafts.begin(app.database, day, terminal.now())
         _answer(terminal, app, day)
 
 
@@ -152,7 +152,7 @@ def note(terminal: Terminal, /, day: date, texts: tuple[str, ...]) -> None:
     """Write a note on the issue, or on one paper of it. An empty TEXT takes it away."""
     from newsletter.domain.text import plain
     from newsletter.errors import UsageError
-    from newsletter.services import edit
+    from newsletter.services import draft as drafts
 
     *named, text = texts
     if len(named) > 1:
@@ -162,7 +162,7 @@ def note(terminal: Terminal, /, day: date, texts: tuple[str, ...]) -> None:
             said = "has its note" if text else "has no note"
             _change(terminal, app, day, _find(app, named[0]), lambda hand, i: hand.note(i, plain(text)), said)
         else:
-            edit.retitle(app.database, day, terminal.now(), note=text)
+            drafts.retitle(app.database, day, terminal.now(), note=text)
             _answer(terminal, app, day, f"The issue of {day} has {'its' if text else 'no'} note.")
 
 
@@ -172,10 +172,10 @@ def note(terminal: Terminal, /, day: date, texts: tuple[str, ...]) -> None:
 @click.pass_obj
 def subject(terminal: Terminal, /, day: date, text: str) -> None:
     """Set the subject of the issue's mails. An empty TEXT gives back the usual one."""
-    from newsletter.services import edit
+    from newsletter.services import draft as drafts
 
     with terminal.app() as app:
-        edit.retitle(app.database, day, terminal.now(), subject=text)
+        drafts.retitle(app.database, day, terminal.now(), subject=text)
         _answer(terminal, app, day, f"The issue of {day} has {'its own' if text else 'the usual'} subject.")
 
 
@@ -184,10 +184,10 @@ def subject(terminal: Terminal, /, day: date, text: str) -> None:
 @click.pass_obj
 def undo(terminal: Terminal, /, day: date) -> None:
     """Take back what was last done to a draft, here or at the desk. Again and again, as far back as it goes."""
-    from newsletter.services import edit
+    from newsletter.services import draft as drafts
 
     with terminal.app() as app:
-        _answer(terminal, app, day, f"Undone: {edit.undo(app.database, day, terminal.now())}")
+        _answer(terminal, app, day, f"Undone: {drafts.undo(app.database, day, terminal.now())}")
 
 
 @group.command(epilog=examples("newsletter issues seal today"))
@@ -281,10 +281,10 @@ def _find(app: "App", named: str) -> "Paper":
 def _change(
     terminal: Terminal, app: "App", day: date, paper: "Paper", done: "Callable[[Hand, int], Hand]", said: str
 ) -> None:
-    from newsletter.services import edit
+    from newsletter.services import draft as drafts
 
     what = f"{paper.key} {said}: {paper.title}"
-    edit.change(app.database, day, terminal.now(), lambda hand: done(hand, paper.id), what=what)
+    drafts.change(app.database, day, terminal.now(), lambda hand: done(hand, paper.id), what=what)
     _answer(terminal, app, day, what)
 
 

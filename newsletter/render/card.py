@@ -52,6 +52,7 @@ class Link:
 class Card:
     """What a card says. Texts are '' and counts 0 where there is nothing to say."""
 
+    id: int  # our number of the paper
     title: str
     short_title: str  # names the paper in the labels of its links
     url: str
@@ -86,6 +87,7 @@ def card(candidate: Candidate, note: str, today: date, language: Language) -> Ca
     own = plain(paper.summary)
     said = summary(_read(own or plain(paper.machine_summary)), _read(plain(paper.abstract)))
     return Card(
+        id=paper.id,
         title=title,
         short_title=_short(title).translate(_ANGLES),
         url=links[0].url if links else "",

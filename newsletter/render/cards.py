@@ -15,6 +15,7 @@ from newsletter.domain.pool import Pick, Why
 from newsletter.domain.ranking import Candidate
 from newsletter.render import wording
 from newsletter.render.card import Card, card
+from newsletter.render.foot import ANY_TOKEN, LINK_MARK
 from newsletter.render.slots import Slotted, slots
 from newsletter.render.typesetting import Typesetter
 from newsletter.render.wrapping import WIDTH, columns, shorten, wrap, wrapped
@@ -52,6 +53,8 @@ class Cards:
         self._cards: dict[int, _Set] = {}
         self.placed = lru_cache(maxsize=8192)(self._place)
         self._reason = lru_cache(maxsize=16384)(self._reason_anew)
+        # Encoded, a token ends its line.
+        self._token = LINK_MARK + encode(ANY_TOKEN).removeprefix(ANY_TOKEN.encode())
         self._between = encode("\n"), encode("\n\n\n")
         self._ranked = lru_cache(maxsize=16384)(self._ranked_anew)
         self._byline = lru_cache(maxsize=8192)(self._byline_anew)
@@ -93,9 +96,10 @@ class Cards:
         followed = detail if why in _FOLLOWED and wording.may_name_author(detail) else ""
         html_byline, text_byline = self._byline(paper_id, followed)
         html_rank, heading = self._ranked(paper_id, rank)
+        links = {"link_token": self._token}
         size = "lead" if rank == 1 else "full" if rank <= _FULL else later
-        html = self._html(one, size).fill({"rank": html_rank, "reason": html_reason, "byline": html_byline})
-        text = one.text.fill({"heading": heading, "reason": text_reason, "byline": text_byline})
+        html = self._html(one, size).fill({"rank": html_rank, "reason": html_reason, "byline": html_byline, **links})
+        text = one.text.fill({"heading": heading, "reason": text_reason, "byline": text_byline, **links})
         html_group, text_group = self._group(group) if group else (b"", b"")
         before = (b"", b"") if rank == 1 else self._between
         return before[0] + html_group + html, before[1] + text_group + text

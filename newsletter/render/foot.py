@@ -10,9 +10,11 @@ from newsletter.render.slots import Slotted, slots
 from newsletter.render.typesetting import Typesetter
 from newsletter.render.wrapping import wrap
 
-TOKEN = slots("token")["token"]
+TOKEN, LINK = slots("token", "link_token").values()
+ANY_TOKEN = 48 * "a"
 # Where among the pieces of a mail each reader's own go. No encoded text can be one: UTF-8 has no octet 0xFF.
 TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT = (b"\xff%d" % number for number in range(5))
+LINK_MARK = b"\xff5".ljust(len(ANY_TOKEN), b"\xff")  # as long as what goes there: cards have many, and a size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,8 @@ class Reader:
 
     ``unsubscribe_mailto`` is a whole mailto URI. Of the ways to unsubscribe, the foot names the first that there
     is: ``unsubscribe_url``, ``unsubscribe_mailto``, a reply with "stop" to the bare address ``reply_to``. The mark
-    ``TOKEN`` in links stands for what each reader has alone, and ``token`` for that where the foot is of one reader.
+    ``TOKEN`` in links stands for what each reader has alone, and ``token`` for that where the foot is of one reader;
+    ``LINK`` stands for the same in links that are not for ever.
     """
 
     why_mail: str
@@ -51,8 +54,12 @@ class Foot:
             bool(reader.next_due),
         )
         return (
-            html.spread({"token": [TOKEN_MARK], "why_mail": [WHY_HTML], "next_due": [NEXT_HTML]}),
-            text.spread({"token": [TOKEN_MARK], "why_mail": [WHY_TEXT], "next_due": [NEXT_TEXT]}),
+            html.spread(
+                {"token": [TOKEN_MARK], "link_token": [LINK_MARK], "why_mail": [WHY_HTML], "next_due": [NEXT_HTML]}
+            ),
+            text.spread(
+                {"token": [TOKEN_MARK], "link_token": [LINK_MARK], "why_mail": [WHY_TEXT], "next_due": [NEXT_TEXT]}
+            ),
         )
 
     def own(self, reader: Reader) -> dict[bytes, bytes]:

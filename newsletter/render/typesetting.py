@@ -21,8 +21,9 @@ class Imprint:
     """What every mail of a newsletter says of it: what templates call ``newsletter``. '' where there is none.
 
     ``base_url``, ``archive_url`` and ``logo`` (an image) are web links, ``view_url`` is where this very mail can be
-    read in a browser; ``postal_address`` may have several lines; ``accent`` is #rrggbb, ``font`` a CSS list of names.
-    ``images`` tells whether papers are shown with theirs; ``language`` is that of the templates.
+    read in a browser, and ``react_url`` where its reader says what they think of papers; ``postal_address`` may have
+    several lines; ``accent`` is #rrggbb, ``font`` a CSS list of names. ``images`` tells whether papers are shown with
+    theirs; ``language`` is that of the templates.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Imprint:
     base_url: str = ""
     archive_url: str = ""
     view_url: str = ""
+    react_url: str = ""
     accent: str = ACCENT
     logo: str = ""
     font: str = ""

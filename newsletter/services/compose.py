@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
-from itertools import compress, count, filterfalse, islice
+from itertools import chain, compress, count, filterfalse, islice
 from operator import attrgetter
 from types import MappingProxyType
 
@@ -35,18 +35,19 @@ from newsletter.mail.message import (
 from newsletter.mail.tokens import Purpose
 from newsletter.render.digest import Masthead
 from newsletter.render.environment import Templates
-from newsletter.render.foot import NEXT_HTML, NEXT_TEXT, TOKEN_MARK, WHY_HTML, WHY_TEXT
+from newsletter.render.foot import ANY_TOKEN, LINK, LINK_MARK, NEXT_HTML, NEXT_TEXT, TOKEN_MARK, WHY_HTML, WHY_TEXT
 from newsletter.render.languages import Languages
 from newsletter.render.lines import MOST
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
-from newsletter.services.voice import ANY_TOKEN, Voice
+from newsletter.services.voice import Voice
 from newsletter.storage import corrections, papers
 from newsletter.storage.moves import Claimed
 from newsletter.storage.picks import Picks
 
 _HEADERS = b"\xffheaders"
-_OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))}
+_OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT, LINK_MARK))}
+LINKS = timedelta(days=90)  # how long a mail's links lead to what its reader chooses and says
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
@@ -109,7 +110,7 @@ class Composer:
         imprint = self._mail.imprint_in(templates.language.tag, self._languages.default)
         view_url = f"{imprint.archive_url}/{self._issue.date}" if imprint.archive_url else ""
         return Masthead(
-            **asdict(imprint) | {"view_url": view_url},
+            **asdict(imprint) | {"view_url": view_url, "react_url": self._mail.page_url("react", LINK)},
             date=self._issue.date,
             pool_size=len(self._pool),
             note=self._issue.note,
@@ -152,6 +153,7 @@ class Composer:
             mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=claimed.subscriber_id).encode(),
             *voice.why_mail(local_date(claimed.created_at, zone_info(zone))),
             *voice.next_digest(claimed.frequency, claimed.hour, zone, max(made_at, self._next_issue_at), claimed.day),
+            self._link_token(claimed),
         )
         pieces = edition.copy()
         for at, which in places:
@@ -160,6 +162,11 @@ class Composer:
         content = mail.signed(b"".join(pieces), made_at)
         sender = mail.return_path(claimed.subscriber_id, claimed.id)
         return Message(sender=sender, recipient=claimed.email, content=content, smtputf8=smtputf8)
+
+    def _link_token(self, claimed: Claimed) -> bytes:
+        expires, signer = claimed.made_at + LINKS, self._mail.signer
+        to = claimed.subscriber_id
+        return signer.token(Purpose.PREFERENCES, subscriber=to, delivery=claimed.id, expires=expires).encode()
 
     def _edition_anew(
         self,
@@ -191,8 +198,9 @@ class Composer:
         text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
         headers = headers_between(self._headers(smtputf8), edition.subject, keys)
         pieces = [_HEADERS, *self._leaving, *headers, *body_pieces(text=text, html=html)]
-        places = compress(count(), map(_OWN.__contains__, pieces))
-        return pieces, [(at, _OWN[pieces[at]]) for at in places]
+        parted = list(chain.from_iterable(map(_parted, pieces)))
+        places = compress(count(), map(_OWN.__contains__, parted))
+        return parted, [(at, _OWN[parted[at]]) for at in places]
 
     def _named_anew(self, unlisted: str) -> dict[int, Candidate]:
         """Return what is named where it has no card: of today, then of the days before, in the newsletter's order."""
@@ -250,3 +258,10 @@ class Composer:
         if self._newsletter.base_url or not self._newsletter.reply_to:
             return ""
         return f"{self._mail.editors}?subject=stop"
+
+
+@lru_cache(maxsize=8192)
+def _parted(piece: bytes) -> tuple[bytes, ...]:
+    """Return a piece of a mail with the places of links' tokens in it as pieces of their own."""
+    first, *rest = piece.split(LINK_MARK)
+    return (first, *(part for after in rest for part in (LINK_MARK, after)))

@@ -59,7 +59,10 @@ def obey(dispatch: Dispatch, report: Report, raw: bytes, now: datetime) -> Heard
 def _leaving(dispatch: Dispatch, report: Report, now: datetime) -> Heard | None:
     """Unsubscribe where the mail came to an address made for that; None where it did not."""
     claims = bounces.signed(dispatch.mail, Purpose.UNSUBSCRIBE, report.returned_to, now)
-    if claims is None or report.kind is not Kind.OTHER:
+    if claims is None or report.kind not in {
+        Kind.OTHER,
+        Kind.AUTO_REPLY,
+    }:  # programs write these, and call them replies
         return None
     try:
         unsubscribe(dispatch.database, claims.subscriber, now)

@@ -9,13 +9,13 @@ from newsletter.domain.subscriber import Preferences
 from newsletter.mail.quoted_printable import quoted_printable
 from newsletter.render.digest import IssueRenderer, Masthead
 from newsletter.render.environment import Templates
-from newsletter.render.foot import TOKEN, TOKEN_MARK, Reader
+from newsletter.render.foot import ANY_TOKEN, LINK, LINK_MARK, TOKEN, TOKEN_MARK, Reader
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.subscribe import rhythm_of
 
-ANY_TOKEN = 48 * "a"
 _TOKEN_END = quoted_printable(ANY_TOKEN).removeprefix(ANY_TOKEN.encode())  # encoded, a token ends its line
 
+_TOKENS = {TOKEN_MARK, LINK_MARK}
 Foot = tuple[list[bytes], list[bytes]]
 
 
@@ -41,6 +41,7 @@ class Voice:
             unsubscribe_url=self._mail.unsubscribe_url(TOKEN),
             unsubscribe_mailto=self._mail.unsubscribe_mailto(TOKEN),
             reply_to=self._mail.reply_to,
+            preferences_url=self._mail.page_url("preferences", LINK),
         )
         html, text = self.renderer.foot.pieces(reader)
         return _with_token_ended(html), _with_token_ended(text)
@@ -82,4 +83,4 @@ class Voice:
 
 
 def _with_token_ended(pieces: list[bytes]) -> list[bytes]:
-    return [one for piece in pieces for one in ((piece, _TOKEN_END) if piece == TOKEN_MARK else (piece,))]
+    return [one for piece in pieces for one in ((piece, _TOKEN_END) if piece in _TOKENS else (piece,))]

@@ -15,6 +15,7 @@ from newsletter.domain.delivery import SENT, Status
 from newsletter.storage import had
 from newsletter.storage.database import listed, upsert
 from newsletter.storage.tables import (
+    ChangeRow,
     DeliveryRow,
     FetchRow,
     IssueRow,
@@ -69,11 +70,12 @@ def drop_abstracts(session: Session, before: datetime, limit: int) -> int:
 
 
 def drop_logs(session: Session, before: datetime) -> int:
-    """Drop what was solved before *before*, what sources were asked of past dates, and reports as they came."""
+    """Drop what was solved before *before*, what sources were asked of past dates, what was changed, and reports."""
     solved = delete(ProblemRow).where(col(ProblemRow.solved_at) < before)
     asked = delete(FetchRow).where(col(FetchRow.asked) != "", col(FetchRow.attempted_at) < before)
     reports = (col(ReturnRow.came_at) < before, col(ReturnRow.content).is_not(None))
-    gone = session.exec(solved).rowcount + session.exec(asked).rowcount
+    changed = delete(ChangeRow).where(col(ChangeRow.at) < before, col(ChangeRow.before).is_(None))
+    gone = sum(session.exec(what).rowcount for what in (solved, asked, changed))
     return gone + session.exec(update(ReturnRow).where(*reports).values(content=None)).rowcount
 
 

@@ -66,7 +66,7 @@ WHY_MAIL: dict[str | None, Callable[[datetime], str]] = {
         "Sie erhalten diese E-Mail, weil Sie Daily Päpers seit dem "
         f"{joined.day}. {_GERMAN_MONTHS[joined.month - 1]} {joined.year} abonniert haben."
     ),
-    "zh": lambda joined: f"您自{joined.year}年{joined.month}月{joined.day}日起订阅了 Daily Päpers，因此收到这封邮件。",
+    "zh": lambda joined: f"您自{joined.year}年{joined.month}月{joined.day}日起订阅 Daily Päpers，因此收到这封邮件。",
     "tlh": _in_english,
 }
 NEXT_DUE: dict[str | None, Callable[[datetime, str], str]] = {
@@ -129,6 +129,7 @@ def plainly(story: Story, one: Claimed) -> EmailMessage:
         base_url=base_url,
         archive_url=base_url and f"{base_url}/archive",
         view_url=base_url and f"{base_url}/archive/{DAY}",
+        react_url=newsletter.base_url and f"{newsletter.base_url}/react/{link_token(one)}",
         date=DAY,
         pool_size=len(by_id),
         note=story.shown.issue.note,
@@ -150,6 +151,12 @@ def plainly(story: Story, one: Claimed) -> EmailMessage:
     return message
 
 
+def link_token(one: Claimed) -> str:
+    """Return the token of the links that last for ninety days."""
+    ends = one.made_at + timedelta(days=90)
+    return SIGNER.token(Purpose.PREFERENCES, subscriber=one.subscriber_id, delivery=one.id, expires=ends)
+
+
 def foot(story: Story, one: Claimed) -> Reader:
     """Return what the foot says, its links whole."""
     newsletter, token = story.settings.newsletter, SIGNER.token(Purpose.UNSUBSCRIBE, subscriber=one.id)
@@ -161,6 +168,7 @@ def foot(story: Story, one: Claimed) -> Reader:
         why_mail=WHY_MAIL[one.language](joined),
         next_due=NEXT_DUE[one.language](due, zone.key),
         unsubscribe_url=newsletter.base_url and f"{newsletter.base_url}/unsubscribe/{token}",
+        preferences_url=newsletter.base_url and f"{newsletter.base_url}/preferences/{link_token(one)}",
         unsubscribe_mailto=story.settings.bounces.address and f"mailto:bounces+{token}@example.org?subject=unsubscribe",
         reply_to="editors@example.org",
     )

@@ -16,7 +16,7 @@ from upstreams import Entry, Fault, Submission, Upstreams
 from newsletter.app import App
 from newsletter.domain.ranking import Candidate
 from newsletter.errors import NotFoundError, UsageError
-from newsletter.services import edit
+from newsletter.services import draft, edit
 from newsletter.services.gather import Report, gather, look_up
 from newsletter.sources.base import Ask, Fetched
 from newsletter.sources.client import Client
@@ -300,7 +300,7 @@ def test_a_withdrawn_paper_leaves_the_draft(app, ask, upstreams):
     ask(day=DAY)
     with app.database.read() as session:
         pinned = papers.find(session, "2607.15003")
-    edit.change(app.database, DAY, NOW, lambda hand: hand.pin(pinned.id))
+    draft.change(app.database, DAY, NOW, lambda hand: hand.pin(pinned.id))
     upstreams.submissions[-2].comment = "This paper has been withdrawn by its authors."
 
     before = front(app)

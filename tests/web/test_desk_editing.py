@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from desk import Visitor, set_password, visitor
+from newsroom import LOST
 from served import Site
 
 DAY = "2026-07-15"
@@ -148,3 +149,22 @@ def test_what_is_wrong_is_said_in_one_line(site: Site) -> None:
         assert came.said, fields
     for path in ("/desk/issues/2026-99-99", "/desk/issues/0001-01-01", "/desk/subscribers/4"):
         assert came.get(path).status_code == 404
+
+
+def test_what_is_held_is_released_or_taken_as_sent(site: Site) -> None:
+    """The page names what is held; one button sends it again, the other says that it arrived."""
+    site.room.configure(smtp={"on_uncertain": "hold"})
+    came = editor(site)
+    came.post(f"{ISSUE}/seal", sure="yes")
+    site.room.join("ann@example.org", "bob@example.org", at=datetime.now(UTC))
+    site.room.sink.at_dot = lambda _: LOST
+    site.room.run("deliver", expect=None)
+    came.get(f"{ISSUE}/deliveries")
+    assert "ann@example.org" in came.page
+    named = re.findall(r'name="delivery" value="([0-9a-f]+)"', came.page)
+    assert len(named) == 2
+    came.post(f"{ISSUE}/deliveries/release", delivery=named[0], do="sent")
+    assert came.said == f"{named[0]}: taken as sent."
+    came.post(f"{ISSUE}/deliveries/release", all="yes", do="again")
+    states = {line.status for line in site.room.ledger.values()}
+    assert states == {"accepted", "ready"}

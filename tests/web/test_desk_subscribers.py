@@ -4,10 +4,12 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from desk import Visitor, set_password, visitor
 from served import Site
 
 from newsletter.services import subscribe
+from newsletter.web.desk import files
 
 TABLES = {"newsletter": {"base_url": "http://127.0.0.1"}}  # cookies of https do not travel without TLS
 ANN, BOB = "ann@example.org", "bob@example.net"
@@ -107,8 +109,8 @@ def test_what_is_no_list_is_refused(site: Site) -> None:
     assert came.said
     came.get("/desk/subscribers/import")
     sent = {"token": came.token}
-    for files in ({"file": ("a.csv", b"x", "text/csv"), "more": ("b.csv", b"y")}, {"other": ("a.csv", b"x")}):
-        assert came.client.post("/desk/subscribers/import", data=sent, files=files).status_code == 400
+    for given in ({"file": ("a.csv", b"x", "text/csv"), "more": ("b.csv", b"y")}, {"other": ("a.csv", b"x")}):
+        assert came.client.post("/desk/subscribers/import", data=sent, files=given).status_code == 400
     assert came.client.post("/desk/subscribers/import", data={"token": "x"}, files={"file": b"x"}).status_code == 403
     for upload_id in ("", "../newsletter.db", "0" * 32):
         came.get("/desk/subscribers/import")
@@ -141,3 +143,14 @@ def test_pictures_say_the_same_as_tables(site: Site) -> None:
         assert said in came.page
     assert "style=" not in came.page
     assert "<style" not in came.page
+
+
+def test_too_large_a_file_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it arrives, not after; other forms are smaller still."""
+    came = at_the_desk(site)
+    came.get("/desk/subscribers/import")
+    sent = {"token": came.token}
+    monkeypatch.setattr(files, "LARGEST", 100_000)
+    large = {"file": ("people.csv", b"a@example.org\n" * 20_000)}
+    assert came.client.post("/desk/subscribers/import", data=sent, files=large).status_code == 413
+    assert came.client.post("/desk/logout", data=sent | {"more": "x" * 20_000}).status_code == 413

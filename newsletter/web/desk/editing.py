@@ -10,7 +10,7 @@ from starlette.routing import Route
 from newsletter.domain.issue import Hand
 from newsletter.domain.text import plain
 from newsletter.errors import ConfigurationError, NotFoundError, UsageError
-from newsletter.services import edit, gather
+from newsletter.services import draft, edit, gather
 from newsletter.services.seal import refusal
 from newsletter.storage import changes, issues, papers
 from newsletter.web.desk.pages import Desk, Visit
@@ -45,7 +45,7 @@ def _paper(visit: Visit) -> Response:
     if paper is None:
         raise NotFoundError(f"no paper #{text[:20]} was gathered")
     does, said = _does(visit, done, paper.id)
-    edit.change(app.database, day, visit.now, does, by=visit.by, what=f"{paper.key} {said}: {paper.title}")
+    draft.change(app.database, day, visit.now, does, by=visit.by, what=f"{paper.key} {said}: {paper.title}")
     kept = f"&q={quote(visit.form['q'][:200])}" if visit.form.get("q") else ""
     return visit.to(f"/issues/{day}?at={_SLOTS.get(done, done)}-{paper.id}{kept}")
 
@@ -102,24 +102,24 @@ def _add(visit: Visit) -> Response:
     app, named = visit.desk.app, visit.form.get("paper", "").strip()
     paper = asyncio.run(gather.look_up(app.database, app.gathering, named, visit.now))
     what = f"{paper.key} is in the front: {paper.title}"
-    edit.change(app.database, visit.day, visit.now, lambda hand: hand.add(paper.id), by=visit.by, what=what)
+    draft.change(app.database, visit.day, visit.now, lambda hand: hand.add(paper.id), by=visit.by, what=what)
     return visit.to(f"/issues/{visit.day}?at=pin-{paper.id}", what)
 
 
 def _words(visit: Visit) -> Response:
     """Keep the subject and the note on the issue."""
     said = {name: visit.form[name] for name in ("subject", "note") if name in visit.form}
-    edit.retitle(visit.desk.app.database, visit.day, visit.now, by=visit.by, **said)
+    draft.retitle(visit.desk.app.database, visit.day, visit.now, by=visit.by, **said)
     return visit.to(f"/issues/{visit.day}?at=words", "The subject and the note are kept.")
 
 
 def _undo(visit: Visit) -> Response:
-    said = edit.undo(visit.desk.app.database, visit.day, visit.now, by=visit.by)
+    said = draft.undo(visit.desk.app.database, visit.day, visit.now, by=visit.by)
     return visit.to(f"/issues/{visit.day}?at=undo", f"Undone: {said}")
 
 
 def _draft(visit: Visit) -> Response:
-    edit.begin(visit.desk.app.database, visit.day, visit.now)
+    draft.begin(visit.desk.app.database, visit.day, visit.now)
     return visit.to(f"/issues/{visit.day}", "The draft has begun; what arrives from now on is marked as new.")
 
 
@@ -139,7 +139,7 @@ def _seal(visit: Visit) -> Response:
 
 
 def _unseal(visit: Visit) -> Response:
-    edit.seal_later(visit.desk.app.database, visit.day, None, visit.now, by=visit.by)
+    draft.seal_later(visit.desk.app.database, visit.day, None, visit.now, by=visit.by)
     return visit.to(f"/issues/{visit.day}", "It is a draft as before, and waits for you.")
 
 

@@ -20,7 +20,7 @@ from newsletter.domain.paper import Paper
 from newsletter.domain.text import plain
 from newsletter.errors import IllegalMoveError, NewsletterError, TokenError, TokenExpiredError
 from newsletter.mail.tokens import Claims, Purpose
-from newsletter.services import edit
+from newsletter.services import draft, edit
 from newsletter.services.draft_mail import TAKES_BACK, undo_token
 from newsletter.storage import issues, papers
 from newsletter.storage.changes import By
@@ -96,20 +96,20 @@ class FromMail:
         app, by = self._desk.app, By("link in the draft's mail", client(request))
         if do == "seal":
             at = now + TAKES_BACK
-            edit.seal_later(app.database, issue.date, at, now, by=by)
+            draft.seal_later(app.database, issue.date, at, now, by=by)
             return self._done(request, issue, 0, "It will be sealed", now)
         if do == "undo":
             if claims.delivery:
-                edit.undo(app.database, issue.date, now, by=by, only=claims.delivery)
+                draft.undo(app.database, issue.date, now, by=by, only=claims.delivery)
             else:
-                edit.seal_later(app.database, issue.date, None, now, by=by)
+                draft.seal_later(app.database, issue.date, None, now, by=by)
             return self._message(request, "It is undone", f"The draft of {issue.date} is as it was before.", 200)
         paper = self._paper(claims)
         if paper is None:
             raise IllegalMoveError("there is no such paper any more")
         does, said = _hand(do, paper.id, plain(note))
         what = f"{paper.key} {said}: {paper.title}"
-        change = edit.change(app.database, issue.date, now, does, by=by, what=what)
+        change = draft.change(app.database, issue.date, now, does, by=by, what=what)
         return self._done(request, issue, change, _DID[do], now, paper=paper, changed=bool(change))
 
     def _done(

@@ -139,7 +139,7 @@ def test_a_mail_to_the_address_that_unsubscribes(mailed: Newsroom) -> None:
     """As mail programs do by List-Unsubscribe, also without a word, and marked as automatic."""
     header = str(mailed.sink.to("ann@there.example")[0].message["List-Unsubscribe"])
     to = header.partition("<mailto:")[2].partition("?")[0]
-    raw = reply("", subject="unsubscribe", headers="Auto-Submitted: auto-generated\n", to=to)
+    raw = reply("", subject="unsubscribe", headers="Auto-Submitted: auto-replied\n", to=to)
     assert [one["effect"] for one in returned(mailed, raw)] == ["unsubscribed"]
     assert show(mailed, "ann@there.example")["status"] == "unsubscribed"
     assert json.loads(mailed.run("bounces", "list", "--json").out)["returns"][0]["kind"] == "command"
