@@ -145,8 +145,9 @@ class Year:
 
     def _care(self, day: date, at: datetime) -> None:
         """Let happen what is planned for the day."""
-        for act in self._plans.pop(day, []):
-            act(self.app, at + timedelta(minutes=1))
+        for planned in sorted(one for one in self._plans if one <= day):  # also what was for days without a machine
+            for act in self._plans.pop(planned):
+                act(self.app, at + timedelta(minutes=1))
         if day == self._restores:
             self._restore(at)
         if day == self._upgrades:
@@ -161,6 +162,7 @@ class Year:
 
         def join(app: App, at: datetime) -> None:
             joining.add(app.database, app.settings.newsletter, [life.email], {"zone": zone, "hour": hour}, at)
+            life.joins = at.date()
             self.events["joined"] += 1
 
         return join

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from newsletter.domain.calendar import Rhythm, local_date
+from newsletter.domain.calendar import Rhythm, instant, local_date
 from newsletter.domain.delivery import Delivery
 from newsletter.domain.delivery import Status as Sending
 from newsletter.domain.issue import Brake, Issue
@@ -260,7 +260,10 @@ def _without_delivery(facts: Facts, issue: Issue, today: date) -> Explained:
     if facts.day == today:
         return Answer.NOT_DUE, facts.next
     hour = f"{facts.rhythm.hour:%H:%M} {facts.rhythm.zone.key}"
-    return Answer.SKIPPED, _and_next(facts, f"nothing ran after the reader's hour, {hour}, or they joined after it")
+    why = f"nothing ran after the reader's hour, {hour}, or they joined after it"
+    if facts.seals_at > instant(facts.day, facts.rhythm.hour, facts.rhythm.zone):
+        why = f"the issue of {issue.date} is sealed after the reader's hour, {hour}"
+    return Answer.SKIPPED, _and_next(facts, why)
 
 
 def _due(facts: Facts, issue: Issue) -> str:

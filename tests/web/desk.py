@@ -67,4 +67,4 @@ class Visitor:
 
 def visitor(site: Site) -> Visitor:
     """Return a browser without a session."""
-    return Visitor(site, httpx2.Client(base_url=site.url, trust_env=False))
+    return Visitor(site, httpx2.Client(base_url=site.url, trust_env=False, timeout=60))  # the machine may be busy
