@@ -34,6 +34,7 @@ from newsletter.web.privacy import Privacy
 from newsletter.web.reactions import Reactions
 from newsletter.web.saved import SavedPages
 from newsletter.web.search import SearchPages
+from newsletter.web.shelf import Shelf
 from newsletter.web.signup import SignUps
 from newsletter.web.subscription import Subscription, too_late
 from newsletter.web.turnstile import Turnstile
@@ -56,18 +57,19 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
     coming = SignUps(app, pages, entrance, stamps, clock)
     leaving = Leaving(app, pages, stamps, clock)
     searching, feeds = SearchPages(app, pages, clock), Feeds(app, pages)
+    shelf = Shelf(app.database, clock)
     shown = headers(app.settings.newsletter.base_url)
     site = Starlette(
         routes=[
             *(
                 route
                 for tag in ("", *pages.below)
-                for route in _for_everyone(tag and f"/{tag}", papers, privacy, pages)
+                for route in shelf.holding(_for_everyone(tag and f"/{tag}", papers, privacy, pages))
             ),
             *(route for tag in ("", *pages.below) for route in every.routes(tag and f"/{tag}")),
             *(route for tag in ("", *pages.below) for route in coming.routes(tag and f"/{tag}")),
             *(route for tag in ("", *pages.below) for route in leaving.routes(tag and f"/{tag}")),
-            *(route for tag in ("", *pages.below) for route in searching.routes(tag and f"/{tag}")),
+            *(route for tag in ("", *pages.below) for route in shelf.holding(searching.routes(tag and f"/{tag}"))),
             *(route for tag in ("", *pages.below) for route in feeds.routes(tag and f"/{tag}")),
             *api_routes(app),
             *PreferencesPages(app, links, entrance).routes,

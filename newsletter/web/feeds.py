@@ -26,6 +26,7 @@ from newsletter.render.feeds import ATOM_TYPE, JSON_TYPE, Entry, Feed
 from newsletter.services import archive
 from newsletter.storage import search
 from newsletter.web.pages import Pages, Site
+from newsletter.web.shelf import tags
 
 _NEWEST = 30  # entries
 _WRITTEN = {"atom": (feeds.atom, ATOM_TYPE), "json": (feeds.json_feed, JSON_TYPE)}
@@ -58,7 +59,7 @@ class Feeds:
 
         def feed(request: Request) -> Response:
             headers = {"Cache-Control": _FRESH, "ETag": self._tag(request)}
-            if headers["ETag"] in _tags(request):
+            if headers["ETag"] in tags(request):
                 return Response(status_code=304, headers=headers)
             made = make(request, self._site.asked(request))
             headers["Last-Modified"] = format_datetime(made.updated.astimezone(UTC), usegmt=True)
@@ -141,11 +142,6 @@ class Feeds:
     def _url(self, pages: Pages, *parts: str) -> str:
         """Return a whole link: under ``base_url``, where there is one."""
         return "/".join((pages.base_url, *parts))
-
-
-def _tags(request: Request) -> set[str]:
-    """Return the tags that an asker knows (RFC 9110 section 13.1.2)."""
-    return {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
 
 
 def _is_known(request: Request, updated: datetime) -> bool:

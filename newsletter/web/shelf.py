@@ -1,0 +1,85 @@
+"""Pages that are the same for everyone, kept until something that they show changes, or a few minutes at most.
+
+The database numbers its editions: one small question tells whether what is kept still holds; an ETag tells whether who
+asks has it already. Not here: what pages say. A page whose answer depends on who asks does not belong here.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import wraps
+from hashlib import sha256
+from threading import Lock
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from newsletter.services.ledger import Clock
+from newsletter.storage import search
+from newsletter.storage.database import Database
+
+_MOST = 500  # pages, of a process
+_LARGEST = 200_000  # octets of one
+_LASTS = timedelta(minutes=5)  # what a page says of today grows old even where nothing changes
+_OK, _NOT_MODIFIED = 200, 304
+
+Answering = Callable[[Request], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    edition: int
+    until: datetime
+    answer: Response
+
+
+class Shelf:
+    """Keeps the newest pages that were asked for."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._lock = Lock()
+
+    def holding(self, routes: list[Route]) -> list[Route]:
+        """Return *routes*, their answers kept."""
+        return [Route(route.path, self._shared(route.endpoint)) for route in routes]
+
+    def _shared(self, make: Answering) -> Answering:
+        @wraps(make)  # the log names the page
+        def answer(request: Request) -> Response:
+            with self._database.read() as session:
+                edition = search.edition(session)
+            asked, now = (request.url.path, request.url.query), self._clock()
+            kept = self._kept.get(asked)
+            if kept is None or kept.edition != edition or kept.until <= now:
+                made = make(request)
+                if made.status_code != _OK or len(made.body) > _LARGEST:
+                    return made
+                made.headers["ETag"] = f'"{sha256(made.body).hexdigest()[:20]}"'
+                kept = self._keep(asked, _Kept(edition, now + _LASTS, made))
+            return _unless_known(request, kept.answer)
+
+        return answer
+
+    def _keep(self, asked: tuple[str, str], kept: _Kept) -> _Kept:
+        with self._lock:
+            self._kept[asked] = kept
+            self._kept.move_to_end(asked)
+            while len(self._kept) > _MOST:
+                self._kept.popitem(last=False)
+        return kept
+
+
+def _unless_known(request: Request, answer: Response) -> Response:
+    headers = {name: answer.headers[name] for name in ("ETag", "Cache-Control") if name in answer.headers}
+    if answer.headers["ETag"] in tags(request):
+        return Response(status_code=_NOT_MODIFIED, headers=headers)
+    return Response(answer.body, headers=headers, media_type=answer.headers["content-type"])
+
+
+def tags(request: Request) -> set[str]:
+    """Return the tags that who asks knows (RFC 9110 section 13.1.2)."""
+    return {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}

@@ -1,0 +1,44 @@
+"""Pages for everyone are made once, until something that they show changes."""
+
+import pytest
+
+DAY = "2026-07-15"
+PAGES = ["/", "/archive", f"/archive/{DAY}", "/search?q=alpha", "/privacy"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_who_has_a_page_is_told_so(site, path):
+    """By its tag, weak or strong; what is asked for once more is the same to the octet."""
+    site.room.publish(DAY, "Alpha")
+    site.room.run("run", "--date", DAY, "--now")
+    first, again = site.client.get(path), site.client.get(path)
+    assert first.content == again.content
+    assert first.headers["etag"] == again.headers["etag"]
+    for tag in (first.headers["etag"], f"W/{first.headers['etag']}", f'"other", {first.headers["etag"]}'):
+        known = site.client.get(path, headers={"If-None-Match": tag})
+        assert (known.status_code, known.content) == (304, b"")
+        assert known.headers["cache-control"] == first.headers["cache-control"]
+    assert first.headers["content-security-policy"]
+
+
+def test_what_changes_is_seen_at_once(site):
+    """A new issue, a correction, an issue that is stopped."""
+    site.room.publish(DAY, "Alpha")
+    assert "Alpha" not in site.client.get("/archive").text
+    site.room.run("run", "--date", DAY, "--now")
+    assert "Alpha" in site.client.get("/archive").text
+    site.room.run("issues", "correct", DAY, "It is called Omega.")
+    assert "Omega" in site.client.get(f"/archive/{DAY}").text
+    site.room.run("issues", "halt", DAY, "--reason", "it is wrong")
+    assert site.client.get(f"/archive/{DAY}").status_code == 404
+    site.room.run("issues", "resume", DAY)
+    assert site.client.get(f"/archive/{DAY}").status_code == 200
+
+
+def test_searches_are_told_apart_and_languages_too(site):
+    """Whatever is kept is kept for its whole address."""
+    site.room.publish(DAY, "Alpha", "Beta")
+    site.room.run("gather", "--date", DAY)
+    assert "Alpha" in site.client.get("/search?q=alpha").text
+    assert "Alpha" not in site.client.get("/search?q=beta").text
+    assert site.client.get("/de/search?q=alpha").text != site.client.get("/search?q=alpha").text
