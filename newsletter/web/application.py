@@ -66,7 +66,8 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
                 for tag in ("", *pages.below)
                 for route in shelf.holding(_for_everyone(tag and f"/{tag}", papers, privacy, pages))
             ),
-            *(route for tag in ("", *pages.below) for route in every.routes(tag and f"/{tag}")),
+            *(route for tag in ("", *pages.below) for route in every.files(tag and f"/{tag}")),
+            *(route for tag in ("", *pages.below) for route in shelf.holding(every.routes(tag and f"/{tag}"))),
             *(route for tag in ("", *pages.below) for route in coming.routes(tag and f"/{tag}")),
             *(route for tag in ("", *pages.below) for route in leaving.routes(tag and f"/{tag}")),
             *(route for tag in ("", *pages.below) for route in shelf.holding(searching.routes(tag and f"/{tag}"))),

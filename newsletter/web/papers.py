@@ -17,9 +17,9 @@ from newsletter.errors import NotFoundError
 from newsletter.render import citations
 from newsletter.render.card import card, whole
 from newsletter.render.language import Language
-from newsletter.services import shelf
+from newsletter.services import browsing
+from newsletter.services.browsing import PAGE, Known, Listed
 from newsletter.services.ledger import Clock
-from newsletter.services.shelf import PAGE, Known, Shelf
 from newsletter.web import dates
 from newsletter.web.pages import FRESH, Pages, Site
 from newsletter.web.shown import address, name_of, named_by, shown_card
@@ -62,14 +62,18 @@ class PaperPages:
             Route(f"{below}/week/{{week}}", self.week),
             Route(f"{below}/month/{{month}}", self.month),
             Route(f"{below}/trending", self.trending),
-            *(Route(f"{below}/papers/{{name:path}}/cite.{kind}", self._file(kind)) for kind in citations.FORMATS),
             Route(f"{below}/papers/{{name:path}}", self.paper),
         ]
+
+    def files(self, below: str) -> list[Route]:
+        """Return what is downloaded, in each language alike; these addresses come before those of papers."""
+        path = f"{below}/papers/{{name:path}}/cite"
+        return [Route(f"{path}.{kind}", self._file(kind)) for kind in citations.FORMATS]
 
     def day(self, request: Request) -> Response:
         """List what was listed on a day, in the newsletter's order."""
         day, page = dates.day_of(request.path_params["day"]), _page(request)
-        found = shelf.of_day(self._app.database, self._app.policy, day, page)
+        found = browsing.of_day(self._app.database, self._app.policy, day, page)
         return _dated(self._site.asked(request), _DAY, day, day, found, page)
 
     def week(self, request: Request) -> Response:
@@ -82,21 +86,21 @@ class PaperPages:
 
     def _most_upvoted(self, request: Request, kind: _Kind, first: date, last: date) -> Response:
         page = _page(request)
-        found = shelf.most_upvoted(self._app.database, first, last, page)
+        found = browsing.most_upvoted(self._app.database, first, last, page)
         return _dated(self._site.asked(request), kind, first, last, found, page)
 
     def trending(self, request: Request) -> Response:
         """List what an issue of today chooses from, in the newsletter's order."""
         page, pages = _page(request), self._site.asked(request)
         today = local_date(self._clock(), self._app.settings.newsletter.zone)
-        found = shelf.trending(self._app.database, self._app.policy, today, page)
+        found = browsing.trending(self._app.database, self._app.policy, today, page)
         gettext = pages.language.gettext
         about = gettext("What the newsletter chooses from today, in its order.")
         return _list(pages, today, found, page, heading=gettext("Trending"), about=about, before=None, after=None)
 
     def _newest(self, kind: _Kind) -> Callable[[Request], Response]:
         def newest(request: Request) -> Response:
-            newest = shelf.newest_day(self._app.database)
+            newest = browsing.newest_day(self._app.database)
             day = newest or local_date(self._clock(), self._app.settings.newsletter.zone)
             root = self._site.asked(request).root
             return RedirectResponse(f"{root}/{kind.path}/{kind.name(day)}", 302, headers={"Cache-Control": FRESH})
@@ -113,7 +117,7 @@ class PaperPages:
 
     def _known(self, request: Request) -> Known:
         try:
-            return shelf.paper(self._app.database, named_by(request.path_params["name"]))
+            return browsing.paper(self._app.database, named_by(request.path_params["name"]))
         except NotFoundError as error:
             raise HTTPException(404) from error
 
@@ -136,7 +140,7 @@ def _page(request: Request) -> int:
     return int(text)
 
 
-def _dated(pages: Pages, kind: _Kind, first: date, last: date, found: Shelf, page: int) -> Response:
+def _dated(pages: Pages, kind: _Kind, first: date, last: date, found: Listed, page: int) -> Response:
     """Return the list of some days, with the links to those before and after it."""
     language = pages.language
 
@@ -150,7 +154,7 @@ def _dated(pages: Pages, kind: _Kind, first: date, last: date, found: Shelf, pag
     )
 
 
-def _list(pages: Pages, day: date, found: Shelf, page: int, **said: object) -> Response:
+def _list(pages: Pages, day: date, found: Listed, page: int, **said: object) -> Response:
     if page > 1 and not found.papers:
         raise HTTPException(404)
     first = (page - 1) * PAGE + 1

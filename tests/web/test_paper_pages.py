@@ -8,7 +8,7 @@ from served import Site
 from sqlalchemy import event
 
 from newsletter.domain.paper import Listing, Paper, Sighting
-from newsletter.storage import shelf, sightings
+from newsletter.storage import browsing, sightings
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -252,11 +252,11 @@ def test_lists_touch_only_their_days(site: Site) -> None:
         connection = session.connection()
         event.listen(connection, "before_cursor_execute", lambda *told: statements.append((told[2], told[3])))
         days = date(2026, 7, 1), date(2026, 7, 31)
-        shelf.newest_day(session)
-        shelf.around(session, *days)
-        shelf.most_upvoted(session, *days, limit=50, offset=0)
-        shelf.count_listed(session, *days)
-        shelf.appearances(session, 1, 10)
+        browsing.newest_day(session)
+        browsing.around(session, *days)
+        browsing.most_upvoted(session, *days, limit=50, offset=0)
+        browsing.count_listed(session, *days)
+        browsing.appearances(session, 1, 10)
         plans = [
             row[3]
             for statement, values in list(statements)

@@ -12,9 +12,9 @@ from newsletter.domain.people import ours_first
 from newsletter.domain.ranking import Candidate, newsletter_order
 from newsletter.errors import NotFoundError
 from newsletter.services.edit import Policy
-from newsletter.storage import papers, shelf
+from newsletter.storage import browsing, papers
+from newsletter.storage.browsing import Appearance
 from newsletter.storage.database import Database
-from newsletter.storage.shelf import Appearance
 
 PAGE = 50  # papers at once
 _LISTINGS = 60  # of one paper
@@ -22,7 +22,7 @@ _APPEARANCES = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
+class Listed:
     """One page of the papers of some days, ``count`` in all; and the nearest days before and after that have any."""
 
     papers: Sequence[Candidate]
@@ -43,36 +43,36 @@ class Known:
 def newest_day(database: Database) -> date | None:
     """Return the newest day on which anything was listed."""
     with database.read() as session:
-        return shelf.newest_day(session)
+        return browsing.newest_day(session)
 
 
-def of_day(database: Database, policy: Policy, day: date, page: int) -> Shelf:
+def of_day(database: Database, policy: Policy, day: date, page: int) -> Listed:
     """Return what was listed on *day*, in the newsletter's order."""
     return _in_order(database, policy, day, day, page)
 
 
-def trending(database: Database, policy: Policy, today: date, page: int) -> Shelf:
+def trending(database: Database, policy: Policy, today: date, page: int) -> Listed:
     """Return what an issue of *today* chooses from, in the newsletter's order."""
     return _in_order(database, policy, today - timedelta(days=policy.lookback_days - 1), today, page)
 
 
-def _in_order(database: Database, policy: Policy, first: date, last: date, page: int) -> Shelf:
+def _in_order(database: Database, policy: Policy, first: date, last: date, page: int) -> Listed:
     with database.read() as session:
         listed = [c for c in papers.listed(session, first, last) if not c.paper.withdrawn]
-        before, after = shelf.around(session, first, last)
+        before, after = browsing.around(session, first, last)
     ordered = ours_first(newsletter_order(listed, last, policy.shares, policy.topics), policy.people)
     shown = ordered[(page - 1) * PAGE : page * PAGE]
-    return Shelf(papers=shown, count=len(ordered), before=before, after=after)
+    return Listed(papers=shown, count=len(ordered), before=before, after=after)
 
 
-def most_upvoted(database: Database, first: date, last: date, page: int) -> Shelf:
+def most_upvoted(database: Database, first: date, last: date, page: int) -> Listed:
     """Return what was listed from *first* to *last*, the most upvoted first."""
     with database.read() as session:
-        ids = shelf.most_upvoted(session, first, last, limit=PAGE, offset=(page - 1) * PAGE)
-        before, after = shelf.around(session, first, last)
-        return Shelf(
+        ids = browsing.most_upvoted(session, first, last, limit=PAGE, offset=(page - 1) * PAGE)
+        before, after = browsing.around(session, first, last)
+        return Listed(
             papers=papers.listed_of(session, ids, first, last),
-            count=shelf.count_listed(session, first, last),
+            count=browsing.count_listed(session, first, last),
             before=before,
             after=after,
         )
@@ -85,5 +85,5 @@ def paper(database: Database, named: str) -> Known:
         if found is None:
             raise NotFoundError(f"there is no paper {named}")
         listings = papers.days_listed(session, found.id)[-_LISTINGS:]
-        appearances = shelf.appearances(session, found.id, _APPEARANCES)
+        appearances = browsing.appearances(session, found.id, _APPEARANCES)
     return Known(paper=found, listings=listings[::-1], appearances=appearances)
