@@ -115,6 +115,11 @@ def line(candidate: Candidate, language: Language) -> Link:
     return Link(label=_title(candidate.paper, language, _LINE), url=links[0].url if links else "")
 
 
+def whole(text: str) -> str:
+    """Return a text of a paper's (its abstract) as people read it, for a page with room for all of it."""
+    return _read(plain(text))
+
+
 def web_link(text: str) -> str:
     """Return *text* if it is an http(s) link that can stand in a mail as it is, else ''."""
     if len(text) > _LINK or not _WEB.fullmatch(text) or plain(text) != text:

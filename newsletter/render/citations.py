@@ -6,7 +6,7 @@ that we did not begin, and links are http(s) only. Names are split by a rule of 
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -52,6 +52,14 @@ def ris(papers: Iterable[Paper]) -> str:
 def csl_json(papers: Iterable[Paper]) -> str:
     """Return *papers* as a list of CSL-JSON items."""
     return json.dumps([_item(label, paper) for label, paper in _labelled(papers)], ensure_ascii=False, indent=1)
+
+
+# How each kind of file is written, by the end of its name, and its type.
+FORMATS: dict[str, tuple[Callable[[Iterable[Paper]], str], str]] = {
+    "bib": (bibtex, "application/x-bibtex"),
+    "ris": (ris, "application/x-research-info-systems"),
+    "json": (csl_json, "application/vnd.citationstyles.csl+json"),
+}
 
 
 def _fields(paper: Paper) -> str:

@@ -25,6 +25,11 @@ def day(value: date, beside: date | None = None) -> str:
     return f"{short} {value.year}" if beside and beside.year != value.year else short
 
 
+def month(value: date) -> str:
+    """Return the month of *value* like "July 2026"."""
+    return f"{_MONTHS[value.month - 1]} {value.year}"
+
+
 def long_date(value: date) -> str:
     """Return *value* like "Friday, 10 July 2026"."""
     return f"{_DAYS[value.weekday()]}, {day(value)} {value.year}"

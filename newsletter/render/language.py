@@ -43,6 +43,10 @@ class Language:
         """Return *value* like "10 July 2026"."""
         return f"{formats.day(value)} {value.year}"
 
+    def month(self, value: date) -> str:
+        """Return the month of *value* like "July 2026"."""
+        return formats.month(value)
+
     def long_date(self, value: date) -> str:
         """Return *value* like "Friday, 10 July 2026"."""
         return formats.long_date(value)

@@ -44,6 +44,10 @@ class Translated(Language):
         """Return *value* with its year."""
         return format_date(value, "long", locale=self._locale)
 
+    def month(self, value: date) -> str:
+        """Return the month of *value* with its year."""
+        return format_skeleton("yMMMM", value, locale=self._locale)
+
     def long_date(self, value: date) -> str:
         """Return *value* with its year and the day of the week."""
         return format_date(value, "full", locale=self._locale)

@@ -75,7 +75,25 @@ def load(session: Session, paper_ids: Iterable[int]) -> dict[int, Paper]:
 
 def listed(session: Session, first: date, last: date) -> list[Candidate]:
     """Return the papers that any source listed on the days *first* to *last*, with those listings."""
-    rows = session.exec(select(ListingRow).where(col(ListingRow.day) >= first, col(ListingRow.day) <= last)).all()
+    return _candidates(session, session.exec(select(ListingRow).where(*_within(first, last))))
+
+
+def listed_of(session: Session, paper_ids: Sequence[int], first: date, last: date) -> list[Candidate]:
+    """Return those of *paper_ids* that were listed on the days *first* to *last*, in the order of the ids."""
+    rows = [
+        row
+        for part in chunks(paper_ids)
+        for row in session.exec(select(ListingRow).where(col(ListingRow.paper_id).in_(part), *_within(first, last)))
+    ]
+    found = {candidate.paper.id: candidate for candidate in _candidates(session, rows)}
+    return [found[paper_id] for paper_id in paper_ids if paper_id in found]
+
+
+def _within(first: date, last: date) -> tuple[Any, Any]:
+    return col(ListingRow.day) >= first, col(ListingRow.day) <= last
+
+
+def _candidates(session: Session, rows: Iterable[ListingRow]) -> list[Candidate]:
     listings: dict[int, list[Listing]] = defaultdict(list)
     for row in rows:
         listings[row.paper_id].append(_listing(row))

@@ -28,6 +28,7 @@ from newsletter.web.guard import Guard, headers
 from newsletter.web.leaving import Leaving, form
 from newsletter.web.links import Links
 from newsletter.web.pages import Site
+from newsletter.web.papers import PaperPages
 from newsletter.web.preferences import PreferencesPages
 from newsletter.web.privacy import Privacy
 from newsletter.web.reactions import Reactions
@@ -52,6 +53,7 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
     pages = Site(app.dispatch, app.correspondence.reply_to, lambda form: stamps.make(form, clock()))
     papers, privacy, subscription = Archive(app, pages), Privacy(app, pages), Subscription(app, pages, clock)
     entrance, links = Entrance(app.settings.web), Links(app, pages, clock)
+    every = PaperPages(app, pages, clock)
     coming = SignUps(app, pages, entrance, stamps, clock)
     leaving = Leaving(app, pages, stamps, clock)
     searching, feeds = SearchPages(app, pages, clock), Feeds(app, pages)
@@ -64,6 +66,8 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
                 for tag in ("", *pages.below)
                 for route in shelf.holding(_for_everyone(tag and f"/{tag}", papers, privacy, pages))
             ),
+            *(route for tag in ("", *pages.below) for route in every.files(tag and f"/{tag}")),
+            *(route for tag in ("", *pages.below) for route in shelf.holding(every.routes(tag and f"/{tag}"))),
             *(route for tag in ("", *pages.below) for route in coming.routes(tag and f"/{tag}")),
             *(route for tag in ("", *pages.below) for route in leaving.routes(tag and f"/{tag}")),
             *(route for tag in ("", *pages.below) for route in shelf.holding(searching.routes(tag and f"/{tag}"))),

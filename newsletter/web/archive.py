@@ -1,7 +1,6 @@
 """The front door and the archive: what was sent, as anyone may read it."""
 
 from collections.abc import Collection
-from datetime import date
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,11 +13,11 @@ from newsletter.domain.pool import Pick, Why
 from newsletter.domain.text import plain
 from newsletter.errors import NotFoundError
 from newsletter.render import wording
-from newsletter.render.card import card, line
-from newsletter.render.language import Language
 from newsletter.services import archive
 from newsletter.services.edit import Shown
-from newsletter.web.pages import Site
+from newsletter.web import dates
+from newsletter.web.pages import Pages, Site
+from newsletter.web.shown import shown_card, shown_line
 
 _ENTRIES = 50  # on one page
 
@@ -30,15 +29,19 @@ class Archive:
         self._app, self._site = app, site
 
     def home(self, request: Request) -> Response:
-        """Say what this is."""
-        pages = self._site.asked(request)
-        return pages.public("home.html", newest=next(iter(archive.entries(self._app.database, limit=1)), None))
+        """Show the newest issue, how to get the next ones by mail, and the ways to look further."""
+        pages, said = self._site.asked(request), {}
+        newest = archive.entries(self._app.database, limit=2)
+        if newest:
+            shown = archive.issue(self._app.database, self._app.policy, newest[0].date)
+            said = _said(shown, self._app.policy.people, pages)
+        return pages.public("home.html", previous=newest[1:], **{"date": None, **said})
 
     def archive(self, request: Request) -> Response:
         """List the issues, newest first, those dated before ``?before=``."""
         before = request.query_params.get("before")
         found = archive.entries(
-            self._app.database, limit=_ENTRIES + 1, before=None if before is None else _date(before)
+            self._app.database, limit=_ENTRIES + 1, before=None if before is None else dates.day_of(before)
         )
         shown = found[:_ENTRIES]
         return self._site.asked(request).public("archive.html", entries=shown, more=len(found) > _ENTRIES)
@@ -46,43 +49,33 @@ class Archive:
     def issue(self, request: Request) -> Response:
         """Show the front of one issue, as the mail shows it to a reader without wishes."""
         try:
-            shown = archive.issue(self._app.database, self._app.policy, _date(request.path_params["day"]))
+            shown = archive.issue(self._app.database, self._app.policy, dates.day_of(request.path_params["day"]))
         except NotFoundError as error:
             raise HTTPException(404) from error
         zone = self._app.settings.newsletter.zone
         corrections = [(local_date(c.made_at, zone), c.text) for c in shown.corrections]
         pages = self._site.asked(request)
-        said = _said(shown, self._app.policy.people, pages.language)
+        said = _said(shown, self._app.policy.people, pages)
         return pages.public("issue.html", corrections=corrections, **said)
 
 
-def _date(text: str) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise HTTPException(404) from error
-    if day.isoformat() != text:  # an issue has one address
-        raise HTTPException(404)
-    return day
-
-
-def _said(shown: Shown, people: Collection[Person], language: Language) -> dict[str, object]:
+def _said(shown: Shown, people: Collection[Person], pages: Pages) -> dict[str, object]:
     issue, notes = shown.issue, shown.hand.notes
     editors, front = shown.hand.chosen, {c.paper.id for c in shown.arranged.front}
     ours = by_ours(shown.arranged.front, people)
     whys = {**dict.fromkeys(editors, Why.EDITOR), **dict.fromkeys(ours, Why.OURS)}
     picks = [Pick(c, whys.get(c.paper.id, Why.FRONT)) for c in shown.arranged.front]
-    cards = [card(pick.candidate, notes.get(pick.candidate.paper.id, ""), issue.date, language) for pick in picks]
+    cards = [shown_card(p.candidate, notes.get(p.candidate.paper.id, ""), issue.date, pages) for p in picks]
     slots = [
-        {"rank": rank, "reason": wording.reason(language, pick.why, ""), "byline": " · ".join(said.byline)}
+        {"rank": rank, "reason": wording.reason(pages.language, pick.why, ""), "byline": " · ".join(said.byline)}
         for rank, (pick, said) in enumerate(zip(picks, cards, strict=True), 1)
     ]
     return {
         "date": issue.date,
         "subject": plain(issue.subject),
         "note": [said for part in issue.note.split("\n\n") if (said := plain(part))],
-        "counts": wording.counts(language, len(picks), 0, len(shown.arranged.pool)) if picks else "",
+        "counts": wording.counts(pages.language, len(picks), 0, len(shown.arranged.pool)) if picks else "",
         "cards": list(zip(cards, slots, strict=True)),
         "size": "full",
-        "lines": [(line(c, language), c.upvotes or 0) for c in shown.arranged.pool if c.paper.id not in front],
+        "lines": [(shown_line(c, pages), c.upvotes or 0) for c in shown.arranged.pool if c.paper.id not in front],
     }

@@ -16,7 +16,7 @@ from newsletter.render.environment import Templates, render
 from newsletter.render.typesetting import Imprint
 from newsletter.services.dispatch import Dispatch
 
-_FRESH = "public, max-age=300"  # what is the same for everyone, and may change when an issue is sealed or stopped
+FRESH = "public, max-age=300"  # what is the same for everyone, and may change when an issue is sealed or stopped
 
 
 class Pages:
@@ -50,7 +50,7 @@ class Pages:
 
     def public(self, template: str, **said: Any) -> Response:
         """Return a page that is the same for everyone."""
-        return HTMLResponse(self._html(template, **said), headers={"Cache-Control": _FRESH})
+        return HTMLResponse(self._html(template, **said), headers={"Cache-Control": FRESH})
 
     def private(self, template: str, *, status: int = 200, **said: Any) -> Response:
         """Return a page for one reader: nobody keeps it, and no search engine lists it."""
@@ -72,7 +72,7 @@ class Pages:
 
     def style(self) -> Response:
         """Return the style sheet of all pages."""
-        return Response(self._style, media_type="text/css", headers={"Cache-Control": _FRESH})
+        return Response(self._style, media_type="text/css", headers={"Cache-Control": FRESH})
 
     def sentence(self, template: str, **said: Any) -> str:
         """Return what a template says that is plain text."""
@@ -120,4 +120,4 @@ class Site:
 
     def script(self, _request: Request) -> Response:
         """Return the script of forms, without which they work as well."""
-        return Response(self._script, media_type="text/javascript", headers={"Cache-Control": _FRESH})
+        return Response(self._script, media_type="text/javascript", headers={"Cache-Control": FRESH})

@@ -25,11 +25,6 @@ from newsletter.web.reactions import shown_card
 
 _NEWEST = 50  # papers in the feed
 _BELOW = "/preferences/{token}/saved"
-_CITED = {
-    "bib": (citations.bibtex, "application/x-bibtex"),
-    "ris": (citations.ris, "application/x-research-info-systems"),
-    "json": (citations.csl_json, "application/vnd.citationstyles.csl+json"),
-}
 _WRITTEN = {"atom": (feeds.atom, ATOM_TYPE), "json": (feeds.json_feed, JSON_TYPE)}
 
 
@@ -44,7 +39,7 @@ class SavedPages:
         """Return the pages."""
         return [
             Route(_BELOW, self.saved, methods=["GET", "POST"]),
-            *(Route(f"{_BELOW}/papers.{kind}", self._file(kind)) for kind in _CITED),
+            *(Route(f"{_BELOW}/papers.{kind}", self._file(kind)) for kind in citations.FORMATS),
             *(Route(f"/saved/{{token}}/{kind}", self._feed(kind)) for kind in _WRITTEN),
         ]
 
@@ -74,7 +69,7 @@ class SavedPages:
         return self._app.correspondence.signer.token(Purpose.FEED, subscriber=reader.id, delivery=number)
 
     def _file(self, kind: str) -> Callable[[Request], object]:
-        write, media_type = _CITED[kind]
+        write, media_type = citations.FORMATS[kind]
 
         def cited(visit: Visit) -> Response:
             kept = reactions.saved(self._app.database, visit.reader.id)

@@ -148,7 +148,8 @@ def test_links_begin_with_the_path_of_the_site(newsroom: Newsroom) -> None:
     with newsroom.app() as app, serving(app, "127.0.0.1", 0) as url:
         document = html.document_fromstring(httpx2.get(url, trust_env=False).text)
     assert app.correspondence.archive_url == "https://lab.example.org/papers/archive"
-    pages = {"", "archive", "privacy", "style.css", "subscribe"}
+    pages = {"", "archive", "day", "week", "month", "trending", "search", "privacy", "style.css", "subscribe"}
+    pages |= {"feeds/issues.atom", "feeds/issues.json"}
     assert set(document.xpath("//@href | //@action")) == {f"/papers/{page}" for page in pages}
 
 

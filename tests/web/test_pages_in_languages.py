@@ -63,7 +63,7 @@ def test_a_mails_links_lead_to_pages_in_its_language(mailed: Site) -> None:
         inner = {a for a in html.document_fromstring(answer.text).xpath("//@href") if a.startswith("/")}
         assert inner
         assert all(a.startswith("/de/") for a in inner)
-        assert all(mailed.client.get(a).status_code == 200 for a in inner)
+        assert all(mailed.client.get(a, follow_redirects=True).status_code == 200 for a in inner)
     assert words(mailed.client.get("/de/archive/2026-07-15")) == ("de", "Mittwoch, 15. Juli 2026")
     assert words(mailed.client.get("/zh-Hans/archive")) == ("zh-Hans", "存档")
     assert words(mailed.client.get("/de/nowhere")) == ("de", "Diese Seite gibt es nicht")

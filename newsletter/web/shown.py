@@ -1,0 +1,43 @@
+"""Papers as public pages show them: like those of the mail, but that a title leads to the paper's own page here."""
+
+import re
+from dataclasses import replace
+from datetime import date
+from urllib.parse import quote
+
+from newsletter.domain.paper import Paper, arxiv_key
+from newsletter.domain.ranking import Candidate
+from newsletter.render import card
+from newsletter.render.card import Card, Link
+from newsletter.web.pages import Pages
+
+# A DOI may have any character; one that browsers or proxies would change on its way goes by our number.
+_SAFE = re.compile(r"10\.\d{4,9}(?:/(?!\.{1,2}(?:/|$))[\w.:;()-]+)+", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+def name_of(paper: Paper) -> str:
+    """Return what names *paper* in addresses: its arXiv id, its DOI, or its number here."""
+    key = next(iter(paper.keys), "")
+    return key if arxiv_key(key) or _SAFE.fullmatch(key) else str(paper.id)
+
+
+def named_by(name: str) -> str:
+    """Return what *name*, from an address, is called where papers are found."""
+    return f"#{name}" if _NUMBER.fullmatch(name) else name
+
+
+def address(paper: Paper, pages: Pages) -> str:
+    """Return the path of the paper's own page."""
+    return f"{pages.root}/papers/{quote(name_of(paper), safe='/:;()')}"
+
+
+def shown_card(candidate: Candidate, note: str, today: date, pages: Pages) -> Card:
+    """Return the card of *candidate*, with the editor's *note*: its title leads to its own page, its links outside."""
+    said, own = card.card(candidate, note, today, pages.language), address(candidate.paper, pages)
+    return replace(said, url=own, links=(Link(label=said.title, url=own), *said.links))
+
+
+def shown_line(candidate: Candidate, pages: Pages) -> Link:
+    """Return *candidate* as a line, which leads to its own page."""
+    return replace(card.line(candidate, pages.language), url=address(candidate.paper, pages))
