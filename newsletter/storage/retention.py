@@ -5,7 +5,7 @@ Each function is one short transaction, to be called until it returns 0. Not her
 
 from collections import Counter
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import func, literal_column
 from sqlalchemy import select as sql
@@ -36,10 +36,14 @@ def ledger_size(session: Session) -> int:
 
 
 def oldest_issue(session: Session, until: date) -> tuple[int, date] | None:
-    """Return the oldest issue dated *until* or before of which an ended delivery is kept, None where there is none."""
+    """Return the oldest issue dated and sealed until *until* of which an ended delivery is kept, None without one.
+
+    What is sent today of a past date is young.
+    """
+    after = datetime.combine(until + timedelta(days=1), time(), UTC)
     kept = exists().where(col(_D.issue_id) == col(IssueRow.id), col(_D.status).in_(_ENDED))
-    query = select(IssueRow).where(col(IssueRow.day) <= until, kept).order_by(col(IssueRow.day))
-    issue = session.exec(query.limit(1)).first()
+    query = select(IssueRow).where(col(IssueRow.day) <= until, col(IssueRow.sealed_at) < after, kept)
+    issue = session.exec(query.order_by(col(IssueRow.day)).limit(1)).first()
     return (issue.id, issue.day) if issue else None
 
 
@@ -89,6 +93,6 @@ def totals(session: Session, issue_id: int | None = None) -> dict[str, int]:
 
 def months_of_totals(session: Session, issue_ids: Collection[int]) -> list[int]:
     """Return the months of those of these issues of which deliveries are kept as totals only."""
-    days = sql(col(IssueRow.day)).join(TotalRow, col(TotalRow.issue_id) == col(IssueRow.id)).distinct()
+    days = sql(col(IssueRow.day)).join(TotalRow, col(TotalRow.issue_id) == col(IssueRow.id))
     rows = session.connection().execute(days.where(col(IssueRow.id).in_(listed("issues"))), {"issues": list(issue_ids)})
     return sorted({had.month_of(day) for (day,) in rows})

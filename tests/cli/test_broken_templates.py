@@ -153,7 +153,7 @@ def test_doctor_says_where_the_templates_are_and_which_are_the_operators(newsroo
 def test_a_folder_that_is_not_there_is_told(newsroom):
     """By doctor as a finding, by every other command as an error."""
     newsroom.configure(look={"templates": "nowhere"})
-    findings = newsroom.run("doctor", "--json", expect=1).json["findings"]
+    findings = newsroom.run("doctor", "--json", expect=2).json["findings"]
     assert ["no such folder" in f["text"] for f in findings if f["level"] == "fail"] == [True]
     assert "no such folder" in newsroom.run("issues", "preview", DAY, expect=2).err
 

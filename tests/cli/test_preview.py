@@ -1,5 +1,6 @@
 """``issues preview`` and ``subscribers preview``: the mail before it is sent is the mail that is sent."""
 
+import re
 from email import message_from_bytes, policy
 
 import pytest
@@ -40,6 +41,11 @@ def test_a_draft_is_shown_to_a_reader_without_preferences_and_to_a_given_one(dra
     assert "draft" in drafted.run("issues", "show", DAY).out
 
 
+def untold(text):
+    """Return *text* without the tokens of its links, which say of which delivery and until when they hold."""
+    return re.sub(r"[a-z2-7]{48}", "TOKEN", " ".join(text.split()))
+
+
 def test_the_preview_is_the_mail_that_is_then_sent(drafted):
     """Before sealing everything but id, date and token is what the reader gets; afterwards every octet is."""
     before = parsed(drafted, "--as", ANN)
@@ -47,7 +53,8 @@ def test_the_preview_is_the_mail_that_is_then_sent(drafted):
     sent = drafted.sink.to(ANN)[0]
     same = ("From", "To", "Subject", "Reply-To", "List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "X-Papers")
     assert [before[name] for name in same] == [sent.message[name] for name in same]
-    assert [before.get_body((kind,)).get_content() for kind in ("plain", "html")] == [sent.text, sent.html]
+    bodies = [before.get_body((kind,)).get_content() for kind in ("plain", "html")]
+    assert [untold(body) for body in bodies] == [untold(sent.text), untold(sent.html)]
     parsed(drafted, "--as", ANN)
     taken = sent.content if sent.content.endswith(b"\r\n") else sent.content + b"\r\n"
     assert (drafted.folder / "mail.eml").read_bytes() == taken
@@ -84,7 +91,7 @@ def test_the_formats(drafted):
     assert html.startswith("<!DOCTYPE html>")
     page = drafted.folder / "front.html"
     drafted.run("issues", "preview", DAY, "--out", str(page))
-    assert page.read_text() == html
+    assert untold(page.read_text()) == untold(html)
     assert "Content-Type: multipart/alternative" in drafted.run("issues", "preview", DAY, "--format", "eml").out
     document = drafted.run("issues", "preview", DAY, "--as", ANN, "--format", "text", "--json").json
     assert (document["email"], document["date"], document["status"], document["had"]) == (ANN, DAY, "draft", False)
