@@ -338,9 +338,11 @@ class Newsroom:
         assert expect in {None, status}, f"{args} ended with {status}:\n{answer.out}\n{answer.err}"
         return answer
 
-    def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *args: str, env: Mapping[str, str] | None = None, program: tuple[str, str] = ("-m", "newsletter")
+    ) -> subprocess.Popen[str]:
         """Start a command in a process of its own, to overlap with or to kill."""
-        command = [sys.executable, "-m", "newsletter", "--config", str(self.config), *args]
+        command = [sys.executable, *program, "--config", str(self.config), *args]
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **(env or {})})
         self._started.append(process)

@@ -361,6 +361,16 @@ def test_serve_sends_by_its_own_clock_and_ends_when_told(newsroom: Newsroom) -> 
     assert process.wait(10) == 0
 
 
+# The command, but for its clock, which ticks each second.
+_TICKING = """
+from datetime import timedelta
+from newsletter import scheduler
+from newsletter.cli.main import main
+scheduler.serve.__kwdefaults__["tick"] = timedelta(seconds=1)
+main()
+"""
+
+
 @pytest.mark.slow
 def test_serve_ends_when_a_newer_program_has_upgraded_the_database(newsroom: Newsroom) -> None:
     """An older process does not work on a database that it does not know; it says so in one line."""
@@ -368,7 +378,7 @@ def test_serve_ends_when_a_newer_program_has_upgraded_the_database(newsroom: New
     with newsroom.app() as app:
         path = app.database.path
     connection = sqlite3.connect(path)
-    process = newsroom.start("serve", "--no-web")
+    process = newsroom.start("serve", "--no-web", program=("-c", _TICKING))
     _wait_for(lambda: _fetched(newsroom))
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
