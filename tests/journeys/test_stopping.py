@@ -164,7 +164,7 @@ def test_sigterm_does_not_wait_for_a_server_that_does_not_answer(room: Newsroom)
     room.subscribe(*emails)
     room.sink.delay = 120
     running = room.start(*RUN)
-    room.sink.wait(CONNECTIONS)
+    room.sink.wait(1)
     told_at = time.monotonic()
     running.send_signal(signal.SIGTERM)
     ended(running, expect=3)
