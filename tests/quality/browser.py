@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 # It must run where there is no sandbox to be had, and ask nobody for anything.
 _FLAGS = [
@@ -18,6 +18,11 @@ _FLAGS = [
     "--force-color-profile=srgb",
 ]  # fmt: skip
 _FONTS = Path(__file__).with_name("fonts.conf")
+_WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+_ASK = """async standards => {
+    const found = await axe.run(document, {runOnly: {type: 'tag', values: standards}, resultTypes: ['violations']});
+    return found.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 120)}`));
+}"""
 
 
 @contextmanager
@@ -29,3 +34,10 @@ def chromium() -> Iterator["Browser"]:
         launched = started.chromium.launch(executable_path="/usr/bin/chromium", args=_FLAGS, env=environment)
         yield launched
         launched.close()
+
+
+def violations(page: "Page", axe: str, *more: str) -> list[str]:
+    """Return what axe-core, whose script is *axe*, finds on *page* against WCAG 2.2 AA and *more* of its tags."""
+    page.evaluate(axe)
+    found: list[str] = page.evaluate(_ASK, [*_WCAG, *more])
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from browser import chromium
+from browser import chromium, violations
 from newsroom import Newsroom
 
 from newsletter.web.server import serving
@@ -31,11 +31,6 @@ PAPERS = (
 READERS = ("ann@example.net", "bob@a-department-with-a-long-name.faculty.university.example.net", "cy@example.org")
 SCREENS = ((320, "dark"), (768, "light"), (1440, "light"))
 JUDGED = {(320, "dark"), (1440, "light")}
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-AXE = """async standards => {
-    const found = await axe.run(document, {runOnly: {type: 'tag', values: standards}, resultTypes: ['violations']});
-    return found.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 120)}`));
-}"""
 
 
 @dataclass
@@ -227,7 +222,5 @@ def _judge(page: "Page", url: str, axe: str, found: dict[Any, Any], screen: tupl
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         found[url, screen] = "goes beyond the side"
-    if screen in JUDGED:
-        page.evaluate(axe)
-        if violations := page.evaluate(AXE, STANDARDS):
-            found[url, screen, "axe"] = violations
+    if screen in JUDGED and (amiss := violations(page, axe, "best-practice")):
+        found[url, screen, "axe"] = amiss

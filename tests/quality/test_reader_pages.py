@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from browser import chromium
+from browser import chromium, violations
 from newsroom import Newsroom
 
 from newsletter.app import App
@@ -27,11 +27,6 @@ ANN = "ann@a-department-with-a-long-name.faculty.university.example.net"
 DAY = "2026-07-15"
 SCREENS = ((320, "dark"), (768, "light"), (1440, "light"))
 JUDGED = {(320, "dark"), (1440, "light")}
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-AXE = """async standards => {
-    const found = await axe.run(document, {runOnly: {type: 'tag', values: standards}, resultTypes: ['violations']});
-    return found.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 120)}`));
-}"""
 _FOCUSED = "() => document.activeElement.innerText || document.activeElement.name || ''"
 
 
@@ -182,6 +177,5 @@ def _judge(page: "Page", path: str, axe: str, found: dict[Any, Any], screen: tup
     if screen in JUDGED:
         # Hundreds of zones are alike, and each costs axe-core a look at every rule.
         page.evaluate("for (const each of document.querySelectorAll('select')) each.length = Math.min(each.length, 9)")
-        page.evaluate(axe)
-        if violations := page.evaluate(AXE, STANDARDS):
-            found[path, screen, "axe"] = violations
+        if amiss := violations(page, axe, "best-practice"):
+            found[path, screen, "axe"] = amiss
