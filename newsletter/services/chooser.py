@@ -4,19 +4,20 @@ Prepared once for an issue. What readers have in common is done once too: the di
 had the same. Not here: who is due (``due``), and the rules of choosing (``domain.digest``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from sqlmodel import Session
 
 from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.calendar import local_date
 from newsletter.domain.digest import NO_SCORES, WEEK, Digest, LeftOut, choose, closest, left_out
-from newsletter.domain.pool import Pick, Why
+from newsletter.domain.pool import Pick, Pool, Why
 from newsletter.domain.subscriber import Preferences
+from newsletter.domain.topics import Topic
 from newsletter.services.earlier import Earlier
 from newsletter.services.edit import Policy, Shown
 from newsletter.services.taste import Tastes, explained
@@ -37,6 +38,18 @@ _KEPT = 4096  # digests that are remembered
 _NEAREST = 3  # papers in the mail that says that nothing matched
 _NOTHING = Had()
 _EMPTY = Contents(())
+
+
+class _Asked(TypedDict):
+    """What a reader asks of a pool."""
+
+    topics: Sequence[Topic]
+    max_papers: int
+    min_upvotes: int
+    sent: frozenset[int]
+    scores: Mapping[int, float]
+    since: date | None
+    only_topics: bool
 
 
 class Chooser:
@@ -183,18 +196,21 @@ class Chooser:
 
     def _digest(self, wish: Wish, sent: frozenset[int], since: date | None, taste: "Taste | None") -> Digest:
         pool = self._windows.of(since)
-        digest = choose(
-            pool,
-            topics=wish.topics,
-            max_papers=wish.max_papers,
-            min_upvotes=wish.min_upvotes,
-            sent=sent,
-            scores=self._tastes.scores(taste, pool) if taste else NO_SCORES,
-            since=since,
-            by_day=wish.weekly and since is not None and self.issue.date - since <= WEEK,
-            only_topics=wish.only_topics,
-        )
+        by_day = wish.weekly and since is not None and self.issue.date - since <= WEEK
+        digest = choose(pool, **self._asked(pool, wish, sent, since, taste), by_day=by_day)
         return explained(digest, taste) if taste else digest
+
+    def _asked(self, pool: Pool, wish: Wish, sent: frozenset[int], since: date | None, taste: "Taste | None") -> _Asked:
+        """Return what a reader asks of *pool*, as choosing takes it, and saying what is left out."""
+        return {
+            "topics": wish.topics,
+            "max_papers": wish.max_papers,
+            "min_upvotes": wish.min_upvotes,
+            "sent": sent,
+            "scores": self._tastes.scores(taste, pool) if taste else NO_SCORES,
+            "since": since,
+            "only_topics": wish.only_topics,
+        }
 
     def for_reader(
         self,
@@ -211,16 +227,7 @@ class Chooser:
         sent = self._sent(self._history_of(session).of(session, [reader_id]).get(reader_id, _NOTHING))
         taste = self._tastes.of(session, [reader_id], now, self._windows.pools).get(reader_id)
         digest = self._digest(wish, sent, since, taste)
-        not_in_it = left_out(
-            pool,
-            topics=wish.topics,
-            max_papers=wish.max_papers,
-            min_upvotes=wish.min_upvotes,
-            sent=sent,
-            scores=self._tastes.scores(taste, pool) if taste else NO_SCORES,
-            since=since,
-            only_topics=wish.only_topics,
-        )
+        not_in_it = left_out(pool, **self._asked(pool, wish, sent, since, taste))
         return replace(digest, picks=()) if self._windows.is_empty and not since else digest, not_in_it
 
     def _history_of(self, session: Session) -> History:
