@@ -47,7 +47,6 @@ from newsletter.storage.picks import Picks
 
 _HEADERS = b"\xffheaders"
 _OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT, LINK_MARK))}
-LINKS = timedelta(days=90)  # how long a mail's links lead to what its reader chooses and says
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
@@ -153,7 +152,7 @@ class Composer:
             mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=claimed.subscriber_id).encode(),
             *voice.why_mail(local_date(claimed.created_at, zone_info(zone))),
             *voice.next_digest(claimed.frequency, claimed.hour, zone, max(made_at, self._next_issue_at), claimed.day),
-            self._link_token(claimed),
+            mail.preferences_token(claimed.subscriber_id, made_at, delivery=claimed.id).encode(),
         )
         pieces = edition.copy()
         for at, which in places:
@@ -162,11 +161,6 @@ class Composer:
         content = mail.signed(b"".join(pieces), made_at)
         sender = mail.return_path(claimed.subscriber_id, claimed.id)
         return Message(sender=sender, recipient=claimed.email, content=content, smtputf8=smtputf8)
-
-    def _link_token(self, claimed: Claimed) -> bytes:
-        expires, signer = claimed.made_at + LINKS, self._mail.signer
-        to = claimed.subscriber_id
-        return signer.token(Purpose.PREFERENCES, subscriber=to, delivery=claimed.id, expires=expires).encode()
 
     def _edition_anew(
         self,

@@ -20,6 +20,7 @@ from newsletter.render.typesetting import Imprint
 if TYPE_CHECKING:
     from newsletter.mail.dkim import DkimSigner
 
+_LINKS = timedelta(days=90)  # for so long the links of a mail lead to its reader's preferences
 _ANSWERED = timedelta(days=90)  # for so long a mail can be answered with commands
 
 
@@ -98,6 +99,11 @@ class Correspondence:
         """Return the address of a page, '' without pages."""
         base_url = self.settings.newsletter.base_url
         return "/".join((base_url, *parts)) if base_url else ""
+
+    def preferences_token(self, subscriber: int, at: datetime, *, delivery: int = 0) -> str:
+        """Return the token of a mail of *at* by which its reader chooses, and says what they think of its papers."""
+        expires = at + _LINKS
+        return self.signer.token(Purpose.PREFERENCES, subscriber=subscriber, delivery=delivery, expires=expires)
 
     def confirm_url(self, token: str) -> str:
         """Return the link that confirms a subscription, or leads back to it; there are pages."""

@@ -24,7 +24,6 @@ from newsletter.storage.subscribers import Single
 
 log = logging.getLogger(__name__)
 
-PREFERENCES = timedelta(days=90)  # how long a link of a mail leads to its reader's preferences
 DATA = timedelta(hours=1)
 MOVE = timedelta(days=7)
 _AGAIN = timedelta(minutes=15)  # until the link to one's data is sent once more
@@ -32,8 +31,7 @@ _AGAIN = timedelta(minutes=15)  # until the link to one's data is sent once more
 
 def preferences_url(dispatch: Dispatch, reader: Subscriber, now: datetime) -> str:
     """Return the link by which *reader* chooses."""
-    token = dispatch.mail.signer.token(Purpose.PREFERENCES, subscriber=reader.id, expires=now + PREFERENCES)
-    return dispatch.mail.page_url("preferences", token)
+    return dispatch.mail.page_url("preferences", dispatch.mail.preferences_token(reader.id, now))
 
 
 async def remind(dispatch: Dispatch, reader: Subscriber, now: datetime) -> bool:
