@@ -126,3 +126,7 @@ def _item(entry: Entry) -> dict[str, Any]:
 
 def _instant(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# By the ending of their addresses: what writes a feed, and its media type.
+FORMATS = {"atom": (atom, ATOM_TYPE), "json": (json_feed, JSON_TYPE)}

@@ -20,16 +20,15 @@ from newsletter.app import App
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.search import Search, Sort, parse_search
 from newsletter.domain.text import plain
-from newsletter.render import feeds
 from newsletter.render.card import card
-from newsletter.render.feeds import ATOM_TYPE, JSON_TYPE, Entry, Feed
+from newsletter.render.feeds import FORMATS, Entry, Feed
 from newsletter.services import archive
 from newsletter.storage import search
 from newsletter.web.pages import Pages, Site
 from newsletter.web.shelf import tags
+from newsletter.web.shown import page_of
 
 _NEWEST = 30  # entries
-_WRITTEN = {"atom": (feeds.atom, ATOM_TYPE), "json": (feeds.json_feed, JSON_TYPE)}
 _FRESH = "public, max-age=300"
 _Made = Callable[[Request, Pages], Feed]
 
@@ -51,11 +50,11 @@ class Feeds:
         return [
             Route(f"{below}/feeds/{name}.{kind}", self._answering(kind, make))
             for name, make in made.items()
-            for kind in _WRITTEN
+            for kind in FORMATS
         ]
 
     def _answering(self, kind: str, make: _Made) -> Callable[[Request], Response]:
-        write, media_type = _WRITTEN[kind]
+        write, media_type = FORMATS[kind]
 
         def feed(request: Request) -> Response:
             headers = {"Cache-Control": _FRESH, "ETag": self._tag(request)}
@@ -119,7 +118,7 @@ class Feeds:
             day = datetime.combine(candidate.first_listed, time(), UTC)
             yield Entry(
                 title=shown.title,
-                url=self._url(pages, "papers", quote(candidate.paper.key)),
+                url=self._url(pages, page_of(candidate.paper)),
                 updated=candidate.paper.published or day,
                 html=f"<p>{html.escape(shown.summary)}</p>" + "".join(_link(one.label, one.url) for one in shown.links),
                 summary=shown.opening,

@@ -15,8 +15,8 @@ from newsletter.app import App
 from newsletter.domain.subscriber import Subscriber
 from newsletter.errors import TokenError
 from newsletter.mail.tokens import Purpose
-from newsletter.render import citations, feeds
-from newsletter.render.feeds import ATOM_TYPE, JSON_TYPE, Entry, Feed
+from newsletter.render import citations
+from newsletter.render.feeds import FORMATS, Entry, Feed
 from newsletter.services import reactions
 from newsletter.services.reactions import Saved
 from newsletter.web.forms import Form
@@ -25,7 +25,6 @@ from newsletter.web.reactions import shown_card
 
 _NEWEST = 50  # papers in the feed
 _BELOW = "/preferences/{token}/saved"
-_WRITTEN = {"atom": (feeds.atom, ATOM_TYPE), "json": (feeds.json_feed, JSON_TYPE)}
 
 
 class SavedPages:
@@ -40,7 +39,7 @@ class SavedPages:
         return [
             Route(_BELOW, self.saved, methods=["GET", "POST"]),
             *(Route(f"{_BELOW}/papers.{kind}", self._file(kind)) for kind in citations.FORMATS),
-            *(Route(f"/saved/{{token}}/{kind}", self._feed(kind)) for kind in _WRITTEN),
+            *(Route(f"/saved/{{token}}/{kind}", self._feed(kind)) for kind in FORMATS),
         ]
 
     async def saved(self, request: Request) -> Response:
@@ -90,7 +89,7 @@ class SavedPages:
     def _written(self, kind: str, visit: Visit) -> Response:
         if visit.claims.delivery != reactions.feed_number(self._app.database, visit.reader.id):
             raise TokenError("This link was replaced by another one")
-        write, media_type = _WRITTEN[kind]
+        write, media_type = FORMATS[kind]
         feed = self._of(visit, reactions.saved(self._app.database, visit.reader.id)[:_NEWEST])
         return Response(write(feed), media_type=media_type, headers={"X-Robots-Tag": "noindex"})
 

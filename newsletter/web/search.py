@@ -11,11 +11,11 @@ from starlette.routing import Route
 from newsletter.app import App
 from newsletter.domain.calendar import local_date
 from newsletter.domain.search import Search, Sort, parse_search
-from newsletter.render.card import card
 from newsletter.services.ledger import Clock
 from newsletter.storage import search
 from newsletter.storage.search import Found
 from newsletter.web.pages import Site
+from newsletter.web.shown import shown_card
 
 PAGE = 20  # results
 
@@ -65,12 +65,11 @@ class SearchPages:
         """Show the results, some at a time."""
         asked, pages = asked_for(request), self._site.asked(request)
         found, today = look_for(self._app, asked), local_date(self._clock(), self._zone)
-        cards = [card(candidate, "", today, pages.language) for candidate in found.papers]
         return pages.public(
             "search.html",
             asked=asked,
             sorts=list(Sort),
-            results=[(found.papers[n].paper.key, each) for n, each in enumerate(cards)],
+            results=[shown_card(candidate, "", today, pages) for candidate in found.papers],
             first=PAGE * (asked.page - 1) + 1,
             total=min(found.total, search.COUNTED),
             more_than=found.total > search.COUNTED,

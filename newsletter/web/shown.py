@@ -27,9 +27,14 @@ def named_by(name: str) -> str:
     return f"#{name}" if _NUMBER.fullmatch(name) else name
 
 
+def page_of(paper: Paper) -> str:
+    """Return where the paper's own page is, below the first page."""
+    return f"papers/{quote(name_of(paper), safe='/:;()')}"
+
+
 def address(paper: Paper, pages: Pages) -> str:
     """Return the path of the paper's own page."""
-    return f"{pages.root}/papers/{quote(name_of(paper), safe='/:;()')}"
+    return f"{pages.root}/{page_of(paper)}"
 
 
 def shown_card(candidate: Candidate, note: str, today: date, pages: Pages) -> Card:
