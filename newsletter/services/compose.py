@@ -93,7 +93,7 @@ class Composer:
         self._key = lru_cache(maxsize=8192)(attrgetter("key"))  # of a paper
         self._pick = lru_cache(maxsize=8192)(self._pick_anew)
         self._headers = lru_cache(maxsize=2)(self._headers_anew)
-        self._edition = lru_cache(maxsize=8192)(self._edition_anew)  # a list of shared pieces each
+        self._edition = lru_cache(maxsize=2048)(self._edition_anew)  # lists of shared pieces, some 14 KB each
         self._voices: dict[str, Voice] = {}  # by the tags of languages
         self._voice = lru_cache(maxsize=1024)(self._voice_of)  # by what readers call them
 
