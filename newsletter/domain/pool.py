@@ -39,16 +39,13 @@ class Pick:
     candidate: Candidate
     why: Why
     detail: str = ""
+    topic: str = field(init=False, repr=False, compare=False)  # that the reader follows and that brings it, or ''
     stored: tuple[int, str, str] = field(init=False, repr=False, compare=False)  # as the ledger keeps it
 
     def __post_init__(self) -> None:
-        """Keep what is stored ready: a pick is made once, and stored for many."""
+        """Keep what is asked of it ready: a pick is made once, and sent to many."""
+        object.__setattr__(self, "topic", self.detail if self.why in (Why.TOPIC, Why.OURS) else "")
         object.__setattr__(self, "stored", (self.candidate.paper.id, self.why.value, self.detail))
-
-    @property
-    def topic(self) -> str:
-        """Return the topic that the reader follows and that brings the paper, '' where none does."""
-        return self.detail if self.why is Why.TOPIC or self.why is Why.OURS else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,7 +254,8 @@ def _kind(whys: Sequence[Why]) -> str:
 
 def _newest_day(digest: Digest) -> date:
     """Return the newest day on which any of the papers was listed, whether it has a card or a line."""
-    papers = (*map(_candidate, digest.picks), *digest.also)
+    newest_known = bisect_left(digest.also, x=True, key=lambda one: one.first_listed != date.max)
+    papers = (*map(_candidate, digest.picks), *digest.also[newest_known : newest_known + 1])
     return max((day for day in map(_first_listed, papers) if day != date.max), default=date.min)
 
 

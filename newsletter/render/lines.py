@@ -42,7 +42,7 @@ class Lines:
                 self._set(candidate)
             return self.pieces(heading, candidates, more)
         html_frame, text_frame = self._frame(heading, more)
-        return html_frame.spread({"lines": html}), text_frame.spread({"lines": text})
+        return [html_frame.fill({"lines": b"".join(html)})], [text_frame.fill({"lines": b"".join(text)})]
 
     def size(self, candidate: Candidate) -> int:
         """Return how many octets a line takes in HTML."""

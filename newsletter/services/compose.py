@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
-from itertools import chain, compress, count, filterfalse, islice
+from itertools import compress, count, filterfalse, islice
 from operator import attrgetter
 from types import MappingProxyType
 
@@ -46,7 +46,7 @@ from newsletter.storage.moves import Claimed
 from newsletter.storage.picks import Picks
 
 _HEADERS = b"\xffheaders"
-_OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT, LINK_MARK))}
+_OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))}
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
@@ -152,13 +152,14 @@ class Composer:
             mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=claimed.subscriber_id).encode(),
             *voice.why_mail(local_date(claimed.created_at, zone_info(zone))),
             *voice.next_digest(claimed.frequency, claimed.hour, zone, max(made_at, self._next_issue_at), claimed.day),
-            mail.preferences_token(claimed.subscriber_id, made_at, delivery=claimed.id).encode(),
         )
         pieces = edition.copy()
         for at, which in places:
             pieces[at] = own[which]
+        # Cards have dozens of links. As long as its mark, their token is written over it where it stands.
+        links = mail.preferences_token(claimed.subscriber_id, made_at, delivery=claimed.id).encode()
         # Signed as of the digest's own date, so that a repeat is the same to the last byte.
-        content = mail.signed(b"".join(pieces), made_at)
+        content = mail.signed(b"".join(pieces).replace(LINK_MARK, links), made_at)
         sender = mail.return_path(claimed.subscriber_id, claimed.id)
         return Message(sender=sender, recipient=claimed.email, content=content, smtputf8=smtputf8)
 
@@ -192,9 +193,8 @@ class Composer:
         text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
         headers = headers_between(self._headers(smtputf8), edition.subject, keys)
         pieces = [_HEADERS, *self._leaving, *headers, *body_pieces(text=text, html=html)]
-        parted = list(chain.from_iterable(map(_parted, pieces)))
-        places = compress(count(), map(_OWN.__contains__, parted))
-        return parted, [(at, _OWN[parted[at]]) for at in places]
+        places = compress(count(), map(_OWN.__contains__, pieces))
+        return pieces, [(at, _OWN[pieces[at]]) for at in places]
 
     def _named_anew(self, unlisted: str) -> dict[int, Candidate]:
         """Return what is named where it has no card: of today, then of the days before, in the newsletter's order."""
@@ -252,10 +252,3 @@ class Composer:
         if self._newsletter.base_url or not self._newsletter.reply_to:
             return ""
         return f"{self._mail.editors}?subject=stop"
-
-
-@lru_cache(maxsize=8192)
-def _parted(piece: bytes) -> tuple[bytes, ...]:
-    """Return a piece of a mail with the places of links' tokens in it as pieces of their own."""
-    first, *rest = piece.split(LINK_MARK)
-    return (first, *(part for after in rest for part in (LINK_MARK, after)))
