@@ -119,14 +119,20 @@ def adopt(terminal: Terminal) -> None:
 @group.command(epilog=examples("newsletter db check", "newsletter db check --json"))
 @click.pass_context
 def check(context: click.Context) -> None:
-    """Look for damage, for rows that point at nothing, and for what breaks the ledger's laws; exit status 1 if any."""
+    """Look for damage, for rows that point at nothing, and for what breaks the ledger's laws; exit status 1 if any.
+
+    A database of another version than the program's is looked at for damage alone.
+    """
+    from newsletter.storage.copies import damage
     from newsletter.storage.laws import broken
-    from newsletter.storage.upgrade import version
+    from newsletter.storage.upgrade import HEAD, version
 
     terminal = context.ensure_object(Terminal)
     path = _existing(terminal)
-    at, problems = version(path), broken(path)
-    text = "\n".join(f"{path}: {problem}" for problem in problems) or f"{path}: version {at}, no damage found"
+    at = version(path)
+    problems = broken(path) if at == HEAD else damage(path)
+    other = "" if at == HEAD else f"; its rows are looked at where it has version {HEAD}: 'newsletter db upgrade'"
+    text = "\n".join(f"{path}: {problem}" for problem in problems) or f"{path}: version {at}, no damage found{other}"
     terminal.answer({"database": path, "version": at, "problems": problems}, text)
     if problems:
         context.exit(1)

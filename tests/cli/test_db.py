@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import Done, newsletter
 
-from newsletter.storage.upgrade import HEAD
+from newsletter.storage.upgrade import HEAD, MIGRATIONS, migrate
 
 
 class Care:
@@ -95,6 +95,18 @@ def test_a_sound_database(db: Care) -> None:
     """Nothing is wrong with what init makes."""
     assert db("check", "--json").json == {"database": str(db.database), "version": HEAD, "problems": []}
     assert "no damage" in db("check").out
+
+
+def test_a_sound_database_of_an_older_version(db: Care) -> None:
+    """It is no damage that it has not the tables of today: what brings them is named."""
+    db.database.unlink()
+    migrate(db.database, MIGRATIONS, "0003")
+    done = db("check")
+    assert done.status == 0
+    assert "version 0003, no damage found" in done.out
+    assert "'newsletter db upgrade'" in done.out
+    assert db("upgrade", "--json").json["from"] == "0003"
+    assert db("check", "--json").json["problems"] == []
 
 
 def test_a_damaged_database(db: Care) -> None:
