@@ -154,9 +154,7 @@ def test_a_route_that_refused_to_the_end_is_told(room: Newsroom, other: Sink) ->
     assert [mail.recipient for mail in other.mails if mail.recipient == "me@example.org"]
 
 
-def test_what_is_said_of_an_address_is_told_whatever_was_wrong_before(
-    room: Newsroom, other: Sink
-) -> None:
+def test_what_is_said_of_an_address_is_told_whatever_was_wrong_before(room: Newsroom, other: Sink) -> None:
     """A single mail tries the routes in turn; the answer of the one that had one counts."""
     routes(room, other, {}, {})
     room.sink.shut()
