@@ -113,6 +113,8 @@ def render(environment: SandboxedEnvironment, name: str, **variables: Any) -> st
 def _reason(error: Exception) -> str:
     if isinstance(error, TemplateNotFound):
         return f"there is no template {error.name}"
+    if isinstance(error, TemplateSyntaxError):
+        return " ".join(str(error.message).split())  # the whole of it names the place again
     said = " ".join(str(error).split()) or type(error).__name__
     return _OURS.sub(lambda found: found[1].lower(), said)
 
