@@ -28,6 +28,7 @@ from types import MappingProxyType
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from made_database import put_database
 from sqlmodel import col, select, update
 
 from newsletter.app import App, open_app
@@ -249,6 +250,7 @@ class Newsroom:
         self.sink = Sink()
         self.file = folder / "papers.jsonl"
         self.file.touch()
+        put_database(folder / "newsletter.db")
         self.config = folder / "newsletter.toml"
         self._tables: dict[str, Any] = {
             "newsletter": {

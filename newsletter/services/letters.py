@@ -108,7 +108,7 @@ async def _send(
     if not await asyncio.to_thread(_claim, dispatch, mail, to, pace, now):
         return False
     try:
-        await _mail(dispatch, to.email, to, make, now)
+        await _mail(dispatch, to.email, to, make, now, bounces_to=to.id)
     except NewsletterError:
         with dispatch.database.write() as session:
             subscribers.not_sent(session, mail, to.id, now)
@@ -122,8 +122,16 @@ def _claim(dispatch: Dispatch, mail: Single, to: Subscriber, pace: timedelta, no
 
 
 async def _mail(
-    dispatch: Dispatch, email: str, reader: Subscriber, make: Callable[[Language, str], Letter], now: datetime
+    dispatch: Dispatch,
+    email: str,
+    reader: Subscriber,
+    make: Callable[[Language, str], Letter],
+    now: datetime,
+    *,
+    bounces_to: int = 0,
 ) -> None:
+    """Send *email* what *make* says; a report that it did not arrive is about the reader *bounces_to*, 0 for nobody."""
     templates, imprint = dispatch.look(reader.preferences.language)
     said = make(templates.language, imprint.name)
-    await send_one(dispatch, email, await asyncio.to_thread(letters.letter, templates, imprint, said), now)
+    made = await asyncio.to_thread(letters.letter, templates, imprint, said)
+    await send_one(dispatch, email, made, now, reader=bounces_to)

@@ -14,13 +14,15 @@ from newsletter.storage.database import BUSY_TIMEOUT, StorageError, named, reade
 _UNFINISHED = ("", "-journal", "-wal", "-shm")
 
 
-def backup(path: Path, target: Path) -> dict[str, int]:
-    """Copy the database at *path*, in use or not, to *target*, which must not exist. Return its rows, by table.
+def backup(path: Path, target: Path, *, replace: bool = False) -> dict[str, int]:
+    """Copy the database at *path*, in use or not, to *target*. Return its rows, by table.
 
-    The copy has passed SQLite's own check and has as many rows in each table as the database had. Raises StorageError.
+    The copy has passed SQLite's own check and has as many rows in each table as the database had; only then does it
+    *replace* an older copy. Raises StorageError, also where *target* is there and is not to be replaced.
     """
-    if target.exists():
-        raise StorageError(f"{target}: is there already; name another file")
+    if target.exists() and not (replace and _is_older(target, path)):
+        what = "is no backup to be replaced" if replace else "is there already"
+        raise StorageError(f"{target}: {what}; name another file")
     with (
         _finishing(target) as partial,
         named(path),
@@ -33,6 +35,16 @@ def backup(path: Path, target: Path) -> dict[str, int]:
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, that can be read from anywhere
         _verify(partial, rows)
     return rows
+
+
+def _is_older(target: Path, path: Path) -> bool:
+    """Return whether *target* is a copy of a newsletter's database, and not the one at *path* itself."""
+    try:
+        with closing(reader(target)) as connection:
+            known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+    except sqlite3.DatabaseError:
+        return False
+    return known is not None and not target.samefile(path)
 
 
 def put_back(copy: Path, path: Path) -> None:

@@ -29,6 +29,7 @@ _HEADERS = {
     "Cache-Control": "public, max-age=300",
 }
 _ISSUES = 50  # in one answer
+_NOTHING = "there is nothing here; /api/openapi.json describes what there is"
 _Find = Callable[[App, Request], Any]
 
 
@@ -42,6 +43,11 @@ def api_routes(app: App) -> list[Route]:
         Route("/api/issues/{day}", _answering(app, _issue)),
         Route("/api/{rest:path}", _answering(app, _nothing)),
     ]
+
+
+def refusal(status: int) -> Response:
+    """Return what is answered below ``/api/`` where no route is met: an address with a line feed in it, or a POST."""
+    return _json({"error": _NOTHING if status == 404 else "this cannot be done here; papers are only read"}, status)
 
 
 def _answering(app: App, find: _Find) -> Callable[[Request], Response]:
@@ -108,7 +114,7 @@ def _issue(app: App, request: Request) -> Any:
 
 
 def _nothing(_app: App, _request: Request) -> Any:
-    raise NotFoundError("there is nothing here; /api/openapi.json describes what there is")
+    raise NotFoundError(_NOTHING)
 
 
 def _day(text: str) -> date:

@@ -17,7 +17,7 @@ from newsletter.app import App
 from newsletter.errors import TokenError, TokenExpiredError
 from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Meter, Rule
-from newsletter.web.api import api_routes
+from newsletter.web.api import api_routes, refusal
 from newsletter.web.archive import Archive
 from newsletter.web.data import DataPages
 from newsletter.web.desk.routes import desk_routes
@@ -124,8 +124,11 @@ def _failures(site: Site, shown: Mapping[str, str]) -> dict[object, Callable[[Re
 
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        pages = site.asked(request)
-        answer = pages.message(*_answer(pages.language.gettext, error.status_code), status=error.status_code)
+        if request.url.path.startswith("/api/"):
+            answer = refusal(error.status_code)
+        else:
+            pages = site.asked(request)
+            answer = pages.message(*_answer(pages.language.gettext, error.status_code), status=error.status_code)
         answer.headers.update(error.headers or {})
         return answer
 

@@ -34,7 +34,7 @@ _TEXT = """
     we show that this improves reduces explains predicts and but while across several many large small new held-out
 """
 _WORDS = _TEXT.split()
-_PAPERS_WANTED = (6, 7, 8, 8, 9, None)  # None: ten; eight in the mean make digests of about 27 KB
+_PAPERS_WANTED = (3, 4, 5, 5, 6, None)  # None: ten; five or six in the mean make digests of about 27 KB
 _CHUNK = 20_000  # readers in one insert
 
 

@@ -36,6 +36,7 @@ def test_a_newsletter_in_order_is_all_ok_and_no_mail_is_sent(newsroom):
 
 def test_before_the_first_run_there_is_something_to_look_into(newsroom):
     """No database is no failure, and doctor makes none."""
+    (newsroom.folder / "newsletter.db").unlink()
     found = findings(newsroom, 0)
     assert found["database"][0] == "warn"
     assert not (newsroom.folder / "newsletter.db").exists()

@@ -1,9 +1,14 @@
 """What comes back of a day's mail, and what follows: for readers, and for the operator."""
 
+import asyncio
 import json
+from datetime import UTC, datetime
 
 from newsroom import Newsroom
 from returned import COMPLAINT, TODAY, dsn, from_daemon, reply
+
+from newsletter.services.letters import send_data_link
+from newsletter.storage import subscribers
 
 
 def returned(mailed: Newsroom, raw: bytes, name: str = "back.eml") -> list[dict[str, object]]:
@@ -47,6 +52,18 @@ def test_a_report_that_is_read_twice_counts_once(mailed: Newsroom) -> None:
     again = mailed.run("bounces", "read", "-", "--json", typed="Received: by mx\n" + report.decode()).json
     assert again == {"read": 1, "returns": []}
     assert show(mailed, "ann@there.example")["bounce_score"] == 1
+
+
+def test_a_letter_comes_back_as_a_digest_does(mailed: Newsroom) -> None:
+    """Also a mail that belongs to no issue, such as the link to what is known of a reader, says whose it was."""
+    with mailed.app() as app, app.database.read() as session:
+        ann = subscribers.get(session, "ann@there.example")
+        assert ann
+        assert asyncio.run(send_data_link(app.dispatch, ann, datetime.now(UTC)))
+    report = dsn("550 5.1.1 no such user here", to="where.ann.has.it.sent@elsewhere.example")
+    kept = returned(mailed, to_the_sender_of(mailed, "ann@there.example", report))
+    assert [one["effect"] for one in kept] == ["suppressed"]
+    assert show(mailed, "ann@there.example")["status"] == "suppressed"
 
 
 def test_whose_mail_it_was(mailed: Newsroom) -> None:

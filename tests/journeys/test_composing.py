@@ -339,7 +339,7 @@ def test_both_composers_agree(story: Story) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@settings(max_examples=800, suppress_health_check=QUIET)
+@settings(max_examples=600, suppress_health_check=QUIET)
 @given(stories())
 def test_both_composers_agree_for_thousands_of_readers(story: Story) -> None:
     """The same for thousands."""

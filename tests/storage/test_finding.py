@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_database import put_database
 from sqlalchemy import text as sql
 
 from newsletter.domain.paper import Listing, Paper, Sighting
@@ -25,7 +26,7 @@ NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """Return a fresh database."""
-    upgrade(tmp_path / "newsletter.db", NOW)
+    put_database(tmp_path / "newsletter.db")
     opened = Database(tmp_path / "newsletter.db")
     yield opened
     opened.close()

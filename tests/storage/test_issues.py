@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_database import put_database
 
 from newsletter.domain.issue import Arranged, Brake, Hand, Issue, Status
 from newsletter.domain.paper import Listing, Paper, Sighting
@@ -16,7 +17,6 @@ from newsletter.storage import issues, papers, sightings
 from newsletter.storage.database import Database
 from newsletter.storage.issues import SealedPool
 from newsletter.storage.tables import IssueRow
-from newsletter.storage.upgrade import upgrade
 
 NOW = datetime(2026, 7, 15, 12, 0, 0, 7, tzinfo=UTC)
 DAY = date(2026, 7, 15)
@@ -26,7 +26,7 @@ NEXT = DAY + timedelta(days=1)
 @pytest.fixture
 def database(tmp_path: Path) -> Iterable[Database]:
     """Return a database with four papers, of the ids 1 to 4, listed on one day with 10 to 40 votes."""
-    upgrade(tmp_path / "newsletter.db", NOW)
+    put_database(tmp_path / "newsletter.db")
     opened = Database(tmp_path / "newsletter.db")
     gather(opened, range(1, 5), votes=10)
     yield opened

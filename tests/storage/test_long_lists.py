@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_database import put_database
 from sqlalchemy import Connection, event, text
 from sqlmodel import Session
 
@@ -146,9 +147,10 @@ def fill(path: Path, readers: int) -> None:
 @pytest.fixture(
     scope="module", params=[2_500, pytest.param(500_000, marks=pytest.mark.slow)], ids="{:,} readers".format
 )
-def ledger(empty: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Database]:
+def ledger(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Database]:
     """Return a ledger of four issues to so many readers; what the last tests here decide stays decided."""
-    path = Path(shutil.copy(empty, tmp_path_factory.mktemp("long") / "newsletter.db"))
+    path = tmp_path_factory.mktemp("long") / "newsletter.db"
+    put_database(path)
     fill(path, request.param)
     opened = Database(path)
     yield opened

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_database import put_database
 
 from newsletter.domain.issue import Arranged, Hand
 from newsletter.domain.paper import OURS, Listing, Paper, Sighting, freshness, merge
@@ -17,7 +18,6 @@ from newsletter.domain.ranking import Candidate
 from newsletter.storage import issues, papers, sightings
 from newsletter.storage.database import Database
 from newsletter.storage.tables import ListingRow, PaperRow, SightingRow
-from newsletter.storage.upgrade import upgrade
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
 DAY = date(2026, 7, 15)
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def database(tmp_path: Path) -> Iterable[Database]:
     """Return a fresh database."""
-    upgrade(tmp_path / "newsletter.db", NOW)
+    put_database(tmp_path / "newsletter.db")
     opened = Database(tmp_path / "newsletter.db")
     yield opened
     opened.close()

@@ -182,7 +182,8 @@ def fits(value, schema):
 
 def test_what_the_api_has_not_is_said_in_json(found):
     """Whatever is asked for."""
-    for path in ("/api", "/api/", "/api/nothing", "/api/papers/9999.99999", "/api/issues/2026-13-45", "/api/issues/x"):
+    papers, issues = ("/api/papers/9999.99999", "/api/papers/%0A0"), ("/api/issues/2026-13-45", "/api/issues/x")
+    for path in ("/api", "/api/", "/api/nothing", *papers, *issues):
         answer = found.client.get(path)
         assert answer.status_code == 404
         if path != "/api":
