@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from sqlalchemy import StaticPool, create_engine
+from sqlmodel import Session
+
 from newsletter.storage.database import BUSY_TIMEOUT, StorageError, named, reader
 
 _UNFINISHED = ("", "-journal", "-wal", "-shm")
@@ -74,6 +77,21 @@ def damage(path: Path) -> list[str]:
     except sqlite3.DatabaseError as error:
         return [str(error)]
     return [line for line in said if line != "ok"]
+
+
+@contextmanager
+def rehearsal(path: Path) -> Iterator[Session]:
+    """Give a session in a copy of the database at *path* that is nobody else's, and gone afterwards.
+
+    Whatever takes how long there, nobody waits for it. SQLite keeps the copy in a file without a name, so that who is
+    killed leaves nobody's address behind.
+    """
+    with named(path), closing(sqlite3.connect("", check_same_thread=False)) as copy:
+        with closing(reader(path)) as source:
+            source.backup(copy)
+        engine = create_engine("sqlite://", creator=lambda: copy, poolclass=StaticPool)
+        with engine.connect() as connection, Session(connection) as session:
+            yield session
 
 
 @contextmanager
