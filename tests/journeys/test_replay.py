@@ -1,7 +1,7 @@
 """Recorded days and a server that misbehaves, as they come in life: what the server took is the truth.
 
-``NEWSLETTER_REPLAY_READERS`` says for how many readers the recorded days are played, ``NEWSLETTER_REPLAY_DAYS`` how many
-of them, from the newest back.
+``NEWSLETTER_REPLAY_READERS`` says for how many readers the recorded days are played, ``NEWSLETTER_REPLAY_DAYS`` how
+many of them, from the newest back.
 """
 
 import json
