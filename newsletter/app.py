@@ -1,6 +1,7 @@
 """The composition root: Settings become a wired App. No other module builds collaborators."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -171,3 +172,12 @@ def open_app(named: Path | None, now: datetime) -> Iterator[App]:
         yield App(settings, database)
     finally:
         database.close()
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the event loop for whoever sends: uvloop's where there is one, None for Python's own."""
+    try:
+        import uvloop  # noqa: PLC0415 - needed by who sends alone
+    except ImportError:  # not made for every system
+        return None
+    return uvloop.new_event_loop

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from newsletter.app import loop_factory
 from newsletter.errors import BusyError, NewsletterError
 from newsletter.services.deliver import Sender
 from newsletter.services.run import Outcome, Service, Watch, alone, run
@@ -43,7 +44,9 @@ class Ticker:
             return
         try:
             with alone(self._service) as owner:
-                self._heard(asyncio.run(self._run(owner.id)))
+                with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                    outcome = runner.run(self._run(owner.id))
+                self._heard(outcome)
         except OutdatedError as error:
             self.fatal = error
             self.ended.set()
@@ -60,6 +63,8 @@ class Ticker:
 
     async def _run(self, owner: str) -> Outcome:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        if self.ended.is_set():  # while the lease was taken
+            raise asyncio.CancelledError
         return await run(self._service, owner, watch=Watch(started=self._started))
 
     def _started(self, sender: Sender) -> None:
@@ -68,12 +73,12 @@ class Ticker:
             sender.interrupt()
 
     def stop(self) -> None:
-        """End: what is being sent finishes, what is only being gathered is dropped."""
+        """End: what is being sent finishes, what is only being gathered or told is dropped."""
         self.ended.set()
         loop, sender, task = self._loop, self._sender, self._task
-        if loop and (sender or task):
+        if loop and task:
             with suppress(RuntimeError):  # the run has just ended, and its loop with it
-                loop.call_soon_threadsafe(sender.interrupt if sender else task.cancel)  # type: ignore[union-attr]
+                loop.call_soon_threadsafe(sender.interrupt if sender and not sender.is_done else task.cancel)
 
 
 def serve(service: Service, heard: Callable[[Outcome], None], *, tick: timedelta = TICK) -> None:

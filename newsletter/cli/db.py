@@ -39,11 +39,14 @@ def upgrade(terminal: Terminal) -> None:
         terminal.answer(document, f"{path}: {'is at' if before else 'created with'} version {after}")
 
 
-@group.command(epilog=examples("newsletter db backup newsletter-monday.db"))
+@group.command(
+    epilog=examples("newsletter db backup newsletter-monday.db", "newsletter -q db backup --replace monday.db")
+)
+@click.option("--replace", is_flag=True, help="Put the copy, once it is whole, in the place of an older backup.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
-def backup(terminal: Terminal, file: Path) -> None:
-    """Copy the database to FILE, which must not exist; also while it is in use.
+def backup(terminal: Terminal, file: Path, *, replace: bool) -> None:
+    """Copy the database to FILE, which must not exist unless it is to be replaced; also while it is in use.
 
     FILE has its name only once the copy has passed SQLite's check and has every row. Keep the secret with it.
     """
@@ -53,9 +56,9 @@ def backup(terminal: Terminal, file: Path) -> None:
     target = file.absolute()
     if not target.parent.is_dir():
         raise click.UsageError(f"{target.parent} is no folder; make it first")
-    rows = copies.backup(path, target)
+    rows = copies.backup(path, target, replace=replace)
     text = f"{target}: the database as it is now, {sum(rows.values()):,} rows in {len(rows)} tables, looked through"
-    terminal.answer({"database": path, "backup": target, "rows": rows}, text)
+    terminal.answer({"database": path, "backup": target, "rows": rows}, "" if terminal.quiet else text)
 
 
 @group.command(epilog=examples("newsletter db restore newsletter-monday.db", "newsletter db restore monday.db --json"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from newsletter.app import App
+from newsletter.app import App, loop_factory
 from newsletter.cli.live import live_view
 from newsletter.cli.terminal import Terminal
 from newsletter.errors import IncompleteError
@@ -40,7 +40,7 @@ def _stop_on_signals(sender: Sender) -> None:
 
 
 def _run(work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         try:
             return runner.run(_until_told(work))
         except asyncio.CancelledError:
@@ -54,11 +54,3 @@ async def _until_told(work: Coroutine[Any, Any, Outcome]) -> Outcome:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     return await work
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # not made for every system
-        return None
-    return uvloop.new_event_loop

@@ -37,6 +37,7 @@ LEAVES_TO: dict[Status, frozenset[Status]] = {
     Status.SKIPPED: frozenset(),
 }
 SENT = (Status.OFFERED, Status.ACCEPTED, Status.HELD)  # count as sent to the reader
+ON_ITS_WAY = (*SENT, Status.LEASED)  # so does what a sender has taken up, for what is made meanwhile
 WAITING = (Status.READY, Status.LEASED, Status.OFFERED)
 OPEN = (*WAITING, Status.DEFERRED)  # an issue with any of these is incomplete
 

@@ -87,9 +87,10 @@ class Dispatch:
         """
         ledger = Ledger(self.database, owner, clock)
         try:
-            with self.database.read() as session:
+            with self.database.read() as session:  # nobody waits for what takes longest
                 plan.prepare(session, clock())
-            started_with = await ledger.write(lambda session: self._begin(session, clock(), plan))
+                started_with = self._look(session, clock(), plan)
+            await ledger.write(lambda session: self._begin(session, clock()))
             if not started_with.open:
                 await self._tidy(ledger, clock)
                 return Progress(stopped=self._paused(started_with.resting))
@@ -143,10 +144,12 @@ class Dispatch:
         with self.database.read() as session:
             return claims.in_vain(session, now)
 
-    def _begin(self, session: Session, now: datetime, plan: Plan) -> "_Begun":
-        """Look which ways out may be used."""
+    def _begin(self, session: Session, now: datetime) -> None:
         self.check_secret(session)
         traffic.forget(session, now)
+
+    def _look(self, session: Session, now: datetime, plan: Plan) -> "_Begun":
+        """Look which ways out may be used, and what waits. Counts what may be very many, so writes nothing."""
         ways: list[tuple[RouteSettings, list[Status]]] = []
         resting: dict[str, str] = {}
         for way in self.settings.smtp.ways:

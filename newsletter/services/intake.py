@@ -184,11 +184,11 @@ class Intake:
                 await self._until(lambda: True)
             elif found.more_at:
                 await self._wait_for_room(found.more_at)
-            elif self._claimed:
-                await self._until(lambda: True)
             elif self._is_open and not self._has_room:
                 # What was at work when the limits were looked at is settled, or who has room is paused.
                 await self._routes.sleep(_SHORTLY)
+            elif self._claimed:
+                await self._until(lambda: True)
             elif not await self._wait_for_trouble():
                 return
 
@@ -267,7 +267,7 @@ class Intake:
         return _Found(
             items=self._items(session, claimed),
             rooms=rooms,
-            more_at=more_at if sum(rooms) < 1 else None,
+            more_at=more_at,
             wanted=wanted,
             passed=moves.passed(direct, now, asked.after, post.issue_id) if hides else None,
         )
@@ -281,13 +281,20 @@ class Intake:
         return [Item(one, composers[one.issue_id], of(one.email)) for one in claimed]
 
     def _rooms(self, session: Session, now: datetime, asked: "_Asked") -> tuple[list[float], datetime | None]:
-        """Return how many messages each route's limits leave, and where they leave none, when they do again."""
-        rooms, times = [], []
+        """Return how many messages each route's limits leave, and where none takes more, when one does again.
+
+        Not where a route only waits for answers: it takes more if these are refusals, and what was accepted while this
+        was asked counts twice.
+        """
+        rooms: list[float] = []
+        full: list[datetime] = []
+        going = 0
         for route, at_work in zip(self._post.routes, asked.at_work, strict=True):
             room, more_at = (0, None) if route.stopped else limits.room(session, route.way, now, at_work)
             rooms.append(room)
-            times += [more_at] if more_at else []
-        return rooms, min(times, default=None)
+            going += not route.stopped
+            full += [more_at] if more_at else []
+        return rooms, min(full, default=None) if len(full) == going else None
 
     async def _drained(self) -> None:
         """Wait until half of what was claimed is begun, and fit the next claim to how long that took."""

@@ -97,21 +97,26 @@ async def send_one(
     )
     own = dispatch.settings.newsletter.sender_address
     sender = dispatch.mail.return_path(reader, 0) if reader else own
-    envelope = Envelope(sender=sender, recipient=address, size=len(content), smtputf8=smtputf8)
-    troubles: list[SmtpTrouble] = []
+    await _taken(dispatch, Envelope(sender=sender, recipient=address, size=len(content), smtputf8=smtputf8), content)
+    return message_id(number, dispatch.mail.domain)
+
+
+async def _taken(dispatch: Dispatch, envelope: Envelope, content: bytes) -> None:
+    """Have a mail taken by the first route that is well. Raises SmtpTrouble for the first that was not."""
+    first: SmtpTrouble | None = None
     for way in dispatch.settings.smtp.ways:
         try:
             outcome = await _said(dispatch.connect(way), envelope, content)
-        except SmtpTrouble as trouble:
-            outcome = trouble.outcome
-            troubles.append(trouble)
-        else:
-            troubles.append(SmtpTrouble(f"{address}: not taken: {outcome.reply}", outcome))
+            trouble = SmtpTrouble(f"{envelope.recipient}: not taken: {outcome.reply}", outcome)
+        except SmtpTrouble as error:
+            outcome, trouble = error.outcome, error
         if outcome.verdict is Verdict.ACCEPTED:
-            return message_id(number, dispatch.mail.domain)
+            return
         if outcome.verdict is not Verdict.TROUBLE:  # it is the address that is refused, or the mail may have gone
-            break
-    raise troubles[0]
+            raise trouble
+        first = first or trouble
+    assert first is not None  # there is a way
+    raise first
 
 
 def single_message(

@@ -45,6 +45,7 @@ from newsletter.services.seal import (
 from newsletter.services.subscribe import wake
 from newsletter.services.summarise import ROUND, Summaries, summarise
 from newsletter.storage import claims, deliveries, due, home, issues, locks, moves
+from newsletter.storage.copies import rehearsal
 from newsletter.storage.database import Database, cursor
 from newsletter.storage.locks import Owner
 from newsletter.storage.upgrade import require_current
@@ -243,15 +244,14 @@ async def _send(service: Service, owner: str, on_date: date | None, watch: Watch
 
 
 def _rehearse(service: Service, reports: list[Report], day: date, decided: Verdict, *, at_once: bool) -> Outcome:
-    """Seal and make due, look, and undo it."""
+    """Seal and make due in a copy, and look: for a long list that takes minutes, in which others are to write."""
     now = service.clock()
     plan = Plan(service.settings, service.dispatch.policy, on_date=day if at_once else None)
-    with service.database.write() as session:
+    with rehearsal(service.database.path) as session:
         issue, reason = seal_when_due(session, service.dispatch.policy, day, now, decided, reports)
         while plan.make_due(session, now):
             pass
         outcome = _outcome(session, day, reports, issue, reason, Progress())
-        session.rollback()
     failed = any(report.error for report in reports)  # what waits is what a rehearsal is about
     return replace(outcome, status="incomplete" if failed else "done")
 

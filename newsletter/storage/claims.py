@@ -169,18 +169,25 @@ def _is_gone() -> ColumnElement[bool]:
 
 
 def last_verdicts(session: Session, route: str, since: datetime, limit: int) -> list[Status]:
-    """Return the states of the last *limit* deliveries that *route* settled since *since*, newest first."""
+    """Return the states of the last *limit* deliveries that a server settled on *route* since *since*, newest first.
+
+    Looks at all that was settled since, so is to be asked without the write lock.
+    """
     query = select(col(_D.status)).where(
         _SETTLED,
         col(_D.settled_at) >= since,
         col(_D.route).in_((route, "")),
+        col(_D.server) != "",  # what we ourselves refuse to send says nothing of a route
         col(_D.status).in_((Status.ACCEPTED, Status.FAILED)),
     )
     return [Status(s) for s in session.exec(query.order_by(col(_D.settled_at).desc()).limit(limit))]
 
 
 def expected(session: Session, now: datetime, *, at_any_hour: bool) -> int:
-    """Return about how many messages a sender may have before it: rows that wait, and readers yet to be made due."""
+    """Return about how many messages a sender may have before it: rows that wait, and readers yet to be made due.
+
+    Counts them all, so is to be asked without the write lock.
+    """
     rows = session.exec(select(func.count()).select_from(_D).where(_WAITS)).one()
     due = (col(_S.status) == SubscriberStatus.ACTIVE, *(() if at_any_hour else (col(_S.next_due_at) <= now,)))
     return rows + session.exec(select(func.count()).select_from(_S).where(*due)).one()

@@ -9,18 +9,23 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from sqlalchemy import StaticPool, create_engine
+from sqlmodel import Session
+
 from newsletter.storage.database import BUSY_TIMEOUT, StorageError, named, reader
 
 _UNFINISHED = ("", "-journal", "-wal", "-shm")
 
 
-def backup(path: Path, target: Path) -> dict[str, int]:
-    """Copy the database at *path*, in use or not, to *target*, which must not exist. Return its rows, by table.
+def backup(path: Path, target: Path, *, replace: bool = False) -> dict[str, int]:
+    """Copy the database at *path*, in use or not, to *target*. Return its rows, by table.
 
-    The copy has passed SQLite's own check and has as many rows in each table as the database had. Raises StorageError.
+    The copy has passed SQLite's own check and has as many rows in each table as the database had; only then does it
+    *replace* an older copy. Raises StorageError, also where *target* is there and is not to be replaced.
     """
-    if target.exists():
-        raise StorageError(f"{target}: is there already; name another file")
+    if target.exists() and not (replace and _is_older(target, path)):
+        what = "is no backup to be replaced" if replace else "is there already"
+        raise StorageError(f"{target}: {what}; name another file")
     with (
         _finishing(target) as partial,
         named(path),
@@ -33,6 +38,16 @@ def backup(path: Path, target: Path) -> dict[str, int]:
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, that can be read from anywhere
         _verify(partial, rows)
     return rows
+
+
+def _is_older(target: Path, path: Path) -> bool:
+    """Return whether *target* is a copy of a newsletter's database, and not the one at *path* itself."""
+    try:
+        with closing(reader(target)) as connection:
+            known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+    except sqlite3.DatabaseError:
+        return False
+    return known is not None and not target.samefile(path)
 
 
 def put_back(copy: Path, path: Path) -> None:
@@ -62,6 +77,21 @@ def damage(path: Path) -> list[str]:
     except sqlite3.DatabaseError as error:
         return [str(error)]
     return [line for line in said if line != "ok"]
+
+
+@contextmanager
+def rehearsal(path: Path) -> Iterator[Session]:
+    """Give a session in a copy of the database at *path* that is nobody else's, and gone afterwards.
+
+    Whatever takes how long there, nobody waits for it. SQLite keeps the copy in a file without a name, so that who is
+    killed leaves nobody's address behind.
+    """
+    with named(path), closing(sqlite3.connect("", check_same_thread=False)) as copy:
+        with closing(reader(path)) as source:
+            source.backup(copy)
+        engine = create_engine("sqlite://", creator=lambda: copy, poolclass=StaticPool)
+        with engine.connect() as connection, Session(connection) as session:
+            yield session
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, true
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
-from newsletter.domain.delivery import SENT
+from newsletter.domain.delivery import ON_ITS_WAY
 from newsletter.domain.issue import Correction, Issue
 from newsletter.storage.database import listed
 from newsletter.storage.tables import CORRECTS, CorrectionRow, DeliveryRow, IssueRow
@@ -51,7 +51,7 @@ def owed(session: Session, reader_ids: Collection[int], since: datetime | None =
     if not made:  # nearly always
         return {}
     readers = {"readers": list(reader_ids)}
-    sent = (col(_D.subscriber_id).in_(listed("readers")), col(_D.status).in_(SENT))
+    sent = (col(_D.subscriber_id).in_(listed("readers")), col(_D.status).in_(ON_ITS_WAY))
     had = sql(col(_D.subscriber_id), col(_D.issue_id)).where(*sent, col(_D.issue_id).in_(listed("issues")))
     told = sql(col(_D.subscriber_id), col(_D.corrections)).where(*sent, CORRECTS)
     left: dict[int, set[int]] = defaultdict(set)

@@ -14,7 +14,7 @@ from sqlalchemy import func, union
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, select, update
 
-from newsletter.domain.delivery import OPEN, SENT, Status
+from newsletter.domain.delivery import ON_ITS_WAY, OPEN, SENT, Status
 from newsletter.domain.issue import Issue
 from newsletter.domain.pool import Why
 from newsletter.storage import had, retention
@@ -30,7 +30,10 @@ _HISTORIES = 2048  # that are remembered, some kilobytes each
 
 
 class Had(NamedTuple):
-    """What a reader was sent of the papers asked about, and whether an earlier digest still waits."""
+    """What a reader was sent of the papers asked about, and whether an earlier digest still waits.
+
+    One that a sender has taken up counts as sent: it cannot be given up any more.
+    """
 
     sent: frozenset[int] = frozenset()
     waits: bool = False
@@ -97,7 +100,7 @@ class History:
         if not (self._issues and reader_ids):
             return {}
         of_state = col(_D.status)
-        picks = func.aggregate_strings(papers_line(col(_D.picks)), " ").filter(of_state.in_(SENT))
+        picks = func.aggregate_strings(papers_line(col(_D.picks)), " ").filter(of_state.in_(ON_ITS_WAY))
         waiting = func.count().filter(of_state.in_(_WAITS))
         query = (
             sql(col(_D.subscriber_id), picks, waiting)

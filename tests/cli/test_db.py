@@ -15,12 +15,12 @@ class Care:
 
     def __init__(self, folder: Path) -> None:
         self.database = folder / "newsletter.db"
-        self._config = folder / "newsletter.toml"
+        self.config = folder / "newsletter.toml"
         newsletter("init", folder)
 
     def __call__(self, *arguments: object) -> Done:
         """Run ``newsletter db …``."""
-        return newsletter("--config", self._config, "db", *arguments)
+        return newsletter("--config", self.config, "db", *arguments)
 
 
 @pytest.fixture
@@ -89,6 +89,25 @@ def test_a_backup_replaces_nothing(db: Care, tmp_path: Path) -> None:
     done = db("backup", tmp_path / "nowhere" / "copy.db")
     assert done.status == 2
     assert str(tmp_path / "nowhere") in done.err
+
+
+def test_a_backup_replaces_an_older_one_where_asked(db: Care, tmp_path: Path) -> None:
+    """Each Monday's that of the Monday before, without a word to cron; but nothing that is no backup."""
+    nightly = ("-q", "db", "backup", "--replace")
+    for week in ("first", "second"):
+        with closing(sqlite3.connect(db.database)) as writer:
+            writer.execute("INSERT OR REPLACE INTO meta VALUES ('week', ?)", (week,))
+            writer.commit()
+        done = newsletter("--config", db.config, *nightly, tmp_path / "mon.db")
+        assert (done.status, done.out, done.err) == (0, "", "")
+    with closing(sqlite3.connect(tmp_path / "mon.db")) as copy:
+        assert copy.execute("SELECT value FROM meta WHERE key = 'week'").fetchall() == [("second",)]
+
+    for other in (db.config, db.database):
+        content = other.read_bytes()
+        done = newsletter("--config", db.config, *nightly, other)
+        assert (done.status, other.read_bytes()) == (1, content)
+        assert "is no backup to be replaced" in done.err
 
 
 def test_a_sound_database(db: Care) -> None:

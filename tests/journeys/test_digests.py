@@ -71,6 +71,19 @@ def test_a_failed_digest_is_not_retried_once_a_later_one_carried_its_papers(news
     assert len(keys(newsroom)) == 3
 
 
+def test_what_is_on_its_way_is_not_chosen_again(newsroom: Newsroom) -> None:
+    """A digest that was put off goes out while the next is made, before its hour: the next has none of its papers."""
+    newsroom.publish("2026-07-14", "Alpha", "Beta")
+    newsroom.subscribe(READER, at="2026-07-13T12:00Z", topics="alpha")
+    newsroom.sink.refusals[READER] = "450 4.2.0 later"
+    newsroom.tick("2026-07-14T08:00Z")
+    newsroom.sink.refusals.clear()
+    newsroom.publish("2026-07-15", "Gamma")
+    newsroom.tick("2026-07-15T03:00Z", at_once=True)
+    assert sorted(len(mail.papers) for mail in newsroom.sink.to(READER)) == [1, 2]
+    assert len(set(keys(newsroom))) == 3
+
+
 def test_two_papers_that_became_one_have_one_card(newsroom: Newsroom) -> None:
     """A digest made before two papers turned out to be the same shows them once."""
     newsroom.publish("2026-07-15", "Alpha", "Beta")

@@ -152,3 +152,15 @@ def test_a_route_that_refused_to_the_end_is_told(room: Newsroom, other: Sink) ->
     assert report.deliveries["accepted"] == 10
     assert report.problems == ["route one: 550 5.7.1 your host is on a list"]
     assert [mail.recipient for mail in other.mails if mail.recipient == "me@example.org"]
+
+
+def test_what_is_said_of_an_address_is_told_whatever_was_wrong_before(room: Newsroom, other: Sink) -> None:
+    """A single mail tries the routes in turn; the answer of the one that had one counts."""
+    routes(room, other, {}, {})
+    room.sink.shut()
+    other.refusals["ann@example.org"] = "550 5.1.1 nobody of that name"
+    answer = room.run("subscribers", "add", "ann@example.org", "--confirm", expect=None)
+    assert "550 5.1.1 nobody of that name" in answer.err
+    other.refusals.clear()
+    room.run("subscribers", "add", "bob@example.org", "--confirm")
+    assert [mail.recipient for mail in other.mails] == ["bob@example.org"]

@@ -189,6 +189,17 @@ def test_sigterm_does_not_wait_for_the_operators_mail(newsroom: Newsroom) -> Non
     assert newsroom.sink.to("me@example.org")
 
 
+def test_sigterm_ends_the_clock_too_while_the_operator_is_told(newsroom: Newsroom) -> None:
+    """What is told after the sending is dropped by the daemon as well as by a command."""
+    newsroom.configure(operator={"email": "me@example.org"})
+    newsroom.sink.delay = 120
+    (newsroom.folder / "papers.jsonl").write_text("no paper")
+    running = newsroom.start("serve", "--no-web")
+    newsroom.sink.wait(1, heard=True)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(60) == 0  # on a busy machine too: the server would take twice as long
+
+
 def test_kills_lose_nobody_and_repeat_one_per_connection_at_most(room: Newsroom) -> None:
     """Four kills at random moments: each next run takes over at once, and every reader gets the issue."""
     chance = random.Random(7)

@@ -521,10 +521,12 @@ def test_a_group_is_offered_but_for_those_who_must_not_be(house: House) -> None:
 
 
 def test_the_last_verdicts_are_the_newest_first(house: House) -> None:
-    """Accepted and failed since an instant; what was skipped or withdrawn says nothing of the route."""
+    """Accepted and failed since an instant; what was withdrawn, or refused by no server, says nothing of the route."""
+    said = {"route": "main", "server": "mx.example"}
     for minutes, status in ((4, Status.FAILED), (1, Status.FAILED), (2, Status.ACCEPTED), (3, Status.WITHDRAWN)):
-        house.reader(status=status, settled_at=NOW - minutes * MINUTE, route="main")
-    house.reader(status=Status.FAILED, settled_at=NOW, route="another")
+        house.reader(status=status, settled_at=NOW - minutes * MINUTE, **said)
+    house.reader(status=Status.FAILED, settled_at=NOW, **said | {"route": "another"})
+    house.reader(status=Status.FAILED, settled_at=NOW, **said | {"server": ""})
     with house.database.read() as session:
         assert claims.last_verdicts(session, "main", NOW - 3 * MINUTE, 50) == [Status.FAILED, Status.ACCEPTED]
         assert claims.last_verdicts(session, "main", NOW - 10 * MINUTE, 1) == [Status.FAILED]

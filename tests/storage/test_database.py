@@ -20,7 +20,7 @@ from sqlmodel import col, select
 
 from newsletter.errors import BusyError
 from newsletter.storage import locks
-from newsletter.storage.copies import backup
+from newsletter.storage.copies import backup, rehearsal
 from newsletter.storage.database import Database, Durability, StorageError
 from newsletter.storage.locks import Owner
 from newsletter.storage.tables import LeaseRow, MetaRow, OwnerRow, ProblemRow
@@ -380,6 +380,20 @@ def test_nobody_else_can_read_the_list(tmp_path: Path) -> None:
     upgrade(path, datetime(2026, 7, 15, tzinfo=UTC))
     backup(path, copy)
     assert [file.stat().st_mode & 0o777 for file in (path, copy)] == [0o600, 0o600]
+
+
+def test_what_is_rehearsed_stays_in_the_rehearsal(database: Database) -> None:
+    """It begins with what is there, others write meanwhile, and nothing of it is left: no row, and no file."""
+    keep(database, "before", "1")
+    files = set(database.path.parent.iterdir())
+    with rehearsal(database.path) as session:
+        session.merge(MetaRow(key="tried", value="1"))
+        session.flush()
+        keep(database, "meanwhile", "1")
+        assert {"before", "tried"} <= {row.key for row in session.exec(select(MetaRow))}
+        assert set(database.path.parent.iterdir()) == files
+    assert {"before", "meanwhile"} <= kept(database).keys()
+    assert "tried" not in kept(database)
 
 
 def test_a_commit_that_fails_leaves_the_writer_as_it_was(database: Database) -> None:
