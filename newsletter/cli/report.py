@@ -1,5 +1,6 @@
 """What a run came to, for people and for scripts."""
 
+from newsletter.render.formats import counted
 from newsletter.services.run import Outcome
 
 
@@ -19,5 +20,5 @@ def lines(outcome: Outcome) -> str:
     counts = outcome.deliveries
     if counts["audience"]:
         told = ", ".join(f"{counts[name]} {name}" for name in counts if name != "audience" and counts[name])
-        said.append(f"  {counts['audience']} readers: {told}")
+        said.append(f"  {counted(counts['audience'], 'reader')}: {told}")
     return "\n".join(said)

@@ -7,6 +7,7 @@ there are. Not here: one reader's choice (``choice``).
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from functools import cached_property, lru_cache
 
@@ -23,7 +24,7 @@ class Why(StrEnum):
 
     TOPIC = "topic"  # the reader follows it; detail is the topic
     TASTE = "taste"  # like what the reader saved; detail is how they said so, a blank, and the strongest words
-    TOP = "top"  # the front's paper with the most upvotes
+    TOP = "top"  # the front's paper with the most upvotes, of the newest day
     FRONT = "front"  # on the issue's front
     EDITOR = "editor"  # the editor pinned or added it
     POOL = "pool"  # the next best of the pool
@@ -168,11 +169,15 @@ class Pool:
 
     @cached_property
     def _top(self) -> int | None:
-        """Return the front's one paper that has more upvotes than any other, None if two have as many."""
+        """Return the front's one paper that has more upvotes than any other, None if two have as many.
+
+        None too where it is of an earlier day: then nothing may be called the most upvoted of today.
+        """
         votes = sorted(((self.by_id[i].upvotes or 0, i) for i in self.front if i in self.by_id), reverse=True)
         if not votes or not votes[0][0] or (len(votes) > 1 and votes[0][0] == votes[1][0]):
             return None
-        return votes[0][1]
+        newest = max((c.first_listed for c in self.order if c.first_listed != date.max), default=date.max)
+        return votes[0][1] if self.by_id[votes[0][1]].first_listed == newest else None
 
     @cached_property
     def _index(self) -> Index:

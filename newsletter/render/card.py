@@ -21,7 +21,7 @@ from newsletter.render.summary import summary
 from newsletter.render.wrapping import shorten
 
 _TITLE = 300  # characters; the longest real ones have about 250
-_SHORT_TITLE = 40
+_SHORT_TITLE = 32
 _LINE = 160  # a title without a card
 _READ = 6000  # of a text, at most: what follows in the longest of feeds is no abstract any more
 _NAME = 80

@@ -6,11 +6,13 @@ templates get (``digest``, ``notices``).
 
 import re
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jinja2 import (
     ChoiceLoader,
+    Environment,
     FileSystemLoader,
     PrefixLoader,
     StrictUndefined,
@@ -45,6 +47,17 @@ class Templates(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
+class _Files(FileSystemLoader):
+    """Templates in a folder. One that is no text is as wrong as one that is no template."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        try:
+            return super().get_source(environment, template)
+        except UnicodeDecodeError as error:
+            file, line = Path(self.searchpath[0]) / template, error.object[: error.start].count(b"\n") + 1
+            raise TemplateSyntaxError("this is not UTF-8", line, template, str(file)) from error
+
+
 def environment(overrides: Path | None, language: Language | None = None) -> Templates:
     """Return the templates from *overrides*, else from the package, in *language* (English).
 
@@ -54,7 +67,7 @@ def environment(overrides: Path | None, language: Language | None = None) -> Tem
     """
     if overrides and not overrides.is_dir():
         raise ConfigurationError(f"look.templates = {str(overrides)!r}: no such folder; make it, or take the key away")
-    theirs = [FileSystemLoader(overrides), PrefixLoader({"email": FileSystemLoader(overrides)})] if overrides else []
+    theirs = [_Files(overrides), PrefixLoader({"email": _Files(overrides)})] if overrides else []
     made = Templates(
         loader=ChoiceLoader([*theirs, FileSystemLoader(packaged("templates"))]),
         autoescape=lambda name: bool(name) and str(name).endswith(".html"),
@@ -100,6 +113,8 @@ def render(environment: SandboxedEnvironment, name: str, **variables: Any) -> st
 def _reason(error: Exception) -> str:
     if isinstance(error, TemplateNotFound):
         return f"there is no template {error.name}"
+    if isinstance(error, TemplateSyntaxError):
+        return " ".join(str(error.message).split())  # the whole of it names the place again
     said = " ".join(str(error).split()) or type(error).__name__
     return _OURS.sub(lambda found: found[1].lower(), said)
 
@@ -111,4 +126,4 @@ def _place(error: Exception, name: str) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(_SUFFIXES)]
     if frames:
         return f"{frames[-1].filename}:{frames[-1].lineno}"
-    return name if isinstance(error, TemplateError | UnicodeDecodeError | OSError) else ""
+    return name if isinstance(error, TemplateError | OSError) else ""

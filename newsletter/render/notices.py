@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from newsletter.domain.text import plain
 from newsletter.render import wording
+from newsletter.render.card import whole
 from newsletter.render.environment import Templates
 from newsletter.render.foot import Foot, Reader
 from newsletter.render.typesetting import Imprint, Rendered, Typesetter
@@ -97,7 +98,8 @@ class Draft:
 
 def draft(environment: Templates, imprint: Imprint, found: Draft) -> Rendered:
     """Return the mail that brings the editor a draft."""
-    return made(typesetter(environment, imprint), "draft", draft=found)
+    papers = [replace(paper, title=whole(paper.title)) for paper in found.papers]
+    return made(typesetter(environment, imprint), "draft", draft=replace(found, papers=papers))
 
 
 def answer(

@@ -92,6 +92,7 @@ def welcoming(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rend
         why_mail=why_welcome(templates.language, newsletter.name, on),
         unsubscribe_url=unsubscribe_url(dispatch, subscriber),
         reply_to=mail.reply_to,
+        preferences_url=mail.page_url("preferences", mail.preferences_token(subscriber.id, now)),
     )
     return notices.welcome(templates, imprint, subscription, reader)
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -105,6 +105,14 @@ def test_the_most_upvoted_paper_of_the_front_is_called_so(votes, expected):
 
     assert reasons(digest(Pool(candidates, (2, 1, 3), ())))[1] == (expected, "")
     assert reasons(digest(Pool(candidates, (2, 1, 3), (1,))))[1] == (Why.EDITOR, "")
+
+
+def test_no_paper_of_an_earlier_day_is_called_the_most_upvoted_of_today():
+    """Nor is the best of today where a paper of an earlier day, that no front had yet, has more votes."""
+    late = replace(candidate(1, "Vision", 50), first_listed=DAY - timedelta(days=1))
+    chosen = digest(Pool([late, candidate(2, "Speech", 40)], (1, 2), ()))
+
+    assert reasons(chosen) == {1: (Why.FRONT, ""), 2: (Why.FRONT, "")}
 
 
 def test_the_front_keeps_its_own_order():

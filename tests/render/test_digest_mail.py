@@ -177,7 +177,7 @@ def test_the_foot_names_all_that_there_is():
     document, seen = read(rendered.html)
     assert seen.endswith(
         "You get this because you subscribed on 3 July 2026. Next digest: Friday, 10 July, 08:00 (Europe/Zurich) "
-        "Change your preferences · Read earlier issues · Unsubscribe Street 18000 Zürich"
+        "Change your preferences Read earlier issues Unsubscribe Street 18000 Zürich"
     )
     assert [a.get("href") for a in document.xpath("//td[@class='foot']//a")] == [
         "https://papers.example.org/p/TOKEN",

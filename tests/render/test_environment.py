@@ -58,8 +58,8 @@ def test_a_broken_template_is_named_with_its_line(theirs, content, line, reason)
 def test_a_template_that_is_not_text_is_named(tmp_path):
     """A file in another encoding is an error of the configuration, not of the program."""
     (tmp_path / "email").mkdir()
-    (tmp_path / "email/digest.subject.txt").write_bytes(b"Caf\xe9")
-    with pytest.raises(ConfigurationError, match=r"template email/digest.subject.txt: 'utf-8' codec"):
+    (tmp_path / "email/digest.subject.txt").write_bytes(b"The\nCaf\xe9")
+    with pytest.raises(ConfigurationError, match=r"/email/digest.subject.txt:2: this is not UTF-8"):
         renderer(overrides=tmp_path)
 
 
