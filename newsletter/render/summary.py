@@ -16,9 +16,11 @@ without a telling sentence, or in a language other than English, the beginning i
 """
 
 import re
+from functools import lru_cache
 
 from newsletter.render.sentences import first_sentences, sentences, whole_words
 
+_REMEMBERED = 2_000  # of what is asked for again and again: the same papers are on many pages
 _OWN = 480  # characters of the upstream's own
 _LIMIT = 320  # and of what is chosen
 _ALONE = 420  # a single sentence may be this long before it is cut
@@ -60,6 +62,7 @@ _HOUSEKEEPING = ("http://", "https://", "github", "project page", "is available"
                  "publicly available at", "are publicly available", "is publicly available", "be released")  # fmt: skip
 
 
+@lru_cache(_REMEMBERED)
 def summary(own: str, abstract: str) -> str:
     """Return what to say of a paper whose upstream's *own* short summary may be ''. At most 480 characters."""
     return first_sentences(own, _OWN) if own else telling(abstract, _LIMIT)

@@ -21,7 +21,7 @@ from newsletter.storage.tables import EditionRow
 COUNTED = 10_000  # results; of more, it is only said that there are more
 # Of more than these the newest are ranked: what nearly every paper says tells none of them from another, and ranking
 # all of them is what would take long.
-_RANKED_AT_MOST = 4_000
+_RANKED_AT_MOST = 2_000
 _COLUMNS = {"author": "people", "org": "org", "cat": "cat", "year": "year"}
 # Weights of title, body, people, org, cat, name and year.
 _RELEVANCE = "bm25(search_words, 8, 1, 4, 3, 0, 8, 0)"
@@ -31,9 +31,11 @@ WHERE search_words MATCH :match ORDER BY {by} o.day DESC, o.paper_id DESC LIMIT 
 """
 _RANKED = f"""
 SELECT o.paper_id, o.day, o.upvotes FROM (
-    SELECT rowid AS id, {_RELEVANCE} AS distance FROM search_words WHERE search_words MATCH :match
-    ORDER BY rowid DESC LIMIT {_RANKED_AT_MOST}
-) JOIN search_order o ON o.paper_id = id ORDER BY distance, o.day DESC, id DESC LIMIT :limit OFFSET :offset
+    SELECT id, distance FROM (
+        SELECT rowid AS id, {_RELEVANCE} AS distance FROM search_words WHERE search_words MATCH :match
+        ORDER BY rowid DESC LIMIT {_RANKED_AT_MOST}
+    ) ORDER BY distance, id DESC LIMIT :limit OFFSET :offset
+) JOIN search_order o ON o.paper_id = id ORDER BY distance, id DESC
 """  # noqa: S608 - constants
 _STATEMENTS = {
     Sort.RELEVANCE: text(_RANKED),

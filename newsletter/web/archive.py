@@ -20,6 +20,7 @@ from newsletter.web.pages import Pages, Site
 from newsletter.web.shown import shown_card, shown_line
 
 _ENTRIES = 50  # on one page
+_ALSO = 100  # lines of what an issue chose from; the lists of days have all
 
 
 class Archive:
@@ -70,6 +71,7 @@ def _said(shown: Shown, people: Collection[Person], pages: Pages) -> dict[str, o
         {"rank": rank, "reason": wording.reason(pages.language, pick.why, ""), "byline": " · ".join(said.byline)}
         for rank, (pick, said) in enumerate(zip(picks, cards, strict=True), 1)
     ]
+    others = [c for c in shown.arranged.pool if c.paper.id not in front]
     return {
         "date": issue.date,
         "subject": plain(issue.subject),
@@ -77,5 +79,6 @@ def _said(shown: Shown, people: Collection[Person], pages: Pages) -> dict[str, o
         "counts": wording.counts(pages.language, len(picks), 0, len(shown.arranged.pool)) if picks else "",
         "cards": list(zip(cards, slots, strict=True)),
         "size": "full",
-        "lines": [(shown_line(c, pages), c.upvotes or 0) for c in shown.arranged.pool if c.paper.id not in front],
+        "lines": [(shown_line(c, pages), c.upvotes or 0) for c in others[:_ALSO]],
+        "more": len(others) > _ALSO,
     }

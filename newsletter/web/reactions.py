@@ -70,7 +70,7 @@ class Reactions:
         return await self._links.show(Purpose.PREFERENCES, request, self._taste)
 
     def _page(self, visit: Visit, paper: Paper, *, asked: Said, said: Said | None, done: bool = False) -> Response:
-        shown = shown_card(self._app, visit, paper)
+        shown = visitors_card(self._app, visit, paper)
         return visit.pages.private("react.html", token=visit.token, card=shown, asked=asked, said=said, done=done)
 
     def _forget(self, visit: Visit, _form: Form) -> Response:
@@ -80,11 +80,11 @@ class Reactions:
     def _taste(self, visit: Visit, *, done: bool = False) -> Response:
         with self._learning:
             found = taste.show(self._app.database, visit.reader.email, visit.now)
-        said = [(one.said, shown_card(self._app, visit, paper)) for one, paper in found.said]
+        said = [(one.said, visitors_card(self._app, visit, paper)) for one, paper in found.said]
         return visit.pages.private("taste.html", token=visit.token, taste=found, said=said, done=done)
 
 
-def shown_card(app: App, visit: Visit, paper: Paper) -> Card:
+def visitors_card(app: App, visit: Visit, paper: Paper) -> Card:
     """Return *paper* as a page shows it to who has come."""
     today = local_date(visit.now, app.settings.newsletter.zone)
     return card(Candidate(paper=paper, listings=(), first_listed=today), "", today, visit.pages.language)

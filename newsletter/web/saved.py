@@ -21,7 +21,7 @@ from newsletter.services import reactions
 from newsletter.services.reactions import Saved
 from newsletter.web.forms import Form
 from newsletter.web.links import Links, Visit
-from newsletter.web.reactions import shown_card
+from newsletter.web.reactions import visitors_card
 
 _NEWEST = 50  # papers in the feed
 _BELOW = "/preferences/{token}/saved"
@@ -59,7 +59,7 @@ class SavedPages:
 
     def _page(self, visit: Visit, *, done: str = "") -> Response:
         kept = reactions.saved(self._app.database, visit.reader.id)
-        shown = [(one.paper.id, shown_card(self._app, visit, one.paper), one.at) for one in kept]
+        shown = [(one.paper.id, visitors_card(self._app, visit, one.paper), one.at) for one in kept]
         feed = self._token(visit.reader)
         return visit.pages.private("saved.html", token=visit.token, saved=shown, feed=feed, done=done)
 
@@ -106,7 +106,7 @@ class SavedPages:
         )
 
     def _entry(self, visit: Visit, one: Saved) -> Entry:
-        shown = shown_card(self._app, visit, one.paper)
+        shown = visitors_card(self._app, visit, one.paper)
         return Entry(
             title=shown.title,
             url=shown.url or self._app.correspondence.page_url("papers", str(one.paper.id)),

@@ -73,6 +73,15 @@ def test_an_issue_is_its_front_in_order_with_what_the_editor_said(site: Site) ->
     assert answer.headers["cache-control"] == "public, max-age=300"
 
 
+def test_of_many_papers_an_issue_names_some_and_leads_to_all(site: Site) -> None:
+    """What is beside the front is at most a hundred lines, and then a link to the list of the day."""
+    site.room.publish("2026-07-15", *(f"Paper {number}" for number in range(60)))
+    seal(site, "2026-07-15", *(f"Paper {number}" for number in range(60, 120)))
+    page = site.client.get("/archive/2026-07-15").text
+    assert len(texts(page, "//ul[@class='lines']/li")) == 100
+    assert html.document_fromstring(page).xpath("//div[@class='also']//p/a/@href") == ["/day/2026-07-15"]
+
+
 def test_an_issue_says_what_was_wrong_in_it(site: Site) -> None:
     """All of it, the oldest first, dated in the newsletter's zone, above the papers; other issues say nothing."""
     seal(site, "2026-07-14", "Alpha")

@@ -65,9 +65,15 @@ def test_the_front_page_is_the_newest_issue_and_the_ways_on(site: Site) -> None:
     answer = site.client.get("/")
     assert texts(answer.text, "//h3") == ["Gamma"]
     assert links(answer.text, "//h3/a") == [f"/papers/{key}"]
-    assert {f"https://arxiv.org/abs/{key}", f"/archive/{WEEK[2]}", "/archive", "/day", "/week", "/month"} < set(
-        links(answer.text)
-    )
+    assert {
+        f"https://arxiv.org/abs/{key}",
+        f"/archive/{WEEK[2]}",
+        "/archive",
+        "/day",
+        "/week",
+        "/month",
+        "/feeds/issues.atom",
+    } < set(links(answer.text))
     assert links(answer.text, "//a[@rel='prev']") == [f"/archive/{WEEK[1]}"]
     assert html.document_fromstring(answer.text).xpath("//form/@action") == ["/subscribe"]
     assert answer.headers["cache-control"] == "public, max-age=300"
