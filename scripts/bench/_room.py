@@ -1,12 +1,14 @@
 """What the measurements share: a newsletter in a folder of its own, with a sealed issue and a list of any length.
 
-Real: the configuration, the secret, the SQLite database, and every command, each a process of its own. Two short cuts
-are taken in the setup, which nothing here measures: readers go on the list by the storage's own bulk insert rather than
-by ``subscribers import``, and ``keep`` and ``restore`` copy the database file, so that one list serves many runs.
+Real: the configuration, the secret, the SQLite database, and every command, each a process of its own. Three short
+cuts are taken in the setup, which nothing here measures: papers are gathered and the issue is sealed in this process,
+readers go on the list by the storage's own bulk insert rather than by ``subscribers import``, and ``keep`` and
+``restore`` copy the database file, so that one list serves many runs.
 
 Not here: the servers that take the mail (``_postfix``), and watching a sender at work (``_watch``).
 """
 
+import asyncio
 import json
 import os
 import random
@@ -21,6 +23,8 @@ from typing import Any
 
 from newsletter.app import open_app
 from newsletter.domain.subscriber import Preferences, Status, Subscriber
+from newsletter.services import edit
+from newsletter.services.gather import gather
 from newsletter.services.plan import Plan
 from newsletter.storage import subscribers
 from newsletter.storage.database import Database
@@ -82,8 +86,12 @@ class Room:
         """Gather *count* papers and seal the issue: a front of ten, and the rest of its pool."""
         lines = [json.dumps(paper) for paper in _papers(count, self.day.isoformat())]
         (self.folder / "papers.jsonl").write_text("\n".join(lines))
-        self.run("gather", "--date", self.day.isoformat())
-        self.run("issues", "seal", self.day.isoformat())
+        now = datetime.now(UTC)
+        upgrade(self.database, now)
+        with open_app(self.config, now) as app:
+            asyncio.run(gather(app.database, app.gathering, now, day=self.day))
+            with app.database.write() as session:
+                edit.seal(session, app.policy, self.day, now)
 
     def add_readers(self, count: int, *, domains: int = 1000, seed: int = 1) -> list[str]:
         """Put *count* readers on the list, due since an hour, and return their addresses.
@@ -94,7 +102,6 @@ class Room:
         chance = random.Random(seed)
         ids = sorted(chance.sample(range(1 << 62), count))  # in order, since that is quicker to insert
         addresses = [_address(n, domains) for n in range(count)]
-        upgrade(self.database, self.due_at)
         database = Database(self.database)
         for first in range(0, count, _CHUNK):
             chunk = range(first, min(first + _CHUNK, count))

@@ -13,7 +13,7 @@ from browser import chromium
 from PIL import Image, ImageChops
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Route
+    from playwright.sync_api import Browser, FloatRect, Route
 
 WIDTHS = (320, 600, 1200)
 SCHEMES = ("light", "dark")
@@ -37,15 +37,15 @@ def pictures(
             for images in (True, False) if "<img" in source else (False,):
                 for width in widths:
                     for scheme in schemes:
-                        taken = _taken(browser, source, width, scheme, images=images)
+                        height = None if whole else _HEIGHT
+                        taken = _taken(browser, source, width, scheme, images=images, height=height)
                         shown = f"{name}-{width}-{scheme}{'-images' if images else ''}"
                         yield shown, taken if whole else kept(taken)
 
 
 def kept(taken: Image.Image) -> Image.Image:
     """Return a picture as it is kept."""
-    cut = taken.crop((0, 0, taken.width, min(taken.height, _HEIGHT)))
-    return cut.reduce(_SCALE).quantize(_COLOURS, dither=Image.Dither.NONE)
+    return taken.reduce(_SCALE).quantize(_COLOURS, dither=Image.Dither.NONE)
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
@@ -60,8 +60,10 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     return sum(histogram[_LOUD:]) / sum(histogram)
 
 
-def _taken(browser: "Browser", source: str, width: int, scheme: str, *, images: bool) -> Image.Image:
-    """Return what a screen shows. Nothing is fetched: images are one grey photograph, or missing."""
+def _taken(
+    browser: "Browser", source: str, width: int, scheme: str, *, images: bool, height: int | None
+) -> Image.Image:
+    """Return what a screen shows, down to *height*. Nothing is fetched: images are one grey photograph, or missing."""
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
 
     def answer(route: "Route") -> None:
@@ -75,6 +77,8 @@ def _taken(browser: "Browser", source: str, width: int, scheme: str, *, images: 
     page.route("**/*", answer)
     page.set_content(source)
     assert page.evaluate("document.documentElement.scrollWidth") <= width, f"scrolls sideways at {width} px"
-    picture = page.screenshot(full_page=True)
+    lasts = page.evaluate("document.documentElement.scrollHeight")
+    clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(lasts, height or lasts)}
+    picture = page.screenshot(full_page=True, clip=clip)
     page.close()
     return Image.open(BytesIO(picture)).convert("RGB")
