@@ -313,7 +313,7 @@ def stories(draw: st.DrawFn) -> Story:
         arrived=frozenset(),
     )
     papers = [c.paper.id for c in pool]
-    claimed = [draw(readers(number, papers)) for number in range(1, draw(st.integers(2, 6)))]
+    claimed = [draw(readers(number, papers)) for number in range(1, draw(st.integers(2, 12)))]
     return Story(configured(pages=draw(st.booleans()), bounces=draw(st.booleans())), shown, claimed)
 
 
@@ -339,7 +339,7 @@ def test_both_composers_agree(story: Story) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@settings(max_examples=600, suppress_health_check=QUIET)
+@settings(max_examples=450, suppress_health_check=QUIET)
 @given(stories())
 def test_both_composers_agree_for_thousands_of_readers(story: Story) -> None:
     """The same for thousands."""
