@@ -65,7 +65,7 @@ def links(mail: Mail) -> set[str]:
 
 
 def test_who_confirms_is_welcomed_and_told_what_comes_when(site: Site) -> None:
-    """Their own hour, zone and topics, the newest issue, and how to leave: by the foot and by one click."""
+    """Their own hour, zone and topics, the newest issue, where to choose, how to leave: by the foot, by one click."""
     site.room.publish("2026-07-15", "Alpha")
     site.room.run("run", "--date", "2026-07-15", "--now")
     confirm(
@@ -85,8 +85,10 @@ def test_who_confirms_is_welcomed_and_told_what_comes_when(site: Site) -> None:
         ):
             assert said in part
     leave = next(link for link in links(mail) if "/unsubscribe/" in link)
+    choose = next(link for link in links(mail) if "/preferences/" in link)
     pages = "https://papers.example.org"
-    assert links(mail) == {leave, pages, f"{pages}/archive", f"{pages}/archive/2026-07-15"}
+    assert links(mail) == {leave, choose, pages, f"{pages}/archive", f"{pages}/archive/2026-07-15"}
+    assert site.client.get(site.path(choose)).status_code == 200
     assert f"<{leave}>" in str(mail.message["List-Unsubscribe"])
     assert mail.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert site.client.post(site.path(leave), **ONE_CLICK).status_code == 200
