@@ -73,9 +73,16 @@ class Chooser:
         self._contents = lru_cache(maxsize=_KEPT)(self._carried)
         self._nearest = lru_cache(maxsize=_KEPT)(self._closest)
 
-    def prepare(self, session: Session) -> None:
-        """Make the papers ready for topics, tastes and what was sent: some tenths of a second for a few hundred."""
-        self._sealed.prepare()
+    def prepare(self, session: Session, served: Iterable[date | None] = ()) -> None:
+        """Make the papers ready for topics, tastes and what was sent: some tenths of a second for a few hundred.
+
+        Also those of the longer windows of readers who were *served* last on these dates.
+        """
+        for last in served:
+            for weekly in (False, True):
+                self._windows.make(session, self._since(weekly, last))
+        for pool in self._windows.pools:
+            pool.prepare()
         self._earlier.works(session, self._windows.pools)
         self._tastes.prepare(session, self._windows.pools)
 

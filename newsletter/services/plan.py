@@ -50,7 +50,8 @@ class Plan:
         """Do what takes longest of making the first readers due, if anybody is. Writes nothing, so needs no lock."""
         issue = issues.get(session, self._on_date) if self._on_date else issues.newest_sealed(session)
         if issue and issue.status is Status.SEALED and self._is_anybody_due(session, now):
-            self._maker(session, issue).chooser.prepare(session)
+            served = due.groups(session, None if self._on_date else now)
+            self._maker(session, issue).chooser.prepare(session, served)
 
     def _is_anybody_due(self, session: Session, now: datetime) -> bool:
         if self._on_date:
