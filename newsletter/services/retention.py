@@ -13,12 +13,13 @@ from sqlmodel import Session
 
 from newsletter.config.retention import RetentionSettings
 from newsletter.services.earlier import REMEMBERED
-from newsletter.storage import had, problems, retention
+from newsletter.storage import had, problems, retention, subscribers
 from newsletter.storage.database import Database
 
 AT_ONCE = 250  # rows in one transaction: for some hundredths of a second others wait for it
 RECENT = timedelta(days=3)  # what is younger is kept one by one, however much it is
 BUDGET = 10.0  # seconds in one run
+_UNCONFIRMED = timedelta(days=30)  # since somebody was asked whether they want the newsletter, and said nothing
 _LETS_IN = 0.002  # seconds between two steps
 _DONE = "retention.done_on"
 
@@ -56,6 +57,7 @@ def _steps(kept: RetentionSettings, today: date, now: datetime) -> list[_Step]:
         lambda session: retention.drop_abstracts(session, now - kept.abstracts, AT_ONCE),
         lambda session: retention.drop_logs(session, now - kept.logs),
         lambda session: had.drop(session, today - REMEMBERED, AT_ONCE),
+        lambda session: subscribers.drop_unconfirmed(session, now - _UNCONFIRMED, AT_ONCE),
     ]
 
 

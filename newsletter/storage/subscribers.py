@@ -238,6 +238,16 @@ def erase(session: Session, subscriber_id: int) -> None:
     session.exec(delete(SubscriberRow).where(col(SubscriberRow.id) == subscriber_id))
 
 
+def drop_unconfirmed(session: Session, before: datetime, limit: int) -> int:
+    """Erase up to *limit* of those who never confirmed, and were last asked before *before*. Return how many."""
+    asked = func.coalesce(col(SubscriberRow.asked_at), col(SubscriberRow.status_at))
+    strangers = (col(SubscriberRow.status) == Status.PENDING, col(SubscriberRow.confirmed_at).is_(None))
+    found = session.exec(select(SubscriberRow.id).where(*strangers, asked < before).limit(limit)).all()
+    for subscriber_id in found:
+        erase(session, subscriber_id)
+    return len(found)
+
+
 def _withdraw(session: Session, subscriber_id: int, why: str, now: datetime) -> None:
     # What is leased is caught when it is offered: that is conditional on an active subscriber.
     waiting = col(DeliveryRow.status).in_((DeliveryStatus.READY, DeliveryStatus.DEFERRED))

@@ -2,18 +2,19 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 from newsroom import Newsroom, instant
-from sqlmodel import func, select
+from sqlmodel import col, func, select, update
 
 from newsletter.config.retention import RetentionSettings
 from newsletter.services.retention import keep_house
 from newsletter.storage import had
-from newsletter.storage.tables import DeliveryRow, FetchRow, PaperRow, TotalRow
+from newsletter.storage.tables import DeliveryRow, FetchRow, PaperRow, SubscriberRow, TotalRow
 
-ANN, BOB = "ann@example.net", "bob@example.net"
+ANN, BOB, CY = "ann@example.net", "bob@example.net", "cy@example.net"
 
 
 @given(st.sets(st.integers(1, 1 << 40), max_size=200))
@@ -79,3 +80,17 @@ def test_it_goes_on_where_it_was_ended(newsroom: Newsroom) -> None:
     with newsroom.app() as app, app.database.read() as session:
         assert [paper.facts.get("abstract") for paper in session.exec(select(PaperRow))] == [None] * 3
         assert session.exec(select(func.count()).select_from(FetchRow).where(FetchRow.asked != "")).one() == 0
+
+
+def test_who_never_confirmed_is_erased_after_a_month(newsroom: Newsroom) -> None:
+    """Whoever gave the address may have been a stranger. Who was asked again lately, or confirmed, stays."""
+    newsroom.subscribe(ANN)
+    newsroom.run("subscribers", "add", BOB, CY, "--confirm")
+    later = datetime.now(UTC) + timedelta(days=31)
+    with newsroom.app() as app:
+        with app.database.write() as session:
+            asked_again = update(SubscriberRow).where(col(SubscriberRow.email) == CY)
+            session.exec(asked_again.values(asked_at=later - timedelta(days=1)))
+        assert asyncio.run(keep_house(app.database, RetentionSettings(), later.date(), later))
+    listed = json.loads(newsroom.run("subscribers", "list", "--json").out)["subscribers"]
+    assert {one["email"]: one["status"] for one in listed} == {ANN: "active", CY: "pending"}
