@@ -11,10 +11,12 @@ from email import message_from_bytes
 from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
+from email.parser import BytesHeaderParser
 from functools import cached_property
 
 LONGEST_TEXT = 40_000  # characters of a part that are looked at: a report says what it has to say at its head
 MOST_PARTS = 60
+MOST_STATUSES = 200  # blocks of delivery statuses: a mail of ours has one recipient
 LARGEST = 2_000_000  # octets of a mail that are looked at
 
 _OF_QUOTED = ("message-id", "to", "from", "return-path")  # what is asked of a mail that did not arrive
@@ -83,17 +85,25 @@ class Parts:
 
 def take_apart(raw: bytes) -> Parts:
     """Return the pieces of *raw*. Never raises."""
-    message = message_from_bytes(raw[:LARGEST].lstrip(b"\r\n"))
+    message = _parsed(raw[:LARGEST].lstrip(b"\r\n"))
     parts = Parts(message)
     texts: list[str] = []
     for part in _leaves(message):
         parts.types.add(part.get_content_type())
         _sort(parts, part, texts)
+    del parts.statuses[MOST_STATUSES:]
     said = "\n".join(texts)
     parts.text, quoted = split_quote(said)
     if quoted and not parts.quoted:
         parts.quoted = fields_of(quoted[:LONGEST_TEXT])
     return parts
+
+
+def _parsed(raw: bytes) -> Message:
+    try:
+        return message_from_bytes(raw)
+    except RecursionError:  # a mail within a mail within a mail: nobody means that
+        return BytesHeaderParser().parsebytes(raw)
 
 
 def _leaves(message: Message) -> Iterator[Message]:
@@ -152,7 +162,7 @@ def fields_of(text: str) -> Fields:
 
 def _decoded(value: str) -> str:
     try:
-        pieces = decode_header(value) if "=?" in value else [(value, None)]
+        pieces = decode_header(value[:LONGEST_TEXT]) if "=?" in value else [(value, None)]
         text = "".join(_text(p, c) if isinstance(p, bytes) else p for p, c in pieces)
     except (MessageError, ValueError, LookupError):
         text = value
@@ -165,11 +175,15 @@ def _sound(text: str) -> str:
 
 
 def _text(octets: bytes, charset: str | None) -> str:
+    if charset == "punycode":  # of names of hosts: of a long text it takes minutes
+        charset = None
     for name in (charset, "utf-8"):
         try:
-            return octets.decode(name or "ascii")
+            text = octets.decode(name or "ascii")
+            text.encode()  # UTF-7 and others can say half a character, which can be kept nowhere
         except (LookupError, ValueError):
             continue
+        return text
     return octets.decode("latin-1")
 
 

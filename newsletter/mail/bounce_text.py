@@ -103,7 +103,7 @@ def is_library_there() -> bool:
 
 
 _HELP = re.compile(
-    rf"(?:contact|assistance|help|question|support|mail to|from)\W{{0,6}}(?:\w+ ){{0,3}}<?{ADDRESS.pattern}",
+    rf"(?:contact|assistance|help|question|support|mail to|from)\W{{0,6}}(?:\w{{1,40}} ){{0,3}}<?{ADDRESS.pattern}",
     re.IGNORECASE,
 )
 

@@ -77,10 +77,17 @@ def _feedback(parts: Parts) -> tuple[Kind, list[Recipient]]:
     said = parts.feedback
     kind = said.get("feedback-type", "").lower()
     named = said.get("original-rcpt-to") or said.get("removal-recipient") or parts.quoted.get("to", "")
-    whose = [address for _, address in getaddresses([named]) if ADDRESS.fullmatch(address)]
+    whose = [address for address in _listed(named) if ADDRESS.fullmatch(address)]
     words = f"feedback: {kind}" + (f", by {said['user-agent']}" if said.get("user-agent") else "")
     found = [Recipient(address, "", Reason.COMPLAINED, words) for address in whose]
     return (Kind.COMPLAINT if kind in _COMPLAINTS else Kind.OTHER), found
+
+
+def _listed(named: str) -> list[str]:
+    try:
+        return [address for _, address in getaddresses([named])]
+    except RecursionError:  # remarks within remarks
+        return []
 
 
 def _address(block: Fields) -> str:

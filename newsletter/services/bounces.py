@@ -8,7 +8,7 @@ here: reading a report (``mail/bounces``), the decision (``domain/bounce``), and
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -37,7 +37,12 @@ def take(session: Session, mail: Correspondence, report: Report, raw: bytes, now
     intake = _Intake(session, report, raw, now, _came_at(report, now))
     whose = _marked(session, mail, report, now)
     said = [_about(session, report, whose)] if whose else _said(report)
-    return [one for each in said if (one := intake.take(each, whose or _by_address(session, each.address, now)))]
+    taken: list[Return] = []
+    for each in said:
+        if one := intake.take(each, whose or _by_address(session, each.address, now)):
+            taken.append(one)
+            intake = replace(intake, raw=b"") if one.content else intake  # one mail is kept whole once
+    return taken
 
 
 def signed(mail: Correspondence, purpose: Purpose, addresses: Iterable[str], now: datetime) -> Claims | None:

@@ -26,7 +26,7 @@ from newsletter.services.commanded import Doer, known
 from newsletter.services.confirm import invite
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.notify import send_one
-from newsletter.services.throttle import Rule, Throttle
+from newsletter.services.throttle import ALL, Rule, Throttle
 from newsletter.storage import returns, subscribers
 from newsletter.storage.returns import Return
 
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 ANSWERS = Rule("answer", 5, timedelta(days=1))  # to one address
 _ALL = Rule("answers", 500, timedelta(days=1))  # to all together
+_ASKED = Rule("asked by mail", 500, timedelta(days=1))  # whoever seems to have written; not at the cost of answers
 _PASSED_ON = 4000  # characters of what a reader writes to people
 
 
@@ -126,6 +127,9 @@ def _keep(dispatch: Dispatch, report: Report, now: datetime, effect: str, claims
 
 
 async def _invite(dispatch: Dispatch, email: str, now: datetime) -> None:
+    if _throttle(dispatch).admit(now, (_ASKED, ALL)):
+        log.warning("too many ask by mail to be subscribed; nobody else is asked to confirm until tomorrow")
+        return
     try:
         for problem in (await invite(dispatch, [email], {}, now, source="asked by mail")).problems:
             log.warning("%s", problem)
@@ -135,11 +139,14 @@ async def _invite(dispatch: Dispatch, email: str, now: datetime) -> None:
         log.warning("who asked by mail to be subscribed could not be asked: %s", error)
 
 
+def _throttle(dispatch: Dispatch) -> Throttle:
+    return Throttle(dispatch.database, dispatch.settings.secrets[0])
+
+
 async def _answer(
     dispatch: Dispatch, reader: Subscriber, delivery: int, done: Sequence[str], now: datetime, *, help_too: bool
 ) -> None:
-    throttle = Throttle(dispatch.database, dispatch.settings.secrets[0])
-    if throttle.admit(now, (ANSWERS, address_key(reader.email)), (_ALL, "")):
+    if _throttle(dispatch).admit(now, (ANSWERS, address_key(reader.email)), (_ALL, ALL)):
         return
     templates, imprint = dispatch.look(reader.preferences.language)
     told = known(templates.language) if help_too else ()

@@ -106,6 +106,10 @@ def _modes(settings: Settings) -> Iterator[Finding]:
         *(("smtp.password_file", file) for file in passwords),
         ("dkim.key_file", settings.dkim.key_file),
         ("dkim.second_key_file", settings.dkim.second_key_file),
+        ("bounces.imap.password_file", settings.bounces.imap.password_file),
+        ("bounces.webhooks.postmark_secret_file", settings.bounces.webhooks.postmark_secret_file),
+        ("bounces.webhooks.mailgun_key_file", settings.bounces.webhooks.mailgun_key_file),
+        ("summaries.api_key_file", settings.summaries.api_key_file),
         ("database.url", settings.database.path),  # every reader's address is in it
     ]
     for name, file in files:

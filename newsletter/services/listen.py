@@ -5,6 +5,7 @@ heart (``bounces``). Each mail is acted on once. Not here: the ways in (``mailbo
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -64,10 +65,11 @@ def _leaving(dispatch: Dispatch, report: Report, now: datetime) -> Heard | None:
         Kind.AUTO_REPLY,
     }:  # programs write these, and call them replies
         return None
-    try:
+    with dispatch.database.read() as session:  # who has come back since must not leave again by the same mail
+        if returns.is_known(session, bounces.fingerprint(report)):
+            return Heard(report)
+    with suppress(NotFoundError, IllegalMoveError):  # who was removed or is suppressed gets nothing anyway
         unsubscribe(dispatch.database, claims.subscriber, now)
-    except (NotFoundError, IllegalMoveError):  # who was removed or is suppressed gets nothing anyway
-        return Heard(report)
     one = Return(came_at=now, kind="command", effect="unsubscribed", subscriber_id=claims.subscriber)
     with dispatch.database.write() as session:
         kept = returns.keep(session, bounces.fingerprint(report), one)

@@ -11,13 +11,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlmodel import Session, col, update
 
 from newsletter.domain.delivery import Status
 from newsletter.errors import BusyError
-from newsletter.storage import copies, home, locks, problems, suppressions
-from newsletter.storage.database import StorageError, named
+from newsletter.storage import copies, home, locks, problems, subscribers, suppressions, traces
+from newsletter.storage.database import Database, StorageError, named
 from newsletter.storage.tables import DeliveryRow
 from newsletter.storage.upgrade import HEAD, MIGRATIONS, keeping_out, known, migrate, version
 
@@ -38,7 +39,11 @@ UPDATE subscribers SET status = ?2, status_at = ?3, suppression_reason = ?4,
   next_due_at = NULL, next_alert_at = NULL, paused_until = NULL
 WHERE id = ?1
 """
-_GONE = "SELECT id, email_key FROM subscribers WHERE id NOT IN (SELECT id FROM present.subscribers)"
+# Who was removed since; of the forgotten not even the ledger was left.
+_GONE = """
+SELECT id, email_key, email, id IN (SELECT subscriber_id FROM present.deliveries)
+FROM subscribers WHERE id NOT IN (SELECT id FROM present.subscribers)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,20 +126,43 @@ def _leave(draft: Path, path: Path) -> tuple[int, str]:
             return 0, "there was no database"
         with closing(sqlite3.connect(draft.absolute().as_uri(), uri=True)) as connection, connection:
             connection.execute("ATTACH ? AS present", (f"{path.absolute().as_uri()}?mode=ro",))
-            return _leave_with(connection), ""
+            left, gone = _leave_with(connection)
+        _erase(draft, gone)
+        return left + len(gone), ""
     except (sqlite3.DatabaseError, StorageError) as error:
         return 0, str(error)
 
 
-def _leave_with(connection: sqlite3.Connection) -> int:
+class _Gone(NamedTuple):
+    id: int
+    key: str
+    email: str
+    has_ledger: bool
+
+
+def _leave_with(connection: sqlite3.Connection) -> tuple[int, list[_Gone]]:
+    """Return how many left, and who was removed."""
     left = connection.execute(_LEFT).fetchall()
     connection.executemany(_LEAVE, left)
-    gone = [(i,) for i in _removed(connection)]
-    connection.executemany("DELETE FROM subscribers WHERE id = ?", gone)
-    return len(left) + len(gone)
+    return len(left), _removed(connection)
 
 
-def _removed(connection: sqlite3.Connection) -> list[int]:
+def _erase(draft: Path, gone: Iterable[_Gone]) -> None:
+    """Let nothing come back with the backup that was erased with them."""
+    database = Database(draft)  # which overwrites what it erases
+    try:
+        with database.write() as session:
+            for one in gone:
+                subscribers.erase(session, one.id)
+                if not one.has_ledger:
+                    traces.erase(session, one.id)
+                    for name in {one.email, one.key}:
+                        traces.blot(session, name, ledger=False)
+    finally:
+        database.close()
+
+
+def _removed(connection: sqlite3.Connection) -> list[_Gone]:
     """Take over the hashes of who was removed since; return whom they mean. The hashes are of one pepper."""
     connection.execute("INSERT OR IGNORE INTO meta SELECT * FROM present.meta WHERE key = ?", (suppressions.PEPPER,))
     same = "SELECT value FROM present.meta WHERE key = ? INTERSECT SELECT value FROM main.meta WHERE key = ?"
@@ -143,7 +171,8 @@ def _removed(connection: sqlite3.Connection) -> list[int]:
         return []
     connection.execute("INSERT OR IGNORE INTO suppressions SELECT * FROM present.suppressions")
     hashes = {row[0] for row in connection.execute("SELECT hash FROM suppressions")}
-    return [i for i, key in connection.execute(_GONE) if suppressions.hashed(pepper[0], key) in hashes]
+    gone = (_Gone(*row) for row in connection.execute(_GONE))
+    return [one for one in gone if suppressions.hashed(pepper[0], one.key) in hashes]
 
 
 def _keep(path: Path, now: datetime) -> Path | None:

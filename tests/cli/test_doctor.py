@@ -86,6 +86,17 @@ def test_a_secret_that_others_can_read_is_warned_of(newsroom):
     )
 
 
+def test_secrets_of_the_ways_in_are_looked_at_too(newsroom):
+    """Who can read the key of a webhook can tell us of bounces that never were."""
+    for name in ("postmark", "mailgun"):
+        (newsroom.folder / name).write_text("a-secret-of-some-length\n")
+        (newsroom.folder / name).chmod(0o644)
+    newsroom.configure(bounces={"webhooks": {"postmark_secret_file": "postmark", "mailgun_key_file": "mailgun"}})
+    found = findings(newsroom, 0)
+    for name in ("postmark_secret_file", "mailgun_key_file"):
+        assert found[f"bounces.webhooks.{name}"][0] == "warn"
+
+
 def test_a_key_that_receivers_distrust_is_warned_of(newsroom):
     """An RSA key that is short, and Ed25519 without the RSA that all know; the records are shown all the same."""
     short, other = generate_private_key(65537, 1024), Ed25519PrivateKey.generate()

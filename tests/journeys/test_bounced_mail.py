@@ -162,6 +162,24 @@ def test_a_mail_to_the_address_that_unsubscribes(mailed: Newsroom) -> None:
     assert json.loads(mailed.run("bounces", "list", "--json").out)["returns"][0]["kind"] == "command"
 
 
+def test_who_came_back_does_not_leave_by_the_same_mail_again(mailed: Newsroom) -> None:
+    """An mbox is read anew each time, and servers repeat what they were not sure of: each mail unsubscribes once."""
+    header = str(mailed.sink.to("ann@there.example")[0].message["List-Unsubscribe"])
+    raw = reply("", subject="unsubscribe", to=header.partition("<mailto:")[2].partition("?")[0])
+    assert [one["effect"] for one in returned(mailed, raw)] == ["unsubscribed"]
+    mailed.run("subscribers", "add", "ann@there.example", "--resubscribe", "--source", "she wrote")
+    assert returned(mailed, raw) == []
+    assert show(mailed, "ann@there.example")["status"] == "active"
+
+
+def test_a_report_of_many_strangers_is_kept_once(mailed: Newsroom) -> None:
+    """What nobody here was mailed is kept whole with the first of its addresses, not with each of two hundred."""
+    blocks = "".join(f"\nFinal-Recipient: rfc822;a{n}@there.example\nStatus: 5.1.1\n" for n in range(200))
+    raw = f"Content-Type: message/delivery-status\n\nReporting-MTA: dns; there.example\n{blocks}\n{'x' * 64_000}"
+    assert len(returned(mailed, raw.encode())) > 100
+    assert sum(file.stat().st_size for file in mailed.folder.glob("newsletter.db*")) < 4_000_000
+
+
 def test_temporary_bounces_add_up_over_days(mailed: Newsroom) -> None:
     """On five days in a row they end the mail; two reports of one day count once."""
     effects = []

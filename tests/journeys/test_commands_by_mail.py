@@ -1,7 +1,7 @@
 """What readers write to us, done and answered: only for whom the signed address names, and never for a program."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from newsroom import Newsroom
@@ -12,6 +12,8 @@ from newsletter.render.languages import Languages
 from newsletter.services import taste
 from newsletter.services.commanded import known
 from newsletter.services.subscribe import find
+from newsletter.services.throttle import ALL, Rule, Throttle
+from newsletter.storage import throttle
 
 ANN = "ann@there.example"
 
@@ -31,6 +33,15 @@ def say(
 def answers(room: Newsroom) -> list[str]:
     """Return the texts of what ann was answered, each on one line."""
     return [" ".join(mail.text.split()) for mail in room.sink.to(ANN)[1:]]
+
+
+def spend(room: Newsroom, name: str) -> None:
+    """Use up what one rule allows all together in a day."""
+    with room.app() as app:
+        counter, now = Throttle(app.database, app.settings.secrets[0]), datetime.now(UTC)
+        rule, ends_at = Rule(name, 500, timedelta(days=1)), now + timedelta(days=1)
+        with app.database.write() as session:
+            throttle.count(session, [(counter.key(rule, ALL), 500, ends_at)], now)
 
 
 def test_stop_ends_it_and_is_answered(mailed: Newsroom) -> None:
@@ -111,6 +122,18 @@ def test_who_asks_to_subscribe_is_asked_to_confirm(mailed: Newsroom) -> None:
     assert "/confirm/" in mail.text
     with mailed.app() as app:
         assert str(find(app.database, new).status) == "pending"
+
+
+def test_forged_senders_are_not_all_asked(mailed: Newsroom) -> None:
+    """Who writes in the name of thousands has us mail so many of them a day, and takes no reader's answer away."""
+    spend(mailed, "asked by mail")
+    assert say(mailed, "subscribe", to="letters@example.org", sender="new@there.example")
+    assert mailed.sink.to("new@there.example") == []
+    assert say(mailed, "help") == ["help"]
+    assert len(answers(mailed)) == 1
+    spend(mailed, "answers")
+    assert say(mailed, "stop") == ["unsubscribe"]
+    assert len(answers(mailed)) == 1, "what is asked is done, also when nobody is answered any more"
 
 
 @pytest.mark.parametrize(

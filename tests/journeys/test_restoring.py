@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from newsroom import Newsroom, instant
 from newsletter.errors import BusyError
 from newsletter.services import subscribe
 from newsletter.services.run import alone
-from newsletter.storage import copies, laws
+from newsletter.storage import copies, laws, remains, returns
 from newsletter.storage.database import StorageError
 from newsletter.storage.restore import restore
+from newsletter.storage.returns import Return
 
 ANN, BOB, EVE, GUS = "ann@example.net", "bob@example.net", "eve@example.net", "gus@example.net"
 
@@ -104,7 +106,7 @@ def test_a_copy_on_another_machine_must_be_adopted(newsroom: Newsroom) -> None:
     (newsroom.folder / "moved").mkdir()
     moved = Newsroom(newsroom.folder / "moved")
     try:
-        copies.backup(newsroom.folder / "newsletter.db", moved.folder / "newsletter.db")
+        copies.backup(newsroom.folder / "newsletter.db", moved.folder / "newsletter.db", replace=True)
         with pytest.raises(StorageError, match=r"was last used on .*'newsletter db adopt'"):
             moved.tick("2026-07-15T08:05Z")
         assert str(newsroom.folder) in moved.run("db", "adopt").out
@@ -112,3 +114,25 @@ def test_a_copy_on_another_machine_must_be_adopted(newsroom: Newsroom) -> None:
         assert "is at home here" in moved.run("db", "adopt").out
     finally:
         moved.close()
+
+
+def test_who_was_forgotten_since_stays_forgotten(newsroom: Newsroom) -> None:
+    """A backup that still knows them is put back: their address comes back with nothing, and into no page."""
+    path, backup = newsroom.folder / "newsletter.db", newsroom.folder / "monday.db"
+    newsroom.subscribe(ANN, GUS, at="2026-07-13T12:00Z", hour="08:00")
+    newsroom.publish("2026-07-14", "Alpha")
+    newsroom.tick("2026-07-14T08:00Z")
+    with newsroom.app() as app:
+        gus, at = subscribe.find(app.database, GUS).id, instant("2026-07-14T09:00Z")
+        with app.database.write() as session:
+            one = Return(came_at=at, kind="bounce", effect="counted", subscriber_id=gus, address=GUS, said=f"<{GUS}>")
+            returns.keep(session, "a report", one)
+            returns.keep(session, "of a stranger", replace(one, subscriber_id=None))
+    copies.backup(path, backup)
+    newsroom.run("subscribers", "forget", GUS, "--yes")
+    assert not remains.hold(path, GUS)
+    assert restore(path, backup, instant("2026-07-15T10:00Z")).left == 1
+    assert not remains.hold(path, GUS)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM deliveries").fetchone() == (1,)
+    assert laws.broken(path) == []

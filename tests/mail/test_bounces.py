@@ -205,6 +205,35 @@ def test_a_status_in_base64_and_one_without_a_type_are_read() -> None:
 SEEDS = [dsn("550 5.1.1 no such user"), COMPLAINT, from_daemon(QMAIL), from_daemon(EXIM), reply("stop")]
 
 
+_NESTED = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(1500))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Subject: =?utf-7?Q?+2AA-?= stop\n\nx",
+        b"Subject: x\nContent-Type: text/plain; charset=utf-7\n\n<a@there.example>: 550 user unknown +2AA- here\n",
+        dsn("=?utf-7?Q?550_+2AA-_no_such_user?="),
+        b"Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nOriginal-Rcpt-To: " + b"(" * 5000,
+        b"From: a@there.example\n" + _NESTED,
+        b"Content-Type: message/rfc822\n\n" * 5000,
+    ],
+    ids=["half a character", "in the text", "in a status", "remarks in remarks", "parts in parts", "mails in mails"],
+)
+def test_what_libraries_choke_on_is_read_and_can_be_kept(raw: bytes) -> None:
+    """Whatever is read is text that a database takes: a mail on which reading fails would stop all behind it."""
+    report = read(raw)
+    said = [report.subject, report.sender, *(one.address + one.said for one in report.recipients)]
+    assert "".join(said).encode("utf-8", "replace").decode() == "".join(said)
+
+
+def test_a_report_of_thousands_is_read_in_part() -> None:
+    """A mail of ours has one recipient, so that who writes a report of thousands means us no good."""
+    blocks = b"".join(b"\nFinal-Recipient: rfc822;a%d@there.example\nStatus: 5.1.1\n" % n for n in range(1000))
+    raw = b"Content-Type: message/delivery-status\n\nReporting-MTA: dns; there.example\n" + blocks
+    assert 0 < len(read(raw).recipients) <= 200
+
+
 @given(st.binary(max_size=2000))
 def test_arbitrary_bytes_raise_nothing(raw: bytes) -> None:
     """Whatever comes in is read as something."""
