@@ -96,15 +96,18 @@ async def _to_people(dispatch: Dispatch, report: Report, claims: Claims, text: s
     editors = dispatch.settings.newsletter.reply_to
     if not editors or not text.strip():
         return None
-    kept = _keep(dispatch, report, now, "passed on", claims)
-    sender = parseaddr(report.sender)[1]
+    try:
+        sender = parse_address(parseaddr(report.sender)[1]).email
+    except UsageError:  # mail comes from some; the text says whose it is
+        sender = ""
     details = [f"From {report.sender}:", *filter(None, (line.strip() for line in text[:_PASSED_ON].splitlines()))]
     templates = dispatch.languages.templates(None)
     rendered = notices.operator_notice(
         templates, dispatch.mail.imprint, title=report.subject or "A reply", details=details
     )
-    await _sent(send_one(dispatch, editors, rendered, now, reply_to=sender))
-    return kept
+    if not await _sent(send_one(dispatch, editors, rendered, now, reply_to=sender)):
+        return None  # so that it is kept whole
+    return _keep(dispatch, report, now, "passed on", claims)
 
 
 def _was_obeyed(dispatch: Dispatch, report: Report) -> bool:
@@ -158,8 +161,10 @@ async def _answer(
     await _sent(sending)
 
 
-async def _sent(sending: Coroutine[Any, Any, str]) -> None:
+async def _sent(sending: Coroutine[Any, Any, str]) -> bool:
     try:
         await sending
     except NewsletterError as error:
         log.warning("an answer could not be sent: %s", error)
+        return False
+    return True

@@ -165,6 +165,17 @@ def test_what_is_written_to_people_is_passed_on_to_them(mailed: Newsroom) -> Non
     assert answers(mailed) == []
 
 
+def test_what_cannot_be_passed_on_is_kept_whole(mailed: Newsroom) -> None:
+    """A sender whose address we would not write to is heard all the same; where no mail goes out, nothing is lost."""
+    to = str(mailed.sink.to(ANN)[0].message["Reply-To"])
+    assert say(mailed, "Dear editors, hello.", to=to, sender="a..b@docomo.example") == ["passed on"]
+    assert "a..b@docomo.example" in mailed.sink.to("editors@example.org")[-1].text
+    mailed.configure(smtp={"port": 1})
+    assert say(mailed, "Dear editors, are you there?", to=to) == ["not ours"]
+    [kept] = mailed.run("bounces", "list", "--kind", "other", "--json").json["returns"]
+    assert "are you there?" in mailed.run("bounces", "show", str(kept["id"])).out
+
+
 def test_without_commands_answers_go_to_the_editors(mailed: Newsroom) -> None:
     """Who does not want them keeps the Reply-To that was; what comes all the same is kept."""
     address = str(mailed.sink.to(ANN)[-1].message["Reply-To"])

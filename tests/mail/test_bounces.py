@@ -217,8 +217,20 @@ _NESTED = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (
         b"Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nOriginal-Rcpt-To: " + b"(" * 5000,
         b"From: a@there.example\n" + _NESTED,
         b"Content-Type: message/rfc822\n\n" * 5000,
+        (
+            b'Subject: x\n\n{"notificationType": "Bounce", "bounce": {"bouncedRecipients": '
+            b'[{"emailAddress": "a@there.example", "diagnosticCode": "550 \\ud800"}]}}'
+        ),
     ],
-    ids=["half a character", "in the text", "in a status", "remarks in remarks", "parts in parts", "mails in mails"],
+    ids=[
+        "half a character",
+        "in the text",
+        "in a status",
+        "remarks in remarks",
+        "parts in parts",
+        "mails in mails",
+        "in JSON",
+    ],
 )
 def test_what_libraries_choke_on_is_read_and_can_be_kept(raw: bytes) -> None:
     """Whatever is read is text that a database takes: a mail on which reading fails would stop all behind it."""

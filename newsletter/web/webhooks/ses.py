@@ -5,7 +5,6 @@ configured topic is confirmed by fetching the link that SNS sends.
 """
 
 import base64
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -89,7 +88,7 @@ def _is_valid(certificate: Certificate, now: float) -> bool:
 
 
 def _report(said: Mapping[str, Any]) -> Report:
-    told = json.loads(said["Message"])
+    told = document(said["Message"].encode())
     kind, recipients = ses.understood(told)
     mail = told.get("mail", {})
     named = [str(one.get("value")) for one in mail.get("headers", []) if str(one.get("name")).lower() == "message-id"]
