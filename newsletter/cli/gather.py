@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 def command(terminal: Terminal, /, day: date | None, source: str | None, wait: bool) -> None:
     """Fetch papers from the sources that are due.
 
-    A source is not asked more often than its 'refresh'. One that fails is reported and asked again by the next
-    run, and the status is 3; what the others gave is kept.
+    A source is not asked more often than its 'refresh'. One that fails is reported and asked again by a run a
+    minute later, then less often, and the status is 3; what the others gave is kept. Until then its last failure is
+    repeated; once its cause is mended, --date today asks at once.
     """
     from newsletter.services.gather import gather
     from newsletter.services.run import alone

@@ -54,7 +54,7 @@ def _next_steps(made: "SetUp", provider: str, *, named: bool) -> list[str]:
         edits.append("smtp.host, username and password_file")
     return [
         f"Wrote {made.config}, the secret and an empty database beside it.",
-        *([f"First look at {' and '.join(edits)}, in that file."] if edits else []),
+        *([f"First look at {', and '.join(edits)}, in that file."] if edits else []),
         "Next:",
         f"  {newsletter} subscribers add you@example.org",
         f"  {newsletter} run --now",

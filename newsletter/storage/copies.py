@@ -24,7 +24,7 @@ def backup(path: Path, target: Path, *, replace: bool = False) -> dict[str, int]
     *replace* an older copy. Raises StorageError, also where *target* is there and is not to be replaced.
     """
     if target.exists() and not (replace and _is_older(target, path)):
-        what = "is no backup to be replaced" if replace else "is there already"
+        what = "is no backup to be replaced" if replace else "is there already, and --replace was not given"
         raise StorageError(f"{target}: {what}; name another file")
     with (
         _finishing(target) as partial,

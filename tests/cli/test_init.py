@@ -38,10 +38,11 @@ def test_every_provider(tmp_path: Path, provider: str) -> None:
 @pytest.mark.parametrize("provider", [name for name in PROVIDERS if name != "local"])
 def test_a_login_is_prepared(tmp_path: Path, provider: str) -> None:
     """Taking the '#' from the two lines of the login and writing the password file is all that is left to do."""
-    newsletter("init", tmp_path, "--provider", provider)
+    done = newsletter("init", tmp_path, "--provider", provider)
     file = tmp_path / "newsletter.toml"
     text = file.read_text("utf-8")
     assert PROVIDERS[provider].advice in text
+    assert "which are placeholders, and smtp.host, " in done.out
 
     text = text.replace("#username = ", "username = ").replace("#password_file = ", "password_file = ")
     file.write_text(text, "utf-8")
