@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 
 from newsletter.errors import NewsletterError
@@ -13,25 +14,33 @@ from newsletter.services.mailboxes import Letter
 
 log = logging.getLogger(__name__)
 
+BUDGET = 60.0  # seconds for each mailbox at one tick: what we send waits meanwhile, whoever fills it
 
-async def collect(dispatch: Dispatch, clock: Clock) -> str:
-    """Act on all that waits. Return what the operator should be told of what is in the way, or ''."""
+
+async def collect(dispatch: Dispatch, clock: Clock, *, budget: float = BUDGET) -> str:
+    """Act on what waits, for about *budget* seconds; the next tick goes on.
+
+    Return what the operator should be told of what is in the way, or ''.
+    """
     settings = dispatch.settings.bounces
     troubles = []
     if settings.maildir:
-        troubles.append(await _read(dispatch, mailboxes.letters(settings.maildir), clock))
+        troubles.append(await _read(dispatch, mailboxes.letters(settings.maildir), clock, budget))
     if settings.imap.host:
-        troubles.append(await _read(dispatch, imap.letters(settings.imap, _password(dispatch)), clock))
+        troubles.append(await _read(dispatch, imap.letters(settings.imap, _password(dispatch)), clock, budget))
     return "; ".join(filter(None, troubles))
 
 
-async def _read(dispatch: Dispatch, waiting: Iterator[Letter], clock: Clock) -> str:
+async def _read(dispatch: Dispatch, waiting: Iterator[Letter], clock: Clock, budget: float) -> str:
+    ends = time.monotonic() + budget
     try:
         while letter := await asyncio.to_thread(next, waiting, None):
             heard = await hear(dispatch, letter.raw, clock())
             await asyncio.to_thread(letter.done)
             for line in heard.lines:
                 log.info("came back: %s", line)
+            if time.monotonic() > ends:
+                break
     except NewsletterError as error:
         return str(error)
     return ""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from newsroom import Newsroom
 from returned import COMPLAINT, TODAY, dsn, from_daemon, reply
 
+from newsletter.services.collect import collect
 from newsletter.services.letters import send_data_link
 from newsletter.storage import subscribers
 
@@ -137,6 +138,19 @@ def test_a_maildir_is_read_once_and_nothing_is_deleted(mailed: Newsroom) -> None
     assert [file.name for file in (maildir / "cur").iterdir()] == ["1.a.host:2,S"]
     assert mailed.run("bounces", "read", str(maildir), "--json").json == {"read": 0, "returns": []}
     assert show(mailed, "ann@there.example")["status"] == "suppressed"
+
+
+def test_a_mailbox_that_somebody_fills_keeps_no_digest_waiting(mailed: Newsroom) -> None:
+    """A tick reads for so long, and at least one mail; the next goes on where it ended."""
+    maildir = mailed.folder / "Maildir"
+    for number in range(3):
+        (maildir / "new").mkdir(parents=True, exist_ok=True)
+        (maildir / "new" / f"{number}.a.host").write_bytes(from_daemon(f"nothing {number}"))
+    mailed.configure(bounces={"maildir": str(maildir)})
+    for budget, left in ((-1.0, 2), (-1.0, 1), (60.0, 0)):
+        with mailed.app() as app:
+            assert asyncio.run(collect(app.dispatch, lambda: datetime.now(UTC), budget=budget)) == ""
+        assert len(list((maildir / "new").iterdir())) == left
 
 
 def test_an_mbox_and_a_pipe(mailed: Newsroom) -> None:
