@@ -191,7 +191,9 @@ def _attempts(delivery: Delivery) -> str:
     if not delivery.attempts:
         tried = "put off" if delivery.reply else "not tried yet"
     server = f", last with {delivery.server}" if delivery.server else ""
-    return f"{tried}{server}: {delivery.reply}" if delivery.reply else tried
+    # What we say ourselves of a server that did not answer begins with its name.
+    reply = delivery.reply.removeprefix(f"{delivery.server}: ") if delivery.reply else ""
+    return f"{tried}{server}: {reply}" if reply else tried
 
 
 def _standing(facts: Facts) -> Explained:

@@ -1,6 +1,6 @@
 """``why``: the answer for everything that can become of a reader's digest, after the real thing happened."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from newsroom import LOST, Newsroom, instant
@@ -40,6 +40,17 @@ def test_sent_names_the_server_its_words_and_the_reason_of_each_paper(newsroom):
         ("2607.00001", "Alpha", "most upvoted today"),
     ]
     assert answer.next == "next digest: Thu 2026-07-16 08:00 UTC"
+
+
+def test_a_server_that_is_down_is_named_once(newsroom):
+    """Where no server answered, the words are ours, and begin with its name: it is not said twice."""
+    newsroom.subscribe(ANN)
+    newsroom.publish(WED, "Alpha")
+    newsroom.sink.shut()
+    newsroom.tick(f"{WED}T08:00Z", dispatch={"patience": timedelta()})
+    _, text = said(newsroom, ANN, f"{WED}T08:05Z")
+    assert text.count("127.0.0.1") == 1
+    assert ": refused the connection: " in text
 
 
 def test_a_digest_that_makes_up_for_days_without_mail_says_so(newsroom):
