@@ -134,7 +134,7 @@ def test_two_thousand_papers_take_no_time_whatever_a_feed_sends(hostile):
     papers = [hostile(number) for number in range(2000)]
     begun = process_time()
     twins(papers)
-    assert process_time() - begun < 5  # comparing each with each would take a quarter of a minute
+    assert process_time() - begun < 5  # comparing each with each would take minutes
 
 
 words = st.sampled_from(["fast", "slow", "attention", "robots", "memory", "2", "ii"])
