@@ -159,7 +159,7 @@ class Dispatch:
             else:
                 since = max(until or now - _LATELY, now - _LATELY)
                 ways.append((way, claims.last_verdicts(session, way.name, since, WINDOW)[::-1]))
-        return _Begun(open=ways, resting=resting, waiting=claims.expected(session, now, at_any_hour=plan.at_any_hour))
+        return _Begun(open=ways, resting=resting, waiting=claims.expected(session, now, plan.on_date))
 
     def _paused(self, resting: Mapping[str, str]) -> str:
         """Return why nothing is sent while all ways out are *resting*."""

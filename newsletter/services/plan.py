@@ -26,13 +26,13 @@ _SPOKEN = 256
 
 
 class Plan:
-    """Whom a run makes due: by the clock, or everybody whose rhythm includes a date."""
+    """Whom a run makes due: by the clock, or everybody, at any hour, whose rhythm includes ``on_date``."""
 
     def __init__(
         self, settings: Settings, policy: Policy, *, on_date: date | None = None, only: Issue | None = None
     ) -> None:
         self._settings, self._policy = settings, policy
-        self._on_date, self._only = on_date, only
+        self.on_date, self._only = on_date, only
         self._round, self._is_over, self._late = _Round(), False, False
         self._makers: dict[int, Maker] = {}
 
@@ -41,27 +41,22 @@ class Plan:
         """Return the one issue to send, None for all."""
         return self._only.id if self._only else None
 
-    @property
-    def at_any_hour(self) -> bool:
-        """Return whether everybody is due whose rhythm includes the date, whatever their hour."""
-        return self._on_date is not None
-
     def prepare(self, session: Session, now: datetime) -> None:
         """Do what takes longest of making the first readers due, if anybody is. Writes nothing, so needs no lock."""
-        issue = issues.get(session, self._on_date) if self._on_date else issues.newest_sealed(session)
+        issue = issues.get(session, self.on_date) if self.on_date else issues.newest_sealed(session)
         if issue and issue.status is Status.SEALED and self._is_anybody_due(session, now):
-            served = due.groups(session, None if self._on_date else now)
+            served = due.groups(session, None if self.on_date else now)
             self._maker(session, issue).chooser.prepare(session, served)
 
     def _is_anybody_due(self, session: Session, now: datetime) -> bool:
-        if self._on_date:
+        if self.on_date:
             return bool(_Round().next(session, None, but=None))
         return bool(_Round().next(session, now, but=None) or alerts.readers(session, now, 1))
 
     def make_due(self, session: Session, now: datetime, taker: Taker | None = None) -> bool:
         """Make a chunk of due rows, of which *taker* takes up some. Return whether there may be more."""
-        if self._on_date:
-            return self._make_on_date(session, now, self._on_date, taker)
+        if self.on_date:
+            return self._make_on_date(session, now, self.on_date, taker)
         return self._make_by_clock(session, now, taker)
 
     def _make_by_clock(self, session: Session, now: datetime, taker: Taker | None) -> bool:

@@ -5,7 +5,7 @@ accepting, which every message goes through (``moves``).
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, exists, func, literal_column, or_
@@ -183,14 +183,17 @@ def last_verdicts(session: Session, route: str, since: datetime, limit: int) -> 
     return [Status(s) for s in session.exec(query.order_by(col(_D.settled_at).desc()).limit(limit))]
 
 
-def expected(session: Session, now: datetime, *, at_any_hour: bool) -> int:
+def expected(session: Session, now: datetime, on_date: date | None = None) -> int:
     """Return about how many messages a sender may have before it: rows that wait, and readers yet to be made due.
 
-    Counts them all, so is to be asked without the write lock.
+    Those are readers whose hour has come, or who have had no digest of *on_date*, whatever their hour. Counts them
+    all, so is to be asked without the write lock.
     """
     rows = session.exec(select(func.count()).select_from(_D).where(_WAITS)).one()
-    due = (col(_S.status) == SubscriberStatus.ACTIVE, *(() if at_any_hour else (col(_S.next_due_at) <= now,)))
-    return rows + session.exec(select(func.count()).select_from(_S).where(*due)).one()
+    last = col(_S.last_digest_on)
+    due = or_(last.is_(None), last < on_date) if on_date else col(_S.next_due_at) <= now
+    active = col(_S.status) == SubscriberStatus.ACTIVE
+    return rows + session.exec(select(func.count()).select_from(_S).where(active, due)).one()
 
 
 def any_due(session: Session, now: datetime) -> bool:

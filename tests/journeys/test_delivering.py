@@ -14,6 +14,7 @@ from newsletter.domain.delivery import Status
 from newsletter.render.languages import Languages
 from newsletter.services import records
 from newsletter.services.run import deliver
+from newsletter.storage import claims
 from newsletter.storage.tables import DeliveryRow
 
 DAY, NEXT = "2026-07-15", "2026-07-16"  # a Wednesday
@@ -83,6 +84,18 @@ def test_a_temporary_refusal_comes_back_by_the_retry_schedule(room: Newsroom) ->
     messages = {str(mail.message["Message-ID"]) for mail in offered if mail.recipient == "r1@example.net"}
     assert messages == {first.message_id}
     assert len(room.sink.mails) == 3
+
+
+def test_who_waits_is_expected_once(room: Newsroom) -> None:
+    """By the clock and on a date alike, a reader whose digest is made is one message, and one who had it is none."""
+    ann, *_ = readers(room, 3)
+    room.sink.refusals[ann] = "450 4.7.1 greylisted"
+    room.subscribe("late@example.net", at=f"{DAY}T07:00", hour="23:00")
+    room.tick(AT)
+    assert states(room) == {"accepted": 2, "deferred": 1}
+    with room.app() as app, app.database.read() as session:
+        assert claims.expected(session, instant(AT)) == 1
+        assert claims.expected(session, instant(AT), date.fromisoformat(DAY)) == 2
 
 
 def test_a_temporary_refusal_of_the_address_is_the_same(room: Newsroom) -> None:
