@@ -38,7 +38,7 @@ class Asked:
 def asked_for(request: Request) -> Asked:
     """Return what a request asks for. Raises HTTPException for a page or an order that there is none of."""
     sort, page = request.query_params.get("sort") or Sort.RELEVANCE, request.query_params.get("page", "1")
-    last = search.COUNTED // PAGE + 1
+    last = search.FARTHEST // PAGE + 1
     if sort not in set(Sort) or not page.isascii() or not page.isdigit() or not 1 <= int(page[:9]) <= last:
         raise HTTPException(404)
     return Asked(parse_search(request.query_params.get("q", "")), Sort(sort), int(page))
