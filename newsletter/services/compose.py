@@ -50,8 +50,8 @@ from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
 from newsletter.services.voice import Voice
 from newsletter.storage import corrections, papers
-from newsletter.storage.moves import Claimed
 from newsletter.storage.picks import Picks
+from newsletter.storage.turns import Claimed
 
 _HEADERS = Mark(b"\xffheaders")
 _OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))}

@@ -405,10 +405,11 @@ class DeliveryRow(SQLModel, table=True):
         UniqueConstraint("subscriber_id", "day", name="uq_deliveries_reader_day"),
         UniqueConstraint("subscriber_id", "issue_id", name="uq_deliveries_reader_issue"),
         # A message moves through four states in a fraction of a second: an index by state that held all of them would
-        # cost more than the rows. What waits, what is at work and what did not end well have indexes of their own.
+        # cost more than the rows. What waits, what is at work and what did not end well have indexes of their own;
+        # what waits lies by issue, since of a halted one it may be very much, and nobody is to go through it.
         Index("ix_deliveries_issue", "issue_id"),
-        _partial("ix_deliveries_turn", text("coalesce(served_on, '')"), "next_attempt_at", where=IS_READY),
-        _partial("ix_deliveries_waiting", "status", "next_attempt_at", where=IS_WAITING),
+        _partial("ix_deliveries_turn", "issue_id", text("coalesce(served_on, '')"), "next_attempt_at", where=IS_READY),
+        _partial("ix_deliveries_waiting", "issue_id", "status", "next_attempt_at", where=IS_WAITING),
         _partial("ix_deliveries_owned", "owner", where=IS_OWNED),
         _partial("ix_deliveries_kept", "status", "issue_id", where=IS_KEPT),
         _partial("ix_deliveries_settled", "settled_at", where=IS_SETTLED),

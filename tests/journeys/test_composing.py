@@ -31,7 +31,7 @@ from newsletter.render.languages import Languages
 from newsletter.services.compose import Composer
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
-from newsletter.storage.moves import Claimed
+from newsletter.storage.turns import Claimed
 
 DAY = date(2026, 7, 15)  # a Wednesday: the next issue is Thursday's, at eight
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
