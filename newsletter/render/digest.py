@@ -21,7 +21,7 @@ from newsletter.errors import ConfigurationError
 from newsletter.render import wording
 from newsletter.render.cards import Cards
 from newsletter.render.environment import Templates
-from newsletter.render.foot import ANY_TOKEN, LINK_MARK, TOKEN, Foot, Reader
+from newsletter.render.foot import ANY_TOKEN, HTML, LINK_MARK, TEXT, TOKEN, Foot, Reader
 from newsletter.render.groups import groups
 from newsletter.render.lines import Also, Lines, Pieces
 from newsletter.render.slots import Slotted, slots
@@ -123,40 +123,32 @@ class IssueRenderer:
         """
         corrected = self._corrections(corrections)
         if not digest.picks:
-            return self._spread(self._nothing, self._frame("nothing"), {}, {"corrections": corrected, "foot": foot})
+            return _spread(self._nothing, self._frame("nothing"), {"corrections": corrected, "foot": foot})
         self._cards.set_in_type(digest.picks)
         stored = list(map(_stored, digest.picks))
         papers = [paper for paper, _, _ in stored]
         kind = _kind(list(map(_why, digest.picks)))
         subject, title = self._titled(papers[0], len(papers), kind)
-        said = {
-            "title": title,
-            "preheader": self._preheader(papers),
-            "counts": self._counts(len(papers), sum(map(bool, map(_topic, digest.picks))), kind),
-            "since": self._since(digest.since, kind),
-        }
         headings = groups(digest, self._type.language)
         placed = map(self._cards.placed, stored, count(1), self._cards.sizes(len(papers)), headings)
         html_cards, text_cards = zip(*placed, strict=True)
-        also = self._also(digest.named).pieces(papers, _newest_day(digest))
-        parts = {"corrections": corrected, "cards": (html_cards, text_cards), "also": also, "foot": foot}
+        parts = {
+            "title": _both(title),
+            "preheader": _both(self._preheader(papers)),
+            "corrections": corrected,
+            "since": _both(self._since(digest.since, kind)),
+            "counts": _both(self._counts(len(papers), sum(map(bool, map(_topic, digest.picks))), kind)),
+            "cards": (html_cards, text_cards),
+            "also": self._also(digest.named).pieces(papers, _newest_day(digest)),
+            "foot": foot,
+        }
         frame = self._frame(kind, since=_between(digest))
-        edition = self._spread(subject, frame, said, parts)
+        edition = _spread(subject, frame, parts)
         if only_text or sum(map(len, edition.html)) + _OWN <= _SURELY_FITS:
             return edition
         if (size := _octets(edition.html) + _OWN) <= LARGEST:
             return edition
-        return self._spread(subject, frame, said, {**parts, **self._shortened(digest, size, html_cards, text_cards)})
-
-    def _spread(
-        self, subject: str, frame: tuple[Slotted, Slotted], said: dict[str, bytes], parts: Mapping[str, Pieces]
-    ) -> Encoded:
-        """Return both parts in pieces, of which most are shared with other editions."""
-        html: dict[str, Sequence[bytes]] = {name: (piece,) for name, piece in said.items()}
-        text = html.copy()
-        for name, both in parts.items():
-            html[name], text[name] = both
-        return Encoded(subject=subject, html=frame[0].spread(html), text=frame[1].spread(text))
+        return _spread(subject, frame, {**parts, **self._shortened(digest, size, html_cards, text_cards)})
 
     def _shortened(self, digest: Digest, size: int, html: Sequence[bytes], text: Sequence[bytes]) -> dict[str, Pieces]:
         """Return the parts of a digest whose HTML has too large a *size*, with fewer lines, and then fewer cards.
@@ -235,6 +227,17 @@ class IssueRenderer:
         for missing in sorted(needed - slotted.names):
             raise ConfigurationError(f"template email/{template}: {{{{ slots.{missing} }}}} is missing; put it back")
         return slotted
+
+
+def _both(piece: bytes) -> Pieces:
+    """Return a piece that is the same in both parts."""
+    alone = (piece,)
+    return alone, alone
+
+
+def _spread(subject: str, frame: tuple[Slotted, Slotted], parts: Mapping[str, Pieces]) -> Encoded:
+    """Return both parts in pieces, of which most are shared with other editions."""
+    return Encoded(subject=subject, html=frame[0].spread(parts, HTML), text=frame[1].spread(parts, TEXT))
 
 
 def _kind(whys: Sequence[Why]) -> str:

@@ -10,6 +10,7 @@ from newsletter.render.slots import Slotted, slots
 from newsletter.render.typesetting import Typesetter
 from newsletter.render.wrapping import wrap
 
+HTML, TEXT = range(2)  # the parts of a mail
 TOKEN, LINK = slots("token", "link_token").values()
 ANY_TOKEN = 48 * "a"
 
@@ -61,14 +62,13 @@ class Foot:
             reader.preferences_url,
             bool(reader.next_due),
         )
-        return (
-            html.spread(
-                {"token": [TOKEN_MARK], "link_token": [LINK_MARK], "why_mail": [WHY_HTML], "next_due": [NEXT_HTML]}
-            ),
-            text.spread(
-                {"token": [TOKEN_MARK], "link_token": [LINK_MARK], "why_mail": [WHY_TEXT], "next_due": [NEXT_TEXT]}
-            ),
-        )
+        marks: dict[str, tuple[list[bytes], list[bytes]]] = {
+            "token": ([TOKEN_MARK], [TOKEN_MARK]),
+            "link_token": ([LINK_MARK], [LINK_MARK]),
+            "why_mail": ([WHY_HTML], [WHY_TEXT]),
+            "next_due": ([NEXT_HTML], [NEXT_TEXT]),
+        }
+        return html.spread(marks, HTML), text.spread(marks, TEXT)
 
     def own(self, reader: Reader) -> dict[bytes, bytes]:
         """Return what is *reader*'s own, by mark."""

@@ -43,10 +43,10 @@ class Slotted:
             parts[at] = values[name]
         return b"".join(parts)
 
-    def spread(self, values: Mapping[str, Sequence[bytes]]) -> list[bytes]:
-        """Return the pieces of the text, with those of *values* in their places."""
+    def spread(self, values: Mapping[str, Sequence[Sequence[bytes]]], part: int) -> list[bytes]:
+        """Return the pieces of the text, with those that *values* have for this *part* of the mail in their places."""
         pieces = self._parts[:1]
         for at, name in self._places:
-            pieces += values[name]
+            pieces += values[name][part]
             pieces.append(self._parts[at + 1])
         return pieces

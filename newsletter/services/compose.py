@@ -54,7 +54,9 @@ from newsletter.storage.picks import Picks
 from newsletter.storage.turns import Claimed
 
 _HEADERS = Mark(b"\xffheaders")
-_OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))}
+_OWN: dict[bytes, int] = {
+    mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))
+}
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
@@ -197,7 +199,7 @@ class Composer:
         text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
         headers = headers_between(self._headers(smtputf8), edition.subject, keys)
         pieces = [_HEADERS, *self._leaving, *headers, *body_pieces(text=text, html=html)]
-        return pieces, [(at, _OWN[piece]) for at, piece in enumerate(pieces) if type(piece) is Mark]
+        return pieces, [(at, _OWN[pieces[at]]) for at, kind in enumerate(map(type, pieces)) if kind is Mark]
 
     def _named_anew(self, unlisted: str) -> Named:
         """Return what is named where it has no card: of today, then of the days before, in the newsletter's order."""

@@ -14,7 +14,6 @@ from newsletter.domain.paper import Listing
 from newsletter.domain.pool import Pick, Why
 from newsletter.render.digest import LARGEST, IssueRenderer, Masthead
 from newsletter.render.environment import environment
-from newsletter.render.slots import Slotted
 
 
 def outline(source):
@@ -250,9 +249,3 @@ def test_a_card_far_down_says_how_its_summary_begins_as_long_as_there_is_room(pa
     assert len(shown) == summaries
     assert all(text.startswith("A first sentence about what was found.") for text in shown)
     assert found.text.count("A first sentence") == papers
-
-
-def test_a_slot_may_be_filled_with_pieces():
-    """Lists of shared pieces go where one value would."""
-    slotted = Slotted("a\ue000x\ue001b", str.encode)
-    assert b"".join(slotted.spread({"x": (b"1", b"2")})) == b"a12b"
