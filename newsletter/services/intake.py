@@ -19,10 +19,10 @@ from newsletter.services import limits
 from newsletter.services.limits import Destinations
 from newsletter.services.post import Item, Post
 from newsletter.services.route import Route, Routes
-from newsletter.storage import claims, locks, moves
+from newsletter.storage import claims, locks, turns
 from newsletter.storage.database import cursor
 from newsletter.storage.making import Taker
-from newsletter.storage.moves import Claimed, Place
+from newsletter.storage.turns import Claimed, Place
 
 _MOST = 512  # deliveries that are claimed and not begun: half of them at a time, for which offers wait a moment
 _AT_ONCE = _MOST // 2
@@ -252,7 +252,7 @@ class Intake:
         now, post, direct = self._post.clock(), self._post, cursor(session)
         rooms, more_at = self._rooms(session, now, asked)
         wanted = int(min(asked.wanted, max(0, sum(rooms) - asked.waiting)))
-        claimed = moves.claim(
+        claimed = turns.claim(
             direct,
             post.owner,
             now,
@@ -269,7 +269,7 @@ class Intake:
             rooms=rooms,
             more_at=more_at,
             wanted=wanted,
-            passed=moves.passed(direct, now, asked.after, post.issue_id) if hides else None,
+            passed=turns.passed(direct, now, asked.after, post.issue_id) if hides else None,
         )
 
     def _require_alive(self, session: Session) -> None:

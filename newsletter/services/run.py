@@ -19,7 +19,7 @@ from newsletter.config.settings import Settings
 from newsletter.domain.calendar import local_date
 from newsletter.domain.issue import Brake, Issue, Status
 from newsletter.errors import BusyError, NewsletterError, NotFoundError, UsageError
-from newsletter.services import records
+from newsletter.services import records, signup
 from newsletter.services.bounces import refused
 from newsletter.services.collect import collect
 from newsletter.services.deliver import Progress, Sender
@@ -44,6 +44,7 @@ from newsletter.services.seal import (
 )
 from newsletter.services.subscribe import wake
 from newsletter.services.summarise import ROUND, Summaries, summarise
+from newsletter.services.throttle import Throttle
 from newsletter.storage import claims, deliveries, due, home, issues, locks, moves
 from newsletter.storage.copies import rehearsal
 from newsletter.storage.database import Database, cursor
@@ -66,6 +67,7 @@ class Service:
     gathering: Gathering
     dispatch: Dispatch
     clock: Clock
+    throttle: Throttle
     summaries: Summaries | None = None
 
 
@@ -163,6 +165,8 @@ async def run(
     with service.database.write() as session:
         wake(session, service.settings.newsletter, now)
     unread = "" if dry_run else await collect(service.dispatch, service.clock)
+    if not dry_run:
+        await signup.catch_up(service.dispatch, service.throttle, now)
     reports = await gather(service.database, service.gathering, now, day=day)
     wanted = day or (today if at_once else current_day(service.settings.newsletter, now))
     at_any_hour = at_once or (day is not None and day < today)

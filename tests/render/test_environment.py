@@ -55,6 +55,56 @@ def test_a_broken_template_is_named_with_its_line(theirs, content, line, reason)
     assert "\n" not in message
 
 
+ENDLESS = {
+    "a range": (2, "{% for n in range(10000000000) %}{% endfor %}"),
+    "loops in loops": (3, "{% for a in range(100000) %}\n{% for b in range(100000) %}{% endfor %}{% endfor %}"),
+    "a loop that finds nothing": (
+        2,
+        "{% for a in range(100000) %}{% for b in range(100000) if b < 0 %}{% endfor %}{% endfor %}",
+    ),
+    "a loop in a filter": (2, "{% for a in range(100000) %}{{ range(100000) | sum }}{% endfor %}"),
+    "a macro of itself": (1, "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"),
+    "macros that fan out": (
+        1,
+        "{% macro f(n) %}{% if n %}{{ f(n - 1) ~ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+    ),
+    "includes that fan out": (
+        2,
+        "{% set depth = (depth or 0) + 1 %}{% if depth < 60 %}{% include 'a.txt' %}{% include 'a.txt' %}{% endif %}",
+    ),
+    "a tree": (2, "{% for n in range(99) recursive %}{{ loop(range(99)) if loop.depth < 60 }}{% endfor %}"),
+    "doubled text": (2, "{% for _ in range(99) %}{% set all.text = all.text ~ all.text %}{% endfor %}"),
+    "doubled lists": (2, "{% for _ in range(99) %}{% set all.list = all.list + all.list %}{% endfor %}"),
+    "squared numbers": (2, "{% for _ in range(99) %}{% set all.number = all.number * all.number %}{% endfor %}"),
+    "replacing": (2, "{% for _ in range(99) %}{% set all.text = all.text | replace('a', 'aaaa') %}{% endfor %}"),
+    "much of little": (2, "{% for a in range(100000) %}" + 200 * "word " + "{% endfor %}"),
+    "a block of much": (2, "{% block b %}{% for a in range(100000) %}" + 200 * "word " + "{% endfor %}{% endblock %}"),
+    "much kept": (2, "{% set x %}{% for a in range(100000) %}" + 200 * "word " + "{% endfor %}{% endset %}"),
+    "far apart": (2, "{{ 'a' | center(100000000) }}"),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_template_that_never_ends_is_named_with_its_line(theirs, kind):
+    """Whether it loops, calls itself or grows, it ends soon, as one that is broken."""
+    line, content = ENDLESS[kind]
+    before = "{% set all = namespace(text='a', list=[1], number=9) %}"
+    folder = theirs("a.txt", f"{before}\n{content}" if line > 1 else f"{content}{before}")
+    with pytest.raises(ConfigurationError, match=rf"a\.txt:{line}: .*correct it, or remove it"):
+        render(environment(folder), "a.txt", depth=0)
+
+
+def test_large_issues_are_far_from_where_a_template_counts_as_endless(theirs):
+    """Four times as many papers as an issue may have, on one page, each with many authors, are none that never ends."""
+    folder = theirs(
+        "a.txt",
+        "{% for paper in papers %}{{ paper.title | upper }}{% for name in paper.names %}{{ _('by') }} {{ name ~ ',' }}"
+        "{% endfor %}{% endfor %}",
+    )
+    papers = [{"title": 50 * "long ", "names": 30 * ["Ada Okafor"]} for _ in range(2000)]
+    assert render(environment(folder), "a.txt", papers=papers).count("by Ada Okafor,") == 60_000
+
+
 def test_a_template_that_is_not_text_is_named(tmp_path):
     """A file in another encoding is an error of the configuration, not of the program."""
     (tmp_path / "email").mkdir()
