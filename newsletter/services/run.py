@@ -19,6 +19,7 @@ from newsletter.config.settings import Settings
 from newsletter.domain.calendar import local_date
 from newsletter.domain.issue import Brake, Issue, Status
 from newsletter.errors import BusyError, NewsletterError, NotFoundError, UsageError
+from newsletter.render.formats import counted
 from newsletter.services import records
 from newsletter.services.bounces import refused
 from newsletter.services.collect import collect
@@ -79,7 +80,10 @@ class Watch:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a run came to. ``problems`` are lines for a person, each told once a day."""
+    """What a run came to. ``problems`` are lines for a person, each told once a day.
+
+    ``waits`` says what is left to be sent, and when it is tried again; '' where nothing is.
+    """
 
     day: date
     status: str  # done, incomplete
@@ -88,6 +92,7 @@ class Outcome:
     front: int
     reason: str | None
     deliveries: dict[str, int]
+    waits: str = ""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -295,7 +300,16 @@ def _outcome(
         front=issues.front_sizes(session, [issue.id]).get(issue.id, 0) if issue else 0,
         reason=progress.stopped or reason,
         deliveries=deliveries.report(session, issue.id if issue else 0),
+        waits=_waits(session) if waits else "",
     )
+
+
+def _waits(session: Session) -> str:
+    count, again = claims.put_off(session)
+    if not again:
+        return ""
+    left = counted(count, "digest waits", "digests wait")
+    return f"{left}, and the next is tried {again:%Y-%m-%d %H:%M} UTC; 'newsletter deliveries list' shows why"
 
 
 async def _tell(service: Service, outcome: Outcome, progress: Progress, held: int, also: Mapping[str, str]) -> Outcome:
