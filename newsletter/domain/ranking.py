@@ -45,6 +45,11 @@ class Candidate:
         return max((n.comments for n in self.listings if n.comments is not None), default=None)
 
 
+def newest_day(candidates: Iterable[Candidate]) -> date | None:
+    """Return the newest day on which any of *candidates* was listed first, None where of none that is known."""
+    return max((one.first_listed for one in candidates if one.first_listed != date.max), default=None)
+
+
 def newsletter_order(
     candidates: Iterable[Candidate], day: date, shares: Mapping[str, int], topics: Sequence[Topic]
 ) -> list[Candidate]:

@@ -17,7 +17,7 @@ from markupsafe import escape
 from newsletter.domain.digest import Digest
 from newsletter.domain.issue import Correction
 from newsletter.domain.pool import Why
-from newsletter.domain.ranking import Candidate
+from newsletter.domain.ranking import Candidate, newest_day
 from newsletter.domain.text import plain
 from newsletter.errors import ConfigurationError
 from newsletter.render import wording
@@ -37,7 +37,7 @@ _REST_HEAD = 700  # octets that the heading over the rest takes at most
 _OWN = 800  # and what is each reader's own, which comes in later
 LARGEST = 90_000  # octets of HTML as sent: past 99 KB the largest mail service clips a message
 _paper_id, _why, _detail, _topic = map(attrgetter, ("candidate.paper.id", "why", "detail", "topic"))
-_candidate, _first_listed = attrgetter("candidate"), attrgetter("first_listed")  # date.max: when, is not known
+_candidate = attrgetter("candidate")
 _KINDS = ("digest", "alert", "quiet")  # mails with papers, each with templates of its own
 _FRAME = ("title", "preheader", "corrections", "since", "counts", "cards", "also", "foot")
 
@@ -256,7 +256,7 @@ def _newest_day(digest: Digest) -> date:
     """Return the newest day on which any of the papers was listed, whether it has a card or a line."""
     newest_known = bisect_left(digest.also, x=True, key=lambda one: one.first_listed != date.max)
     papers = (*map(_candidate, digest.picks), *digest.also[newest_known : newest_known + 1])
-    return max((day for day in map(_first_listed, papers) if day != date.max), default=date.min)
+    return newest_day(papers) or date.min
 
 
 def _between(digest: Digest) -> str:
