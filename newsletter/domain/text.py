@@ -19,6 +19,11 @@ def plain(text: str) -> str:
     return _SPACES.sub(" ", "".join(kept)).strip()
 
 
+def whole(text: str) -> str:
+    """Return *text* with ? for halves of characters, which JSON can say and nothing can keep."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def folded(text: str) -> str:
     """Return *text* as it is compared: without case, accents and compatibility forms."""
     if text.isascii():

@@ -20,7 +20,7 @@ from newsletter.domain.calendar import local_date
 from newsletter.domain.issue import Brake, Issue, Status
 from newsletter.errors import BusyError, NewsletterError, NotFoundError, UsageError
 from newsletter.render.formats import counted
-from newsletter.services import records
+from newsletter.services import records, signup
 from newsletter.services.bounces import refused
 from newsletter.services.collect import collect
 from newsletter.services.deliver import Progress, Sender
@@ -45,6 +45,7 @@ from newsletter.services.seal import (
 )
 from newsletter.services.subscribe import wake
 from newsletter.services.summarise import ROUND, Summaries, summarise
+from newsletter.services.throttle import Throttle
 from newsletter.storage import claims, deliveries, due, home, issues, locks, moves
 from newsletter.storage.copies import rehearsal
 from newsletter.storage.database import Database, cursor
@@ -67,6 +68,7 @@ class Service:
     gathering: Gathering
     dispatch: Dispatch
     clock: Clock
+    throttle: Throttle
     summaries: Summaries | None = None
 
 
@@ -165,6 +167,8 @@ async def run(
     with service.database.write() as session:
         wake(session, service.settings.newsletter, asked.now)
     unread = "" if dry_run else await collect(service.dispatch, service.clock)
+    if not dry_run:
+        await signup.catch_up(service.dispatch, service.throttle, asked.now)
     reports = await gather(service.database, service.gathering, asked.now, day=day)
     decided, broken = _decide(service, asked, reports)
     if dry_run:

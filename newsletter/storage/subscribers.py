@@ -17,7 +17,7 @@ from sqlmodel import Session, SQLModel, col, delete, select, update
 
 from newsletter.domain.delivery import Status as DeliveryStatus
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, move
-from newsletter.storage import address_changes, consents, departures, feedback, returns, suppressions
+from newsletter.storage import address_changes, consents, departures, feedback, returns, sign_ups, suppressions
 from newsletter.storage.tables import DeliveryRow, SubscriberRow
 
 PREFERENCES = tuple(f.name for f in fields(Preferences))
@@ -233,7 +233,7 @@ def remove(session: Session, subscriber: Subscriber, key: str, now: datetime) ->
 
 def erase(session: Session, subscriber_id: int) -> None:
     """Erase a subscriber, and what they said and agreed to, and nothing else: nothing keeps the address away."""
-    for kept in (feedback, consents, departures, address_changes, returns):
+    for kept in (feedback, consents, departures, address_changes, returns, sign_ups):
         kept.erase(session, subscriber_id)
     session.exec(delete(SubscriberRow).where(col(SubscriberRow.id) == subscriber_id))
 

@@ -348,6 +348,30 @@ class DepartureRow(SQLModel, table=True):
     words: str = ""
 
 
+class SignUpRow(SQLModel, table=True):
+    """What somebody asked for on the pages, from before they are answered until it is done (``sign_ups``).
+
+    Who is on the list is named by ``subscriber_id``, and nothing else of what they typed is kept here any more.
+    """
+
+    __tablename__ = "sign_ups"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    id: int | None = Field(
+        default=None,
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    )
+    asked_at: datetime = _instant(nullable=False)
+    due_at: datetime = _instant(nullable=False)
+    taken_at: datetime | None = _instant()
+    tries: int = 0
+    email: str
+    texts: str  # JSON, as characters, so that an address in it can be found and blotted out
+    network: str
+    agreed: str
+    subscriber_id: int | None = Field(default=None, sa_type=BigInteger)
+    mail: str = ""
+
+
 class LimitRow(SQLModel, table=True):
     """How often something was done within a while that ``ends_at``. ``key`` is a hash: it names nobody."""
 
