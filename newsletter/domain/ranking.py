@@ -45,9 +45,9 @@ class Candidate:
         return max((n.comments for n in self.listings if n.comments is not None), default=None)
 
 
-def newest_day(candidates: Iterable[Candidate]) -> date | None:
-    """Return the newest day on which any of *candidates* was listed first, None where of none that is known."""
-    return max((one.first_listed for one in candidates if one.first_listed != date.max), default=None)
+def newest_day(first_listed: Iterable[date]) -> date | None:
+    """Return the newest of the days on which papers were listed first, None where no such day is known."""
+    return max(set(first_listed) - {date.max}, default=None)
 
 
 def newsletter_order(
