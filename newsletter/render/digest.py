@@ -16,6 +16,7 @@ from markupsafe import escape
 from newsletter.domain.digest import Digest
 from newsletter.domain.issue import Correction
 from newsletter.domain.pool import Why
+from newsletter.domain.ranking import newest_day
 from newsletter.domain.text import plain
 from newsletter.errors import ConfigurationError
 from newsletter.render import wording
@@ -249,9 +250,7 @@ def _kind(whys: Sequence[Why]) -> str:
 
 def _newest_day(digest: Digest) -> date:
     """Return the newest day on which any paper with a card was listed, as far as it is known."""
-    days = set(map(_first_listed, digest.picks))
-    days.discard(date.max)
-    return max(days, default=date.min)
+    return newest_day(map(_first_listed, digest.picks)) or date.min
 
 
 def _octets(html: Iterable[bytes]) -> int:
