@@ -194,6 +194,14 @@ def any_due(session: Session, now: datetime) -> bool:
     return any(session.exec(due.where(col(_D.issue_id) == issue)).first() is not None for issue in issues)
 
 
+def put_off(session: Session) -> tuple[int, datetime | None]:
+    """Return how many deliveries of running issues wait, and the first instant at which one may be claimed."""
+    wait: ColumnElement[int] = func.count()
+    query = select(wait, func.min(col(_D.next_attempt_at))).where(_WAITS)
+    found = [session.exec(query.where(col(_D.issue_id) == issue)).one() for issue in turns.running(cursor(session))]
+    return sum(count for count, _ in found), min((at for _, at in found), default=None)
+
+
 def any_open(session: Session) -> bool:
     """Return whether any delivery is still ready, leased, offered or deferred."""
     waits = session.exec(select(_D.id).where(_WAITS).limit(1)).first()
