@@ -3,7 +3,6 @@
 import os
 import socket
 import stat
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -96,14 +95,14 @@ def test_adding_by_link_asks_nobody_but_the_sources(editor: Visitor) -> None:
 
 
 @pytest.fixture
-def uploaded(editor: Visitor) -> Iterator[Path]:
+def uploaded(editor: Visitor) -> Path:
     """Return the file that an upload left beside the database."""
     editor.get("/desk/subscribers/import")
     sent, file = {"token": editor.token}, {"file": ("../../../etc/cron.d/x", b"email\nann@example.net\n")}
     editor.answer = editor.client.post("/desk/subscribers/import", data=sent, files=file)
     folder = editor.site.app.database.path.parent
     [place] = folder.glob("*.import-*")
-    yield place
+    return place
 
 
 def test_an_upload_lies_where_only_its_owner_reads_it_and_for_an_hour(editor: Visitor, uploaded: Path) -> None:
