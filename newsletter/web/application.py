@@ -63,7 +63,8 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
     errors = Errors(desk)
     shown = headers(app.settings.newsletter.base_url)
     site = Starlette(
-        routes=[
+        routes=[  # looked through from the first on
+            Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
             *(
                 route
                 for tag in ("", *pages.below)
@@ -81,7 +82,6 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
             *Reactions(app, links).routes,
             *SavedPages(app, links).routes,
             Route("/confirm/{token}", subscription.confirm, methods=["GET", "POST"]),
-            Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
             Route("/forms.js", pages.script),
             *watched(app, clock),
             *desk_routes(desk),

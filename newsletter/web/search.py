@@ -41,7 +41,7 @@ def asked_for(request: Request) -> Asked:
     sort, page = request.query_params.get("sort") or Sort.RELEVANCE, request.query_params.get("page", "1")
     if sort not in set(Sort):
         raise UsageError(f"sort {sort[:40]!r}: use one of {', '.join(Sort)}")
-    last = search.COUNTED // PAGE + 1
+    last = search.FARTHEST // PAGE + 1
     if not page.isascii() or not page.isdigit() or not 1 <= int(page[:9]) <= last:
         raise UsageError(f"page {page[:40]!r}: use a number from 1 to {last}")
     return Asked(parse_search(request.query_params.get("q", "")), Sort(sort), int(page))
