@@ -81,6 +81,7 @@ class App:
             gathering=self.gathering,
             dispatch=self.dispatch,
             clock=clock,
+            throttle=self.throttle,
             summaries=self.summaries,
         )
 

@@ -1,11 +1,12 @@
 """What a person may do about a delivery that did not end well, in words. Not here: what became of it (``why``)."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 
-def advice(delivery: Mapping[str, Any]) -> str:
-    """Return what to do about *delivery*, as JSON gives it; '' where nothing is to be decided."""
+def advice(delivery: Mapping[str, Any], now: datetime) -> str:
+    """Return what to do at *now* about *delivery*, as JSON gives it; '' where nothing is to be decided."""
     match delivery["status"]:
         case "held":
             return (
@@ -25,6 +26,11 @@ def advice(delivery: Mapping[str, Any]) -> str:
                 f"again, and it is given up {delivery['expires_at']:%Y-%m-%d %H:%M} UTC. 'newsletter deliveries list "
                 "--status deferred' shows whether others wait for the same destination: if all do, it may want fewer "
                 "messages at once (smtp.domains)."
+            )
+        case "ready" if delivery["next_attempt_at"] > now:
+            return (
+                f"What to do: nothing; the first run after {delivery['next_attempt_at']:%Y-%m-%d %H:%M} UTC sends it. "
+                "The words are about the server or the connection, not about this reader."
             )
         case _:
             return ""

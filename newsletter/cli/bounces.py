@@ -98,7 +98,10 @@ def _take_in(terminal: Terminal, place: Path, to: tuple[str, ...]) -> None:
             letter.done()
     document = {"read": len(heard), "returns": [one.document for each in heard for one in each.kept]}
     lines = [line for each in heard for line in each.lines]
-    terminal.report(document, lambda: "\n".join(lines) or "nothing waits", [])
+    if heard:
+        terminal.report(document, lambda: "\n".join(lines), [])
+    else:
+        terminal.answer(document, "" if terminal.quiet else f"no mail waits in {place}")
 
 
 @group.command("list", epilog=examples("newsletter bounces list", "newsletter bounces list --effect told --json"))

@@ -27,11 +27,12 @@ def upgrade(terminal: Terminal) -> None:
     Every other command does so too when it comes first.
     """
     from newsletter.storage import upgrade as storage
+    from newsletter.storage.copies import version
 
     path = _path(terminal)
-    before = storage.version(path)
+    before = version(path)
     saved = storage.upgrade(path, terminal.now())
-    after = storage.version(path)
+    after = version(path)
     document = {"database": path, "from": before, "version": after, "backup": saved}
     if saved:
         terminal.answer(document, f"{path}: upgraded from version {before} to {after}; the backup is {saved}")
@@ -126,9 +127,9 @@ def check(context: click.Context) -> None:
 
     A database of another version than the program's is looked at for damage alone.
     """
-    from newsletter.storage.copies import damage
+    from newsletter.storage.copies import damage, version
     from newsletter.storage.laws import broken
-    from newsletter.storage.upgrade import HEAD, version
+    from newsletter.storage.upgrade import HEAD
 
     terminal = context.ensure_object(Terminal)
     path = _existing(terminal)

@@ -113,16 +113,22 @@ def release(terminal: Terminal, /, ids: tuple[str, ...], everything: bool, sent:
 def _table(terminal: Terminal, found: "list[Line]") -> str:
     if not found:
         return "no such deliveries"
-    late = any(line.delivery.status == "deferred" for line in found)
+    now = terminal.now()
+    late = any(_is_put_off(line, now) for line in found)
     headings = ("id", "issue", "to", "status", *(("destination", "next attempt") if late else ()), "reply")
-    return terminal.table(headings, [_row(line, late=late) for line in found])
+    return terminal.table(headings, [_row(line, now, late=late) for line in found])
 
 
-def _row(line: "Line", *, late: bool) -> tuple[object, ...]:
+def _is_put_off(line: "Line", now: datetime) -> bool:
+    one = line.delivery
+    return one.status == "deferred" or (one.status == "ready" and one.next_attempt_at > now)
+
+
+def _row(line: "Line", now: datetime, *, late: bool) -> tuple[object, ...]:
     from newsletter.services.records import name_of
 
     one = line.delivery
-    waits = (line.destination, f"{one.next_attempt_at:%m-%d %H:%M} UTC") if one.status == "deferred" else ("", "")
+    waits = (line.destination, f"{one.next_attempt_at:%m-%d %H:%M} UTC") if _is_put_off(line, now) else ("", "")
     return (
         name_of(one.id),
         line.issued,
@@ -137,7 +143,7 @@ def _told(terminal: Terminal, line: "Line", papers: "list[PickedPaper]") -> str:
     from newsletter.services.records import document
 
     facts = {name: value for name, value in document(line).items() if value not in (None, "", 0)}
-    to_do = advice(facts)
+    to_do = advice(facts, terminal.now())
     if line.delivery.settled_at:
         del facts["next_attempt_at"], facts["expires_at"]
     lines = [f"{name.replace('_', ' '):<16} {_said(value)}" for name, value in facts.items()]

@@ -21,4 +21,14 @@ def lines(outcome: Outcome) -> str:
     if counts["audience"]:
         told = ", ".join(f"{counts[name]} {name}" for name in counts if name != "audience" and counts[name])
         said.append(f"  {counted(counts['audience'], 'reader')}: {told}")
+    if outcome.waits:
+        said.append(f"  {outcome.waits}")
     return "\n".join(said)
+
+
+def unfinished(outcome: Outcome) -> str:
+    """Return in a line what keeps a run from being done, '' where it is."""
+    if outcome.status == "done":
+        return ""
+    failed = (f"{source.name} failed" for source in outcome.sources if source.error)
+    return f"{outcome.day}: incomplete: " + "; ".join(filter(None, (outcome.reason, *failed, outcome.waits)))

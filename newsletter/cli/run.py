@@ -26,9 +26,9 @@ def command(terminal: Terminal, /, day: date | None, at_once: bool, dry_run: boo
     """Gather the day's papers, seal the issue when its time has come, and send what is due.
 
     Safe to call every few minutes, to repeat, to overlap and to kill. Under cron it prints nothing unless
-    something needs a person; on a terminal it shows how far sending is.
+    something needs a person, or what is not done where --now asked for it; on a terminal it shows how far sending is.
     """
-    from newsletter.cli.report import exit_status, lines
+    from newsletter.cli.report import exit_status, lines, unfinished
     from newsletter.cli.sending import sending
     from newsletter.services.run import run
 
@@ -37,5 +37,6 @@ def command(terminal: Terminal, /, day: date | None, at_once: bool, dry_run: boo
     if dry_run:  # asked for to be read
         terminal.answer(outcome.document, lambda: lines(outcome))
     else:
-        terminal.report(outcome.document, lambda: lines(outcome), outcome.problems)
+        otherwise = unfinished(outcome) if at_once else ""
+        terminal.report(outcome.document, lambda: lines(outcome), outcome.problems, otherwise=otherwise)
     raise SystemExit(exit_status(outcome))

@@ -59,10 +59,15 @@ class Terminal:
         if said:
             click.echo(said)
 
-    def report(self, document: Any, text: Callable[[], str], problems: Sequence[str]) -> None:
-        """Print what a run came to; where nobody looks on only what needs a person, so that cron mails that alone."""
+    def report(self, document: Any, text: Callable[[], str], problems: Sequence[str], *, otherwise: str = "") -> None:
+        """Print what a run came to; where nobody looks on only what needs a person, so that cron mails that alone.
+
+        *otherwise* is a line for a person who asked, and has the output go elsewhere.
+        """
         if self.json or self.verbose or (sys.stdout.isatty() and not self.quiet):
             self.answer(document, text)
+        elif otherwise and not self.quiet:
+            self.warn(otherwise)
         for problem in problems:
             self.warn(problem)
 

@@ -36,7 +36,7 @@ def command(terminal: Terminal, /, host: str | None, port: int | None, workers: 
         signal.signal(number, lambda *_: ended.set())
     with terminal.app(stays=True) as app:
         if not app.settings.newsletter.base_url and shared is None:
-            terminal.warn("newsletter.base_url is not set: no mail links to these pages")
+            terminal.warn("newsletter.base_url is not set: no mail links to these pages, and they have no feeds")
         if workers > 1:
             return _together(terminal, app.settings.web, host, port, workers, ended)
         with serving(app, host, port, shared) as url:

@@ -1,6 +1,6 @@
 """``newsletter why``: why this reader got that mail, or none."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -34,12 +34,12 @@ def command(terminal: Terminal, /, email: str, day: date | None) -> None:
 
     with terminal.app() as app:
         answer = why(app.dispatch, email, day, terminal.now())
-    terminal.answer(answer.document, lambda: _lines(answer))
+    terminal.answer(answer.document, lambda: _lines(answer, terminal.now()))
 
 
-def _lines(answer: "Why") -> str:
+def _lines(answer: "Why", now: datetime) -> str:
     said = [f"{answer.subscriber.email}, {answer.day:%a %Y-%m-%d}: {answer.text}"]
     said += [f"{n:>3}. {p.key}  {p.title} ({p.why})" for n, p in enumerate(answer.papers, 1)]
     said += [answer.next] if answer.next and answer.next not in answer.text else []
-    said += filter(None, [advice(answer.delivery or {"status": ""})])
+    said += filter(None, [advice(answer.delivery or {"status": ""}, now)])
     return "\n".join(said)

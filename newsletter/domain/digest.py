@@ -25,6 +25,16 @@ from newsletter.domain.topics import Topic
 WEEK = timedelta(days=7)  # what a weekly reader's own rhythm leaves out at most
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """Papers that digests name where they have no card, newest first. Many share one, and it equals itself alone."""
+
+    candidates: tuple[Candidate, ...] = ()
+
+
+NOTHING_ELSE = Named()
+
+
 class WhyNot(StrEnum):
     """Why a paper of the pool is not in a digest."""
 
@@ -51,16 +61,15 @@ class Digest:
     """What one reader sees of an issue.
 
     ``since`` is set where it makes up for days without mail: the first of them. ``missed`` tells whether mail should
-    have come in between, or the reader's own rhythm left them out. ``also`` are papers named without a card, and
-    ``more`` how many others there are; ``barred`` are the papers that the reader is not to be shown at all.
+    have come in between, or the reader's own rhythm left them out. ``named`` are the papers that have a line where
+    they have no card; ``barred`` are the papers that the reader is not to be shown at all.
     """
 
     picks: tuple[Pick, ...]
     left_out: tuple[LeftOut, ...] = ()
     since: date | None = None
     missed: bool = True
-    also: tuple[Candidate, ...] = ()
-    more: int = 0
+    named: Named = NOTHING_ELSE
     barred: Collection[int] = frozenset()
 
 

@@ -7,11 +7,10 @@ there are. Not here: one reader's choice (``choice``).
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
 from functools import cached_property, lru_cache
 
-from newsletter.domain.ranking import Candidate
+from newsletter.domain.ranking import Candidate, newest_day
 from newsletter.domain.topics import Index, Topic, parse_topic
 from newsletter.domain.works import twins
 
@@ -176,8 +175,11 @@ class Pool:
         votes = sorted(((self.by_id[i].upvotes or 0, i) for i in self.front if i in self.by_id), reverse=True)
         if not votes or not votes[0][0] or (len(votes) > 1 and votes[0][0] == votes[1][0]):
             return None
-        newest = max((c.first_listed for c in self.order if c.first_listed != date.max), default=date.max)
-        return votes[0][1] if self.by_id[votes[0][1]].first_listed == newest else None
+        return (
+            votes[0][1]
+            if self.by_id[votes[0][1]].first_listed == newest_day(c.first_listed for c in self.order)
+            else None
+        )
 
     @cached_property
     def _index(self) -> Index:

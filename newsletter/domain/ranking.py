@@ -45,6 +45,11 @@ class Candidate:
         return max((n.comments for n in self.listings if n.comments is not None), default=None)
 
 
+def newest_day(first_listed: Iterable[date]) -> date | None:
+    """Return the newest of the days on which papers were listed first, None where no such day is known."""
+    return max(set(first_listed) - {date.max}, default=None)
+
+
 def newsletter_order(
     candidates: Iterable[Candidate], day: date, shares: Mapping[str, int], topics: Sequence[Topic]
 ) -> list[Candidate]:

@@ -6,17 +6,21 @@ import unicodedata
 # Cc and Cf hold what can break a line, a header or the direction of a whole page. Kept are the joiners
 # that scripts and emoji need, and a soft hyphen goes too because it hides words from matching.
 _KEPT_FORMAT = {"\u200c", "\u200d"}
-_SPACES = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
 
 def plain(text: str) -> str:
     """Return *text* on one line: white space folded, controls, surrogates and direction marks removed."""
-    spaced = _SPACES.sub(" ", text)
+    spaced = " ".join(text.split())  # ten times as fast as by an expression
     if spaced.isprintable():  # nearly always, and thirty times as fast as looking at each character
-        return spaced.strip()
+        return spaced
     kept = (c for c in spaced if c in _KEPT_FORMAT or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
-    return _SPACES.sub(" ", "".join(kept)).strip()
+    return " ".join("".join(kept).split())
+
+
+def whole(text: str) -> str:
+    """Return *text* with ? for halves of characters, which JSON can say and nothing can keep."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def folded(text: str) -> str:

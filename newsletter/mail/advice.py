@@ -20,7 +20,7 @@ def advice(phase: Phase, error: Exception, *, host: str, security: str, username
     cause = error.__cause__ if isinstance(error, aiosmtplib.SMTPConnectError) and error.__cause__ else error
     match cause:
         case ssl.SSLError():
-            what = _of_tls(phase, cause, host, security)
+            what = _of_tls(phase, cause, host, security, username)
         case socket.gaierror() | UnicodeError():
             what = f"smtp.host = {host!r} cannot be found: correct it, or check this machine's network and DNS"
         case aiosmtplib.SMTPResponseException():
@@ -38,8 +38,8 @@ def advice(phase: Phase, error: Exception, *, host: str, security: str, username
             what = f"closed the connection in the {phase} phase: check smtp.port and smtp.security, or try later"
         case aiosmtplib.SMTPException() if phase is Phase.TLS:
             what = (
-                'offers no STARTTLS, and mail is not sent in clear instead: set smtp.security = "tls" with '
-                'its port for that (often 465), or "none" for a server on this machine'
+                "offers no STARTTLS, and mail is not sent in clear instead: set smtp.port to its port that speaks TLS "
+                f'from the start (often 465) with smtp.security = "tls". {_without_tls(username)}'
             )
         case _ if f"[Errno {errno.ECONNREFUSED}]" in str(cause):
             what = "refused the connection: start the mail server there, or correct smtp.host and smtp.port"
@@ -48,7 +48,7 @@ def advice(phase: Phase, error: Exception, *, host: str, security: str, username
     return what
 
 
-def _of_tls(phase: Phase, error: ssl.SSLError, host: str, security: str) -> str:
+def _of_tls(phase: Phase, error: ssl.SSLError, host: str, security: str, username: str) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _NAME_MISMATCH:
             return f"its certificate is not for {host!r}: set smtp.host to the name that the certificate is for"
@@ -58,12 +58,22 @@ def _of_tls(phase: Phase, error: ssl.SSLError, host: str, security: str) -> str:
         )
     if security == "tls":
         return (
-            f'does not speak TLS from the start on this port ({error.reason}): set smtp.security = "starttls", '
-            "or smtp.port to the port that does (often 465)"
+            f"does not speak TLS from the start on this port ({error.reason}): set smtp.port to the one that does "
+            '(often 465), or smtp.security = "starttls" where this one offers that (often 587). '
+            f"{_without_tls(username)}"
         )
     if phase is Phase.CONNECT:
         return 'speaks TLS from the start on this port: set smtp.security = "tls"'
     return f"TLS failed ({error.reason}): its operator must offer TLS 1.2 or newer"
+
+
+def _without_tls(username: str) -> str:
+    """Return what is left where a server has neither, so that nobody is sent from the one to the other."""
+    clear = ", without smtp.username," if username else ""
+    return (
+        f'If it has neither: smtp.security = "none"{clear} is for a server on this machine or in its own network; any '
+        "other must be given TLS by its operator, or another one taken"
+    )
 
 
 def _of_reply(phase: Phase, error: aiosmtplib.SMTPResponseException, username: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from newsletter.domain.bounce import Kind, Reason
+from newsletter.domain.text import whole
 from newsletter.mail.bounce_reasons import Said, judge
 from newsletter.mail.bounce_report import Recipient
 
@@ -42,19 +43,18 @@ def understood(said: Mapping[str, Any]) -> tuple[Kind, list[Recipient]]:
 
 def _one(about: str, detail: Mapping[str, Any], listed: object) -> Recipient:
     entry = listed if isinstance(listed, dict) else {"emailAddress": listed}
-    address, words = _whole(entry.get("emailAddress")).strip("<>"), _whole(entry.get("diagnosticCode"))
+    address, words = _text(entry.get("emailAddress")).strip("<>"), _text(entry.get("diagnosticCode"))
     if about == "complaint":
-        how = _whole(detail.get("complaintFeedbackType")) or "abuse"
+        how = _text(detail.get("complaintFeedbackType")) or "abuse"
         return Recipient(address, "", Reason.COMPLAINED, f"feedback: {how}")
     if about == "delivery":
-        return Recipient(address, "", Reason.DELIVERED, _whole(detail.get("smtpResponse")))
-    status, action = _whole(entry.get("status")), _whole(entry.get("action")).lower()
+        return Recipient(address, "", Reason.DELIVERED, _text(detail.get("smtpResponse")))
+    status, action = _text(entry.get("status")), _text(entry.get("action")).lower()
     judged = judge(Said(status=status, action=action, words=words))
     # "Suppressed" is SES's own list of addresses that bounced for good, elsewhere too.
     gone = detail.get("bounceType") == "Permanent" and detail.get("bounceSubType") in {"NoEmail", "Suppressed"}
     return Recipient(address, judged.status, Reason.UNKNOWN if gone else judged.reason, words or f"status {status}")
 
 
-def _whole(value: object) -> str:
-    """Return a text without halves of characters, which JSON can say and nothing can keep."""
-    return str(value or "").encode("utf-8", "replace").decode()
+def _text(value: object) -> str:
+    return whole(str(value or ""))

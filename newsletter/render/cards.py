@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from itertools import chain, repeat
 
 from markupsafe import Markup, escape
 
@@ -54,7 +55,7 @@ class Cards:
         self.placed = lru_cache(maxsize=8192)(self._place)
         self._reason = lru_cache(maxsize=16384)(self._reason_anew)
         # Encoded, a token ends its line.
-        self._token = LINK_MARK + encode(ANY_TOKEN).removeprefix(ANY_TOKEN.encode())
+        self._known = {"link_token": LINK_MARK + encode(ANY_TOKEN).removeprefix(ANY_TOKEN.encode())}
         self._between = encode("\n"), encode("\n\n\n")
         self._ranked = lru_cache(maxsize=16384)(self._ranked_anew)
         self._byline = lru_cache(maxsize=8192)(self._byline_anew)
@@ -66,9 +67,9 @@ class Cards:
             if pick.candidate.paper.id not in self._cards:
                 self._cards[pick.candidate.paper.id] = self._set(pick.candidate)
 
-    def later(self, papers: int) -> str:
-        """Return in which size a digest of so many *papers* shows those far down."""
-        return "brief" if papers > _MANY else "short"
+    def sizes(self, papers: int) -> Iterable[str]:
+        """Return in which size a digest of so many *papers* shows each."""
+        return chain(("lead",), repeat("full", _FULL - 1), repeat("brief" if papers > _MANY else "short"))
 
     def title(self, paper_id: int) -> str:
         """Return the title of a paper that was set."""
@@ -86,28 +87,27 @@ class Cards:
         """Return all that was set, with its slots: HTML in every size, and text."""
         return [part for one in self._cards.values() for part in (*one.html.values(), one.text)]
 
-    def _place(self, paper_id: int, rank: int, why: Why, detail: str, group: str, later: str) -> tuple[bytes, bytes]:
+    def _place(self, pick: tuple[int, str, str], rank: int, size: str, heading: str) -> tuple[bytes, bytes]:
         """Return a card that was set, in HTML and text, as it stands at *rank* after the others, with its reason.
 
-        ``group`` is the heading over it, '' where it begins no group; ``later`` the size of cards that are not whole.
+        ``pick`` is as the ledger keeps it, ``heading`` is the one over it, '' where it begins no group.
         """
+        paper_id, why, detail = pick
         one = self._cards[paper_id]
-        html_reason, text_reason = self._reason(why, detail)
+        html_reason, text_reason = self._reason(Why(why), detail)
         followed = detail if why in _FOLLOWED and wording.may_name_author(detail) else ""
         html_byline, text_byline = self._byline(paper_id, followed)
-        html_rank, heading = self._ranked(paper_id, rank)
-        links = {"link_token": self._token}
-        size = "lead" if rank == 1 else "full" if rank <= _FULL else later
-        html = self._html(one, size).fill({"rank": html_rank, "reason": html_reason, "byline": html_byline, **links})
-        text = one.text.fill({"heading": heading, "reason": text_reason, "byline": text_byline, **links})
-        html_group, text_group = self._group(group) if group else (b"", b"")
+        html_rank, text_title = self._ranked(paper_id, rank)
+        html = self._html(one, size).fill({"rank": html_rank, "reason": html_reason, "byline": html_byline})
+        text = one.text.fill({"heading": text_title, "reason": text_reason, "byline": text_byline})
+        html_group, text_group = self._group(heading) if heading else (b"", b"")
         before = (b"", b"") if rank == 1 else self._between
         return before[0] + html_group + html, before[1] + text_group + text
 
     def _html(self, one: _Set, size: str) -> Slotted:
         if size not in one.html:
             said = {"card": one.card, "size": size, "slots": slots("rank", "reason", "byline")}
-            one.html[size] = Slotted(self._type.fragment("card.html", **said), self._encode)
+            one.html[size] = Slotted(self._type.fragment("card.html", **said), self._encode, self._known)
         return one.html[size]
 
     def _ranked_anew(self, paper_id: int, rank: int) -> tuple[bytes, bytes]:
@@ -140,5 +140,5 @@ class Cards:
             heading=heading,
             brief=self._encode(str(escape(shorten(said.title, _BRIEF)))),
             opening=self._encode(str(escape(said.opening))),
-            text=Slotted(text, self._encode),
+            text=Slotted(text, self._encode, self._known),
         )

@@ -4,12 +4,11 @@ Not here: who gets what (``domain.digest``), cards and lines themselves (``cards
 the encoding itself (``mail``). Papers must have been stored: they are known by their id.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
-from itertools import count, repeat
+from functools import lru_cache, partial
+from itertools import count
 from operator import attrgetter
 
 from markupsafe import escape
@@ -17,15 +16,15 @@ from markupsafe import escape
 from newsletter.domain.digest import Digest
 from newsletter.domain.issue import Correction
 from newsletter.domain.pool import Why
-from newsletter.domain.ranking import Candidate
+from newsletter.domain.ranking import newest_day
 from newsletter.domain.text import plain
 from newsletter.errors import ConfigurationError
 from newsletter.render import wording
 from newsletter.render.cards import Cards
 from newsletter.render.environment import Templates
-from newsletter.render.foot import TOKEN, Foot, Reader
+from newsletter.render.foot import ANY_TOKEN, HTML, LINK_MARK, TEXT, TOKEN, Foot, Reader
 from newsletter.render.groups import groups
-from newsletter.render.lines import Lines, Pieces
+from newsletter.render.lines import Also, Lines, Pieces
 from newsletter.render.slots import Slotted, slots
 from newsletter.render.typesetting import Imprint, Typesetter
 from newsletter.render.wrapping import shorten
@@ -36,8 +35,9 @@ _SUBJECT = 110  # characters: what wide inboxes show
 _REST_HEAD = 700  # octets that the heading over the rest takes at most
 _OWN = 800  # and what is each reader's own, which comes in later
 LARGEST = 90_000  # octets of HTML as sent: past 99 KB the largest mail service clips a message
-_paper_id, _why, _detail, _topic = map(attrgetter, ("candidate.paper.id", "why", "detail", "topic"))
-_candidate, _first_listed = attrgetter("candidate"), attrgetter("first_listed")  # date.max: when, is not known
+_SURELY_FITS = LARGEST // 2  # octets without links' tokens: each has more around it than it has itself
+_stored, _why, _topic = map(attrgetter, ("stored", "why", "topic"))
+_first_listed = attrgetter("candidate.first_listed")  # date.max: when, is not known
 _KINDS = ("digest", "alert", "quiet")  # mails with papers, each with templates of its own
 _FRAME = ("title", "preheader", "corrections", "since", "counts", "cards", "also", "foot")
 
@@ -88,9 +88,10 @@ class IssueRenderer:
         self._subjects("digest")  # a template that does not work is found at once
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
-        self._dot, self._gap = encode(" · "), encode("\n\n\n")
+        self._dot = encode(" · ")
         self._cards = Cards(self._type, notes, masthead.date, encode)
         self._lines = Lines(self._type, encode)
+        self._also = lru_cache(maxsize=256)(partial(Also, self._lines))
         self._frames: dict[tuple[str, str], tuple[Slotted, Slotted]] = {}
         self._titled = lru_cache(maxsize=4096)(self._title)
         self._counts = lru_cache(maxsize=1024)(self._counts_anew)
@@ -123,70 +124,54 @@ class IssueRenderer:
         """
         corrected = self._corrections(corrections)
         if not digest.picks:
-            return self._spread(self._nothing, self._frame("nothing"), {}, {"corrections": corrected, "foot": foot})
+            return _spread(self._nothing, self._frame("nothing"), {"corrections": corrected, "foot": foot})
         self._cards.set_in_type(digest.picks)
-        papers, whys = list(map(_paper_id, digest.picks)), list(map(_why, digest.picks))
-        kind = _kind(whys)
+        stored = list(map(_stored, digest.picks))
+        papers = [paper for paper, _, _ in stored]
+        kind = _kind(list(map(_why, digest.picks)))
         subject, title = self._titled(papers[0], len(papers), kind)
-        said = {
-            "title": title,
-            "preheader": self._preheader(papers),
-            "counts": self._counts(len(papers), sum(map(bool, map(_topic, digest.picks))), kind),
-            "since": self._since(digest.since, kind),
-        }
-        headings, later = groups(digest, self._type.language), repeat(self._cards.later(len(papers)))
-        placed = map(self._cards.placed, papers, count(1), whys, map(_detail, digest.picks), headings, later)
+        headings = groups(digest, self._type.language)
+        placed = map(self._cards.placed, stored, count(1), self._cards.sizes(len(papers)), headings)
         html_cards, text_cards = zip(*placed, strict=True)
-        also = self._also(digest, digest.also, digest.more)
-        parts = {"corrections": corrected, "cards": (html_cards, text_cards), "also": also, "foot": foot}
+        parts = {
+            "title": _both(title),
+            "preheader": _both(self._preheader(papers)),
+            "corrections": corrected,
+            "since": _both(self._since(digest.since, kind)),
+            "counts": _both(self._counts(len(papers), sum(map(bool, map(_topic, digest.picks))), kind)),
+            "cards": (html_cards, text_cards),
+            "also": self._also(digest.named).pieces(papers, _newest_day(digest)),
+            "foot": foot,
+        }
         frame = self._frame(kind, since=_between(digest))
-        edition = self._spread(subject, frame, said, parts)
-        size = sum(map(len, edition.html)) + _OWN
-        if size <= LARGEST or only_text:
+        edition = _spread(subject, frame, parts)
+        if only_text or sum(map(len, edition.html)) + _OWN <= _SURELY_FITS:
             return edition
-        return self._spread(subject, frame, said, {**parts, **self._shortened(digest, size, html_cards, text_cards)})
-
-    def _spread(
-        self, subject: str, frame: tuple[Slotted, Slotted], said: dict[str, bytes], parts: Mapping[str, Pieces]
-    ) -> Encoded:
-        """Return both parts in pieces, of which most are shared with other editions."""
-        html: dict[str, Sequence[bytes]] = {name: (piece,) for name, piece in said.items()}
-        text = html.copy()
-        for name, both in parts.items():
-            html[name], text[name] = both
-        return Encoded(subject=subject, html=frame[0].spread(html), text=frame[1].spread(text))
-
-    def _also(self, digest: Digest, candidates: Sequence[Candidate], more: int) -> Pieces:
-        """Return lines for *candidates*, newest first: those of the digest's newest day, and then all others."""
-        newest = _newest_day(digest)
-        first_before = bisect_left(candidates, x=True, key=lambda one: one.first_listed < newest)
-        today, before = candidates[:first_before], candidates[first_before:]
-        gettext = self._type.language.gettext
-        html, text = self._lines.pieces(gettext("Also today"), today, 0 if before else more)
-        if before:
-            further = self._lines.pieces(gettext("From the days before"), before, more)
-            html, text = [*html, *further[0]], [*text, *([self._gap] if text else []), *further[1]]
-        return html, [*text, self._gap] if text else text
+        if (size := _octets(edition.html) + _OWN) <= LARGEST:
+            return edition
+        return _spread(subject, frame, {**parts, **self._shortened(digest, size, html_cards, text_cards)})
 
     def _shortened(self, digest: Digest, size: int, html: Sequence[bytes], text: Sequence[bytes]) -> dict[str, Pieces]:
         """Return the parts of a digest whose HTML has too large a *size*, with fewer lines, and then fewer cards.
 
         What loses its line is counted, what loses its card (of those in *html* and *text*) has a line.
         """
-        named, kept = len(digest.also), len(html)
+        papers = [pick.candidate.paper.id for pick in digest.picks]
+        also, rest = self._also(digest.named), [self._lines.line(pick.candidate) for pick in digest.picks]
+        lines, kept = also.sizes(papers), len(html)
         size += _REST_HEAD
-        while size > LARGEST and named:
-            named -= 1
-            size -= self._lines.size(digest.also[named])
+        while size > LARGEST and lines:
+            size -= lines.pop()
         while size > LARGEST and kept > 1:
             kept -= 1
-            size += self._lines.size(digest.picks[kept].candidate) - len(html[kept])
-        also = self._also(digest, digest.also[:named], digest.more + len(digest.also) - named)
-        heading = self._type.language.gettext("The rest of this digest")
-        rest = self._lines.pieces(heading, [pick.candidate for pick in digest.picks[kept:]])
-        if rest[1]:
-            text = [*text[:kept], self._gap, *rest[1]]
-        return {"cards": ([*html[:kept], *rest[0]], text), "also": also}
+            size += len(rest[kept][0]) - _octets(html[kept : kept + 1])
+        cards = html[:kept], text[:kept]
+        if rest[kept:]:
+            heading = self._type.language.gettext("The rest of this digest")
+            html_lines, text_lines = zip(*rest[kept:], strict=True)
+            html_rest, text_rest = self._lines.pieces(heading, html_lines, text_lines)
+            cards = [*cards[0], *html_rest], [*cards[1], self._lines.gap, *text_rest]
+        return {"cards": cards, "also": also.pieces(papers, _newest_day(digest), len(lines))}
 
     def _title(self, first: int, papers: int, kind: str) -> tuple[str, bytes]:
         """Return the subject of a mail of so many *papers*, and the same as HTML."""
@@ -245,6 +230,17 @@ class IssueRenderer:
         return slotted
 
 
+def _both(piece: bytes) -> Pieces:
+    """Return a piece that is the same in both parts."""
+    alone = (piece,)
+    return alone, alone
+
+
+def _spread(subject: str, frame: tuple[Slotted, Slotted], parts: Mapping[str, Pieces]) -> Encoded:
+    """Return both parts in pieces, of which most are shared with other editions."""
+    return Encoded(subject=subject, html=frame[0].spread(parts, HTML), text=frame[1].spread(parts, TEXT))
+
+
 def _kind(whys: Sequence[Why]) -> str:
     """Return which mail brings papers for these reasons: a digest, what alerts found, or that nothing matched."""
     if Why.NEAREST in whys:
@@ -253,10 +249,13 @@ def _kind(whys: Sequence[Why]) -> str:
 
 
 def _newest_day(digest: Digest) -> date:
-    """Return the newest day on which any of the papers was listed, whether it has a card or a line."""
-    newest_known = bisect_left(digest.also, x=True, key=lambda one: one.first_listed != date.max)
-    papers = (*map(_candidate, digest.picks), *digest.also[newest_known : newest_known + 1])
-    return max((day for day in map(_first_listed, papers) if day != date.max), default=date.min)
+    """Return the newest day on which any paper with a card was listed, as far as it is known."""
+    return newest_day(map(_first_listed, digest.picks)) or date.min
+
+
+def _octets(html: Iterable[bytes]) -> int:
+    """Return how many octets of *html* are sent, with each reader's own links in it."""
+    return sum(len(piece) + piece.count(LINK_MARK) * (len(ANY_TOKEN) - 1) for piece in html)
 
 
 def _between(digest: Digest) -> str:

@@ -84,6 +84,7 @@ def _speak(templates: Templates) -> None:
         "counted": language.counted,
         "wrap": wrapping.wrap,
         "pad": wrapping.pad,
+        "unbroken": wrapping.unbroken,
     }
 
 

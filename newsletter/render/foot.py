@@ -10,11 +10,20 @@ from newsletter.render.slots import Slotted, slots
 from newsletter.render.typesetting import Typesetter
 from newsletter.render.wrapping import wrap
 
+HTML, TEXT = range(2)  # the parts of a mail
 TOKEN, LINK = slots("token", "link_token").values()
 ANY_TOKEN = 48 * "a"
-# Where among the pieces of a mail each reader's own go. No encoded text can be one: UTF-8 has no octet 0xFF.
-TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT = (b"\xff%d" % number for number in range(5))
-LINK_MARK = b"\xff5".ljust(len(ANY_TOKEN), b"\xff")  # as long as what goes there: cards have many, and a size
+
+
+class Mark(bytes):
+    """Stands among the pieces of a mail where one goes that is the reader's own."""
+
+    __slots__ = ()
+
+
+TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT = (Mark(b"\xff%d" % number) for number in range(5))
+# Cards have many links, so this one stands inside of pieces. UTF-8 has no octet 0xFF; one octet is replaced fastest.
+LINK_MARK = b"\xff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +62,13 @@ class Foot:
             reader.preferences_url,
             bool(reader.next_due),
         )
-        return (
-            html.spread(
-                {"token": [TOKEN_MARK], "link_token": [LINK_MARK], "why_mail": [WHY_HTML], "next_due": [NEXT_HTML]}
-            ),
-            text.spread(
-                {"token": [TOKEN_MARK], "link_token": [LINK_MARK], "why_mail": [WHY_TEXT], "next_due": [NEXT_TEXT]}
-            ),
-        )
+        marks: dict[str, tuple[list[bytes], list[bytes]]] = {
+            "token": ([TOKEN_MARK], [TOKEN_MARK]),
+            "link_token": ([LINK_MARK], [LINK_MARK]),
+            "why_mail": ([WHY_HTML], [WHY_TEXT]),
+            "next_due": ([NEXT_HTML], [NEXT_TEXT]),
+        }
+        return html.spread(marks, HTML), text.spread(marks, TEXT)
 
     def own(self, reader: Reader) -> dict[bytes, bytes]:
         """Return what is *reader*'s own, by mark."""

@@ -4,6 +4,7 @@ Papers come here in their order (``domain.digest``); where it does not keep a gr
 """
 
 from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
 from itertools import pairwise
 
@@ -12,39 +13,48 @@ from newsletter.domain.pool import Pick, Why
 from newsletter.render import wording
 from newsletter.render.language import Language
 
+_BEST, _LIKED, _FOLLOWED, _CHOICE = range(4)  # kinds of groups; a topic or a day is one by itself
+_Kind = int | str | date
+
 
 def groups(digest: Digest, language: Language) -> Sequence[str]:
     """Return for each pick the heading over it, '' where it begins no group."""
-    picks = digest.picks
-    if digest.since and not digest.missed:
-        names = [
-            language.gettext("The best of the week"),
-            *(language.long_date(listed_on(pick.candidate)) for pick in picks[1:]),
-        ]
-    else:
-        names = _topics(picks, language)
-    found = len(set(names))
-    headings = [name if name != before else "" for before, name in pairwise(["", *names])]
-    if found == 1 or len(headings) - headings.count("") > found:
-        return [""] * len(picks)
+    kinds = _days(digest.picks) if digest.since and not digest.missed else _topics(digest.picks)
+    starts = [at for at, (before, kind) in enumerate(pairwise((None, *kinds))) if kind != before]
+    headings = [""] * len(kinds)
+    if 1 < len(starts) == len(set(kinds)):
+        for at in starts:
+            headings[at] = _heading(kinds[at], language)
     return headings
 
 
-def _topics(picks: Sequence[Pick], language: Language) -> list[str]:
+def _days(picks: Sequence[Pick]) -> list[_Kind]:
+    return [_BEST, *(listed_on(pick.candidate) for pick in picks[1:])]
+
+
+def _topics(picks: Sequence[Pick]) -> list[_Kind]:
     topics = [pick.topic for pick in picks]
-    once, again = set[str](), set[str]()
+    once, again = set[str](), {""}
     for topic in topics:
         (again if topic in once else once).add(topic)
-    return [_topic(pick.why, topic, topic in again, language) for pick, topic in zip(picks, topics, strict=True)]
+    kinds = [topic if topic in again else _FOLLOWED for topic in topics]
+    return [kind or (_LIKED if pick.why is Why.TASTE else _CHOICE) for kind, pick in zip(kinds, picks, strict=True)]
 
 
-@lru_cache(maxsize=8192)  # for each paper of each digest
-def _topic(why: Why, topic: str, brings_several: bool, language: Language) -> str:
-    if why is Why.TASTE:
-        return language.gettext("What you may like")
-    if not topic:
-        return language.gettext("The newsletter’s choice")
-    if not brings_several:
-        return language.gettext("What you follow")
-    reason = wording.reason(language, Why.TOPIC, topic)
+@lru_cache(maxsize=8192)  # for each group of each digest
+def _heading(kind: _Kind, language: Language) -> str:
+    if isinstance(kind, date):
+        return language.long_date(kind)
+    if isinstance(kind, int):
+        return _headings(language)[kind]
+    reason = wording.reason(language, Why.TOPIC, kind)
     return reason[:1].upper() + reason[1:]
+
+
+def _headings(language: Language) -> dict[int, str]:
+    return {
+        _BEST: language.gettext("The best of the week"),
+        _LIKED: language.gettext("What you may like"),
+        _FOLLOWED: language.gettext("What you follow"),
+        _CHOICE: language.gettext("The newsletter’s choice"),
+    }

@@ -8,6 +8,7 @@ encoding the caller has: one that lets the encodings of two texts be joined to o
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 _SLOT = re.compile("\ue000([a-z_]+)\ue001")
 
@@ -18,14 +19,21 @@ def slots(*names: str) -> dict[str, str]:
 
 
 class Slotted:
-    """A text rendered and encoded once, with places for what is the reader's own."""
+    """A text rendered and encoded once, with places for what is the reader's own; *known* is what all have alike."""
 
     __slots__ = ("_parts", "_places", "names")
 
-    def __init__(self, rendered: str, encode: Callable[[str], bytes]) -> None:
-        found = _SLOT.split(rendered)
-        self._parts = [encode(text) if at % 2 == 0 else b"" for at, text in enumerate(found)]
-        self._places = [(at, found[at]) for at in range(1, len(found), 2)]
+    def __init__(
+        self, rendered: str, encode: Callable[[str], bytes], known: Mapping[str, bytes] = MappingProxyType({})
+    ) -> None:
+        first, *rest = _SLOT.split(rendered)
+        self._parts, self._places = [encode(first)], list[tuple[int, str]]()
+        for name, text in zip(rest[::2], rest[1::2], strict=True):
+            if name in known:
+                self._parts[-1] += known[name] + encode(text)
+            else:
+                self._places.append((len(self._parts), name))
+                self._parts += [b"", encode(text)]
         self.names = frozenset(name for _, name in self._places)
 
     def fill(self, values: Mapping[str, bytes]) -> bytes:
@@ -35,10 +43,10 @@ class Slotted:
             parts[at] = values[name]
         return b"".join(parts)
 
-    def spread(self, values: Mapping[str, Sequence[bytes]]) -> list[bytes]:
-        """Return the pieces of the text, with those of *values* in their places."""
+    def spread(self, values: Mapping[str, Sequence[Sequence[bytes]]], part: int) -> list[bytes]:
+        """Return the pieces of the text, with those that *values* have for this *part* of the mail in their places."""
         pieces = self._parts[:1]
         for at, name in self._places:
-            pieces += values[name]
+            pieces += values[name][part]
             pieces.append(self._parts[at + 1])
         return pieces

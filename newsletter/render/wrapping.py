@@ -25,6 +25,15 @@ _BLANK = re.compile(rf"[^\S{_KEPT}]+")
 _PIECE = re.compile(rf"[^\S{_KEPT}]+|[{_WIDE}](?:\u200d[^\s]|[{_STAYS}])*|(?:{_KEPT}|[^\s{_WIDE}])+")
 
 
+_LONE, _LEADING = re.compile(r"(?<=\S) - (?=\S)"), re.compile(r"(?<![\w-])-(?=\w)")
+_JOINER = "\u2060"
+
+
+def unbroken(text: str) -> str:
+    """Return *text* so that no line ends after a ``-`` that begins a word or stands alone: browsers break there."""
+    return _LEADING.sub(f"-{_JOINER}", _LONE.sub(f"{_KEPT}-{_KEPT}", text))
+
+
 def columns(text: str) -> int:
     """Return how many columns *text* takes on a terminal."""
     if text.isascii():

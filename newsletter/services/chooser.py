@@ -23,7 +23,8 @@ from newsletter.services.edit import Policy, Shown
 from newsletter.services.taste import Tastes, explained
 from newsletter.services.windows import WINDOW, Windows
 from newsletter.services.wish import Wish
-from newsletter.storage import corrections, history, issues
+from newsletter.storage import corrections, history, issues, turns
+from newsletter.storage.database import cursor
 from newsletter.storage.due import DueReader
 from newsletter.storage.history import Had, History
 from newsletter.storage.making import Contents
@@ -243,7 +244,8 @@ class Chooser:
             self._of_pools = len(self._windows.pools)
             known = {c.paper.id for pool in self._windows.pools for c in pool.order}
             works = self._earlier.works(session, self._windows.pools)
-            issued = issues.that_may_bring(session, known | works.keys(), WINDOW) | history.waiting_issues(session)
+            issued = issues.that_may_bring(session, known | works.keys(), WINDOW)
+            issued |= turns.waiting(cursor(session)).keys()
             self._barred = self._maybe_sent()
             self._history = History(session, known, issued - {self.issue.id}, works)
         return self._history

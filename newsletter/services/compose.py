@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
-from itertools import compress, count, filterfalse, islice
 from operator import attrgetter
 from types import MappingProxyType
 
 from sqlmodel import Session
 
 from newsletter.domain.calendar import local_date, next_issue
-from newsletter.domain.digest import WEEK, Digest
+from newsletter.domain.digest import WEEK, Digest, Named
 from newsletter.domain.issue import Correction
 from newsletter.domain.pool import Pick, Why, outside
 from newsletter.domain.ranking import Candidate
@@ -35,18 +34,29 @@ from newsletter.mail.message import (
 from newsletter.mail.tokens import Purpose
 from newsletter.render.digest import Masthead
 from newsletter.render.environment import Templates
-from newsletter.render.foot import ANY_TOKEN, LINK, LINK_MARK, NEXT_HTML, NEXT_TEXT, TOKEN_MARK, WHY_HTML, WHY_TEXT
+from newsletter.render.foot import (
+    ANY_TOKEN,
+    LINK,
+    LINK_MARK,
+    NEXT_HTML,
+    NEXT_TEXT,
+    TOKEN_MARK,
+    WHY_HTML,
+    WHY_TEXT,
+    Mark,
+)
 from newsletter.render.languages import Languages
-from newsletter.render.lines import MOST
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
 from newsletter.services.voice import Voice
 from newsletter.storage import corrections, papers
-from newsletter.storage.moves import Claimed
 from newsletter.storage.picks import Picks
+from newsletter.storage.turns import Claimed
 
-_HEADERS = b"\xffheaders"
-_OWN = {mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))}
+_HEADERS = Mark(b"\xffheaders")
+_OWN: dict[bytes, int] = {
+    mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))
+}
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
@@ -156,7 +166,6 @@ class Composer:
         pieces = edition.copy()
         for at, which in places:
             pieces[at] = own[which]
-        # Cards have dozens of links. As long as its mark, their token is written over it where it stands.
         links = mail.preferences_token(claimed.subscriber_id, made_at, delivery=claimed.id).encode()
         # Signed as of the digest's own date, so that a repeat is the same to the last byte.
         content = mail.signed(b"".join(pieces).replace(LINK_MARK, links), made_at)
@@ -185,21 +194,16 @@ class Composer:
                 found[paper_id] = pick
                 keys.append(key)
         told = tuple(self._corrections[one] for one in corrections)
-        named = self._named(unlisted)
-        also = tuple(map(named.__getitem__, islice(filterfalse(found.__contains__, named), MOST)))
-        more = len(named) - len(named.keys() & found.keys()) - len(also)
-        digest = Digest(picks=tuple(found.values()), since=since, missed=not weekly, also=also, more=more)
+        digest = Digest(picks=tuple(found.values()), since=since, missed=not weekly, named=self._named(unlisted))
         edition = voice.renderer.edition(digest, voice.feet, told, only_text=wanted == "text")
         text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
         headers = headers_between(self._headers(smtputf8), edition.subject, keys)
         pieces = [_HEADERS, *self._leaving, *headers, *body_pieces(text=text, html=html)]
-        places = compress(count(), map(_OWN.__contains__, pieces))
-        return pieces, [(at, _OWN[pieces[at]]) for at in places]
+        return pieces, [(at, _OWN[pieces[at]]) for at, kind in enumerate(map(type, pieces)) if kind is Mark]
 
-    def _named_anew(self, unlisted: str) -> dict[int, Candidate]:
+    def _named_anew(self, unlisted: str) -> Named:
         """Return what is named where it has no card: of today, then of the days before, in the newsletter's order."""
-        newest_first = sorted(outside(self._pool, unlisted), key=attrgetter("first_listed"), reverse=True)
-        return {candidate.paper.id: candidate for candidate in newest_first}
+        return Named(tuple(sorted(outside(self._pool, unlisted), key=attrgetter("first_listed"), reverse=True)))
 
     @cached_property
     def _leaving(self) -> list[bytes]:

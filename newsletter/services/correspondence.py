@@ -130,10 +130,9 @@ class Correspondence:
 
     def return_path(self, subscriber: int, delivery: int) -> str:
         """Return the envelope sender: signed per delivery where bounces are read, else the sender's own address."""
-        local, domain = self._bounces
-        if not local:
+        if not self._bounces[0]:
             return self.settings.newsletter.sender_address
-        return f"{local}+{self.signer.token(Purpose.BOUNCE, subscriber=subscriber, delivery=delivery)}@{domain}"
+        return self._what_comes_back(self.signer.token(Purpose.BOUNCE, subscriber=subscriber, delivery=delivery))
 
     def token_in(self, address: str) -> str:
         """Return the token in an address for what comes back, '' where it is none of ours."""
@@ -151,16 +150,26 @@ class Correspondence:
         """Return where a reader's answer goes: a signed address where commands are read, else that of the editors."""
         if not self.settings.bounces.takes_commands:
             return self.settings.newsletter.reply_to
-        local, domain = self._bounces
         expires = at + _ANSWERED
-        token = self.signer.token(Purpose.REPLY, subscriber=subscriber, delivery=delivery, expires=expires)
-        return f"{local}+{token}@{domain}"
+        return self._what_comes_back(
+            self.signer.token(Purpose.REPLY, subscriber=subscriber, delivery=delivery, expires=expires)
+        )
 
     def reply_header(self, subscriber: int, delivery: int, at: datetime) -> bytes:
         """Return the Reply-To of a delivery where it is its own, b'' where all have the same."""
         if not self.settings.bounces.takes_commands:
             return b""
-        return f"Reply-To: {wire_address(self.reply_address(subscriber, delivery, at))}\r\n".encode()
+        return f"Reply-To: {self.reply_address(subscriber, delivery, at)}\r\n".encode()
+
+    def _what_comes_back(self, token: str) -> str:
+        before, after = self._return
+        return f"{before}{token}{after}"
+
+    @cached_property
+    def _return(self) -> tuple[str, str]:
+        """Return what stands around a token in an address for what comes back, as headers and envelopes carry it."""
+        local, domain = self._bounces
+        return f"{local}+", f"@{ascii_domain(domain)}"
 
     @cached_property
     def _bounces(self) -> tuple[str, str]:

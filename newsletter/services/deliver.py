@@ -15,11 +15,12 @@ from typing import Any
 from sqlmodel import Session
 
 from newsletter.domain.delivery import Outcome, Status, Verdict
+from newsletter.services.claimant import Claimant
 from newsletter.services.intake import Intake
 from newsletter.services.lane import Lane
 from newsletter.services.limits import domain_of
 from newsletter.services.post import Item, Post, Progress
-from newsletter.services.route import Routes
+from newsletter.services.route import Route, Routes
 from newsletter.storage import claims
 from newsletter.storage.database import StorageError
 from newsletter.storage.moves import Taken
@@ -39,7 +40,8 @@ class Sender:
         self._post = post
         self.progress = Progress(waiting=post.waiting)
         self._routes = Routes(post.routes, post.patience)
-        self._intake = Intake(post, self._routes)
+        self._intake = Intake(self._routes)
+        self._claimant = Claimant(post, self._routes, self._intake)
         self.is_done = False
         self._hurry = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -60,11 +62,11 @@ class Sender:
         Raises StorageError, and IncompleteError when another run took over.
         """
         lanes = [
-            asyncio.create_task(Lane(route, self._routes, self._intake, self._offer, self._settle).run())
+            asyncio.create_task(self._lane(route).run())
             for route in self._post.routes
             for _ in range(route.connections)
         ]
-        feeding = asyncio.create_task(self._intake.run())
+        feeding = asyncio.create_task(self._claimant.run())
         beating = asyncio.create_task(self._beat())
         try:
             await self._until_done(feeding, beating, lanes)
@@ -127,8 +129,11 @@ class Sender:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(min(_BEAT, self._post.lease.total_seconds() / 3))
-            beat = partial(self._intake.stay_alive, now=self._post.clock())
+            beat = partial(self._claimant.stay_alive, now=self._post.clock())
             await self._post.ledger.write(beat, synced=True)
+
+    def _lane(self, route: Route) -> Lane:
+        return Lane(route, self._routes, self._intake, self._offer, self._settle, self._claimant.claim_anew)
 
     def _offer(self, item: Item) -> "asyncio.Future[bool]":
         return self._post.ledger.offer(item.claimed.id)

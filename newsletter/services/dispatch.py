@@ -34,7 +34,7 @@ from newsletter.services.route import PATIENCE, WINDOW, Route
 from newsletter.services.subscribe import suppress_now
 from newsletter.storage import claims, issues, problems, traffic
 from newsletter.storage.database import Database
-from newsletter.storage.moves import Claimed
+from newsletter.storage.turns import Claimed
 
 _LATELY = timedelta(days=1)
 _SELDOM = 50_000  # objects between two looks for cycles; 700 is usual

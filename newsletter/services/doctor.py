@@ -25,7 +25,8 @@ from newsletter.services.proofs import broken
 from newsletter.services.reachable import reachable
 from newsletter.services.reputation import reputation
 from newsletter.storage import fetches, laws, subscribers
-from newsletter.storage.upgrade import HEAD, version
+from newsletter.storage.copies import version
+from newsletter.storage.upgrade import HEAD
 
 _PATIENCE = 20  # seconds for opening the route
 _STALE = timedelta(days=3)  # a source without a success for as long: longer than a weekend

@@ -11,7 +11,7 @@ from pathlib import Path
 from newsletter.errors import IncompleteError, NotFoundError
 from newsletter.mail.addresses import Address, parse_address
 from newsletter.services.run import Service, alone
-from newsletter.storage import remains, subscribers, suppressions, traces
+from newsletter.storage import remains, sign_ups, subscribers, suppressions, traces
 from newsletter.storage.database import Database, fold, rewrite
 
 
@@ -47,7 +47,8 @@ def from_tables(database: Database, address: Address, now: datetime) -> None:
     """
     with database.write() as session:
         held = subscribers.get(session, address.key)
-        if held is None and suppressions.of(session, address.key) is None:
+        asked = sign_ups.erase_of(session, _spellings(address))
+        if held is None and not asked and suppressions.of(session, address.key) is None:
             raise NotFoundError(f"nothing is known of {address.email}")
         if held:
             subscribers.remove(session, held, address.key, now)

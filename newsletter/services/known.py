@@ -10,8 +10,9 @@ from newsletter.domain.subscriber import Subscriber
 from newsletter.errors import NotFoundError
 from newsletter.mail.addresses import Address, address_key, parse_address
 from newsletter.services import records
-from newsletter.storage import deliveries, had, papers, subscribers, suppressions, traces
+from newsletter.storage import deliveries, had, papers, sign_ups, subscribers, suppressions, traces
 from newsletter.storage.database import Database
+from newsletter.storage.sign_ups import Asked
 
 _CONSENT = ("consent_source", "created_at", "asked_at", "confirmed_at")
 
@@ -24,11 +25,13 @@ def data(database: Database, who: str | int, now: datetime) -> dict[str, Any]:
     with database.read() as session:
         held, address = _named(session, who)
         suppressed = suppressions.of(session, address.key)
-        if held is None and suppressed is None:
+        waits = sign_ups.of(session, {address.email, address.key})
+        if held is None and suppressed is None and not waits:
             raise NotFoundError(f"nothing is known of {address.email}")
         document: dict[str, Any] = {"email": held.email if held else address.email, "as_of": now}
         document |= _of_subscription(session, held) if held else {"subscription": None}
-        return document | {"suppressed": suppressed}
+        asked = {"sign_ups": [_of_sign_up(one) for one in waits]} if waits else {}
+        return document | asked | {"suppressed": suppressed}
 
 
 def _named(session: Session, who: str | int) -> tuple[Subscriber | None, Address]:
@@ -39,6 +42,11 @@ def _named(session: Session, who: str | int) -> tuple[Subscriber | None, Address
     if held is None:
         raise NotFoundError("this subscriber is no longer on the list")
     return held, Address(held.email, address_key(held.email))
+
+
+def _of_sign_up(asked: Asked) -> dict[str, Any]:
+    names = ("asked_at", "email", "texts", "network", "agreed")
+    return {name: getattr(asked, name) for name in names}
 
 
 def _of_subscription(session: Session, held: Subscriber) -> dict[str, Any]:

@@ -24,7 +24,10 @@ _OLDEST = 300.0  # seconds that a connection is used for
 
 
 class Lane:
-    """Sends over *route* what the intake gives. ``settle`` is told what became of each, ``offer`` asks for the dot."""
+    """Sends over *route* what the intake gives. ``settle`` is told what became of each, ``offer`` asks for the dot.
+
+    Where the ledger says no to that, ``claim_anew`` gives back what else may have been stopped.
+    """
 
     def __init__(
         self,
@@ -33,9 +36,10 @@ class Lane:
         intake: Intake,
         offer: Callable[[Item], Awaitable[bool]],
         settle: Callable[[Item, Outcome], None],
+        claim_anew: Callable[[], Awaitable[None]],
     ) -> None:
         self._route, self._routes, self._intake = route, routes, intake
-        self._offer, self._settle = offer, settle
+        self._offer, self._settle, self._claim_anew = offer, settle, claim_anew
         self._connection: Connection | None = None
         self._opened_at = 0.0
         self._behind: Item | None = None
@@ -155,7 +159,7 @@ class Lane:
         await self._close()
         self._announced()
         self._intake.put_back(item)
-        await self._intake.claim_anew()
+        await self._claim_anew()
 
     def _fault(self, item: Item, error: Exception) -> None:
         """Give up on one reader: a fault of this program must not keep the mail from the others.

@@ -14,7 +14,7 @@ from newsletter.services.ledger import Clock, Ledger
 from newsletter.services.limits import Destination
 from newsletter.services.route import PATIENCE, Route
 from newsletter.storage.making import Taker
-from newsletter.storage.moves import Claimed
+from newsletter.storage.turns import Claimed
 
 
 @dataclass(kw_only=True)

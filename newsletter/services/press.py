@@ -24,8 +24,8 @@ from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Shown
 from newsletter.services.greet import why_welcome
 from newsletter.services.notify import single_message
-from newsletter.storage.moves import Claimed
 from newsletter.storage.picks import Picks
+from newsletter.storage.turns import Claimed
 
 READER = "reader@example.org"
 _NOTE = "No issue on Monday: we are away.\n\nThe talk of Friday is recorded."

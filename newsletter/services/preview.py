@@ -32,7 +32,7 @@ from newsletter.services.notify import send_one
 from newsletter.services.proofs import Proof, proof
 from newsletter.services.records import PickedPaper, papers_of
 from newsletter.storage import corrections, deliveries, issues, subscribers
-from newsletter.storage.moves import Claimed
+from newsletter.storage.turns import Claimed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

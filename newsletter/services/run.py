@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -19,7 +19,8 @@ from newsletter.config.settings import Settings
 from newsletter.domain.calendar import local_date
 from newsletter.domain.issue import Brake, Issue, Status
 from newsletter.errors import BusyError, NewsletterError, NotFoundError, UsageError
-from newsletter.services import records
+from newsletter.render.formats import counted
+from newsletter.services import records, signup
 from newsletter.services.bounces import refused
 from newsletter.services.collect import collect
 from newsletter.services.deliver import Progress, Sender
@@ -44,6 +45,7 @@ from newsletter.services.seal import (
 )
 from newsletter.services.subscribe import wake
 from newsletter.services.summarise import ROUND, Summaries, summarise
+from newsletter.services.throttle import Throttle
 from newsletter.storage import claims, deliveries, due, home, issues, locks, moves
 from newsletter.storage.copies import rehearsal
 from newsletter.storage.database import Database, cursor
@@ -66,6 +68,7 @@ class Service:
     gathering: Gathering
     dispatch: Dispatch
     clock: Clock
+    throttle: Throttle
     summaries: Summaries | None = None
 
 
@@ -79,7 +82,10 @@ class Watch:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a run came to. ``problems`` are lines for a person, each told once a day."""
+    """What a run came to. ``problems`` are lines for a person, each told once a day.
+
+    ``waits`` says what is left to be sent, and when it is tried again; '' where nothing is.
+    """
 
     day: date
     status: str  # done, incomplete
@@ -88,6 +94,7 @@ class Outcome:
     front: int
     reason: str | None
     deliveries: dict[str, int]
+    waits: str = ""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -156,44 +163,67 @@ async def run(
 
     Nothing is sealed while a template does not work. What was sealed before is sent where its own templates do.
     """
-    now = service.clock()
-    today = local_date(now, service.settings.newsletter.zone)
-    if day and day > today:
-        raise UsageError(f"date {day}: is in the future")
+    asked = _asked(service, day, at_once=at_once)
     with service.database.write() as session:
-        wake(session, service.settings.newsletter, now)
+        wake(session, service.settings.newsletter, asked.now)
     unread = "" if dry_run else await collect(service.dispatch, service.clock)
-    reports = await gather(service.database, service.gathering, now, day=day)
-    wanted = day or (today if at_once else current_day(service.settings.newsletter, now))
-    at_any_hour = at_once or (day is not None and day < today)
-    decided = verdict(service.settings, service.gathering, reports, wanted, now, at_any_hour=at_any_hour)
-    broken = refusal(service.dispatch, wanted, now, sealing=decided.seal)
-    if broken and decided.seal:
-        decided = Verdict(seal=False, reason=broken)
+    if not dry_run:
+        await signup.catch_up(service.dispatch, service.throttle, asked.now)
+    reports = await gather(service.database, service.gathering, asked.now, day=day)
+    decided, broken = _decide(service, asked, reports)
     if dry_run:
-        outcome = _rehearse(service, reports, wanted, decided, at_once=at_once)
+        outcome = _rehearse(service, reports, asked.day, decided, at_once=at_once)
         return replace(outcome, status="incomplete") if broken else outcome
-    broken = seal_decided(service.dispatch, now) or broken
-    missing = await _summarise(service, wanted, decided, at_any_hour=at_any_hour)
+    broken = seal_decided(service.dispatch, asked.now) or broken
+    missing = await _summarise(service, asked.day, decided, at_any_hour=asked.at_any_hour)
     with service.database.write() as session:
-        issue, reason = seal_when_due(session, service.dispatch.policy, wanted, now, decided, reports)
-    unmailed = await mail_draft(service.dispatch, wanted, now) if issue is None else ""
-    progress = await _send(service, owner, wanted if at_once else None, watch)
+        issue, reason = seal_when_due(session, service.dispatch.policy, asked.day, asked.now, decided, reports)
+    unmailed = await mail_draft(service.dispatch, asked.day, asked.now) if issue is None else ""
+    progress = await _send(service, owner, asked.day if at_once else None, watch)
     with service.database.read() as session:
-        outcome, held = _outcome(session, wanted, reports, issue, reason, progress), deliveries.held(session)
-        back = refused(session, service.clock())
+        outcome = _outcome(session, asked.day, reports, issue, reason, progress)
     if broken:
         outcome = replace(outcome, status="incomplete")
-    also = {
-        "summaries": missing,
-        TEMPLATES: broken,
-        "metrics": _counted(service, outcome),
-        "bounces": back,
-        "draft": unmailed,
-        "returned mail": unread,
-    }
+    also = {"summaries": missing, TEMPLATES: broken, "draft": unmailed, "returned mail": unread}
+    return await _conclude(service, asked, outcome, progress, also)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What a run is asked for: the issue of which *day*, and whether whatever the hour."""
+
+    now: datetime
+    today: date
+    day: date
+    at_any_hour: bool
+
+
+def _asked(service: Service, day: date | None, *, at_once: bool) -> _Asked:
+    now, newsletter = service.clock(), service.settings.newsletter
+    today = local_date(now, newsletter.zone)
+    if day and day > today:
+        raise UsageError(f"date {day}: is in the future")
+    wanted = day or (today if at_once else current_day(newsletter, now))
+    return _Asked(now=now, today=today, day=wanted, at_any_hour=at_once or (day is not None and day < today))
+
+
+def _decide(service: Service, asked: _Asked, reports: list[Report]) -> tuple[Verdict, str]:
+    """Return whether the issue is to be sealed, and which template does not work, '' where all do."""
+    settings, at_any_hour = service.settings, asked.at_any_hour
+    decided = verdict(settings, service.gathering, reports, asked.day, asked.now, at_any_hour=at_any_hour)
+    broken = refusal(service.dispatch, asked.day, asked.now, sealing=decided.seal)
+    return (Verdict(seal=False, reason=broken) if broken and decided.seal else decided), broken
+
+
+async def _conclude(
+    service: Service, asked: _Asked, outcome: Outcome, progress: Progress, also: Mapping[str, str]
+) -> Outcome:
+    """Leave word of the run to whoever is to know, and put the house in order."""
+    with service.database.read() as session:
+        held, back = deliveries.held(session), refused(session, service.clock())
+    also = {**also, "metrics": _counted(service, outcome), "bounces": back}
     if not progress.stopped:  # whoever stopped it wants it to end
-        await keep_house(service.database, service.settings.retention, today, now)
+        await keep_house(service.database, service.settings.retention, asked.today, asked.now)
     outcome = await _tell(service, outcome, progress, held, also)
     log.info("run of %s: %s", outcome.day, outcome.status, extra={"facts": outcome.document})
     for problem in outcome.problems:
@@ -274,7 +304,16 @@ def _outcome(
         front=issues.front_sizes(session, [issue.id]).get(issue.id, 0) if issue else 0,
         reason=progress.stopped or reason,
         deliveries=deliveries.report(session, issue.id if issue else 0),
+        waits=_waits(session) if waits else "",
     )
+
+
+def _waits(session: Session) -> str:
+    count, again = claims.put_off(session)
+    if not again:
+        return ""
+    left = counted(count, "digest waits", "digests wait")
+    return f"{left}, and the next is tried {again:%Y-%m-%d %H:%M} UTC; 'newsletter deliveries list' shows why"
 
 
 async def _tell(service: Service, outcome: Outcome, progress: Progress, held: int, also: Mapping[str, str]) -> Outcome:

@@ -1,5 +1,9 @@
 """Signing up on the pages: whoever gives an address is answered at once, and alike; then one mail goes to its owner.
 
+What is asked is on the disk before it is answered, by the same transaction whoever's address it is (``take``). It is
+done afterwards (``do``), so that the answer's time tells nothing either; what a process that died left undone, and what
+no server took, is done by the next runs (``catch_up``), for a day. After a crash the mail may come twice.
+
 Which mail depends on who that is, and nobody else sees it: who is new or left is asked to confirm, who is subscribed
 already is told so, with the link to their preferences, and who must not be mailed gets nothing. Each at most once a
 day. Not here: what the pages say (``web``).
@@ -8,25 +12,40 @@ day. Not here: what the pages say (``web``).
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from sqlmodel import Session
+
+from newsletter.domain.delivery import Verdict
 from newsletter.domain.subscriber import Status, Subscriber
 from newsletter.errors import IllegalMoveError, NewsletterError
-from newsletter.mail.addresses import Address
+from newsletter.mail.addresses import Address, parse_address
+from newsletter.mail.smtp import SmtpTrouble
 from newsletter.services import joining, letters
 from newsletter.services.confirm import request_confirmation
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.throttle import ALL, Rule, Throttle
-from newsletter.storage import consents
+from newsletter.storage import consents, sign_ups, subscribers
 from newsletter.storage.consents import Consent, Step
+from newsletter.storage.sign_ups import Asked
+from newsletter.storage.subscribers import Single
 
 log = logging.getLogger(__name__)
 
-BY_NETWORK = Rule("sign-up", 30, timedelta(hours=1))
-BY_ALL = Rule("sign-ups", 3000, timedelta(hours=1))
+_BY_NETWORK = Rule("sign-up", 30, timedelta(hours=1))
+_BY_ALL = Rule("sign-ups", 3000, timedelta(hours=1))
 _OF_ADDRESS = Rule("sign-up of", 5, timedelta(days=1))
+_MOST = 10_000  # that wait: only where no server takes mail for hours
+_LATER = timedelta(minutes=10)
+_LASTS = timedelta(days=1)
 SOURCE = "the pages"
+_MAILS = {
+    Status.PENDING: Single.CONFIRMATION,
+    Status.UNSUBSCRIBED: Single.CONFIRMATION,
+    Status.ACTIVE: Single.REMINDER,
+    Status.PAUSED: Single.REMINDER,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,35 +58,109 @@ class SignUp:
     agreed: str
 
 
-async def begin(dispatch: Dispatch, throttle: Throttle, wanted: SignUp, now: datetime) -> None:
-    """Do what *wanted* asks for. What cannot be done is a line in the log, without the address."""
+def take(throttle: Throttle, wanted: SignUp, now: datetime) -> int | timedelta:
+    """Keep what is *wanted*, and return its number; where too much is asked, how long to wait."""
+    with throttle.database.write() as session:
+        if wait := throttle.admit_in(session, now, (_BY_NETWORK, wanted.network), (_BY_ALL, ALL)):
+            return wait
+        if sign_ups.waiting(session, _MOST) >= _MOST:
+            return _LATER
+        return sign_ups.keep(
+            session, wanted.address.email, wanted.texts, network=wanted.network, agreed=wanted.agreed, now=now
+        )
+
+
+async def do(dispatch: Dispatch, throttle: Throttle, number: int, now: datetime) -> bool:
+    """Do what a sign-up asks for, unless somebody is at it or did it. Return whether it need not be tried again.
+
+    What cannot be done is a line in the log, without the address.
+    """
     try:
-        if await asyncio.to_thread(throttle.admit, now, (_OF_ADDRESS, wanted.address.key)):
-            return
-        held = await asyncio.to_thread(_enter, dispatch, wanted, now)
-        match held.status if held else None:
-            case Status.PENDING | Status.UNSUBSCRIBED if held:
-                await request_confirmation(dispatch, held, now, may=lambda: _is_within_cap(dispatch, throttle, now))
-            case Status.ACTIVE | Status.PAUSED if held:
-                await letters.remind(dispatch, held, now)
+        asked = await asyncio.to_thread(_enter, dispatch, throttle, number, now)
+        if asked:
+            await _mail(dispatch, throttle, asked, now)
+            await asyncio.to_thread(_end, dispatch, number)
     except NewsletterError as error:
         log.warning("a sign-up could not be worked (%s)", type(error).__name__)
+        return False
+    return True
+
+
+async def catch_up(dispatch: Dispatch, throttle: Throttle, now: datetime) -> None:
+    """Do what was left undone, until mail is not taken, and give up what is a day old."""
+    with dispatch.database.read() as session:
+        waits = sign_ups.waiting(session, 1)
+    if not waits:
+        return
+    with dispatch.database.write() as session:
+        if given_up := sign_ups.drop(session, now - _LASTS):
+            log.warning("%d sign-ups of a day ago were given up: no server took their mail", given_up)
+        left = sign_ups.left(session, now)
+    for number in left:
+        if not await do(dispatch, throttle, number, now):
+            break
+
+
+def _enter(dispatch: Dispatch, throttle: Throttle, number: int, now: datetime) -> Asked | None:
+    """Take up a sign-up, and put who is new on the list, to be confirmed. Return it, None where nobody is mailed."""
+    with dispatch.database.write() as session:
+        asked = sign_ups.take(session, number, now)
+        if asked is None:
+            return None
+        if asked.subscriber_id is not None:
+            # Who took it up before did not end it: the mail that they claimed did not go out, as far as anybody knows.
+            subscribers.not_sent(session, Single(asked.mail), asked.subscriber_id, asked.taken_at or now)
+            return asked
+        held = _held(session, dispatch, throttle, asked, now)
+        if held is None or held.status not in _MAILS:
+            sign_ups.end(session, number)
+            return None
+        mail = _MAILS[held.status]
+        sign_ups.enter(session, number, held.id, mail)
+        return replace(asked, subscriber_id=held.id, mail=mail)
+
+
+def _held(session: Session, dispatch: Dispatch, throttle: Throttle, asked: Asked, now: datetime) -> Subscriber | None:
+    """Return whom a sign-up is about, on the list now; None for who must not be mailed, or was asked too often."""
+    address = parse_address(asked.email)
+    if throttle.admit_in(session, now, (_OF_ADDRESS, address.key)):
+        return None
+    newsletter = dispatch.settings.newsletter
+    try:
+        held = joining.ask(session, newsletter, address, asked.texts, asked.asked_at, SOURCE)
+    except IllegalMoveError:  # which is found out before anything is written
+        return None
+    if _MAILS.get(held.status) is Single.CONFIRMATION:
+        agreed = Consent(step=Step.ASKED, at=asked.asked_at, network=asked.network, text=asked.agreed)
+        consents.record(session, held.id, agreed)
+    return held
+
+
+async def _mail(dispatch: Dispatch, throttle: Throttle, asked: Asked, now: datetime) -> None:
+    """Send the mail that a sign-up leads to. Raises NewsletterError where it may be taken later."""
+    reader = await asyncio.to_thread(_reader, dispatch, asked)
+    if reader is None:
+        return
+    try:
+        if asked.mail == Single.CONFIRMATION:
+            await request_confirmation(dispatch, reader, now, may=lambda: _is_within_cap(dispatch, throttle, now))
+        else:
+            await letters.remind(dispatch, reader, now)
+    except SmtpTrouble as error:
+        if error.outcome.verdict is not Verdict.PERMANENT:
+            raise
+
+
+def _reader(dispatch: Dispatch, asked: Asked) -> Subscriber | None:
+    with dispatch.database.read() as session:
+        return subscribers.by_id(session, asked.subscriber_id) if asked.subscriber_id is not None else None
+
+
+def _end(dispatch: Dispatch, number: int) -> None:
+    with dispatch.database.write() as session:
+        sign_ups.end(session, number)
 
 
 def _is_within_cap(dispatch: Dispatch, throttle: Throttle, now: datetime) -> bool:
     cap = Rule("confirmation", dispatch.settings.web.confirmations_per_day, timedelta(days=1))
     return throttle.admit(now, (cap, ALL)) is None
-
-
-def _enter(dispatch: Dispatch, wanted: SignUp, now: datetime) -> Subscriber | None:
-    """Put who is new on the list, to be confirmed; return who it is, None for who must not be mailed."""
-    newsletter = dispatch.settings.newsletter
-    try:
-        with dispatch.database.write() as session:
-            held = joining.ask(session, newsletter, wanted.address, wanted.texts, now, SOURCE)
-            if held.status in {Status.PENDING, Status.UNSUBSCRIBED}:
-                agreed = Consent(step=Step.ASKED, at=now, network=wanted.network, text=wanted.agreed)
-                consents.record(session, held.id, agreed)
-            return held
-    except IllegalMoveError:
-        return None

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 
+from sqlmodel import Session
+
 from newsletter.storage import throttle
 from newsletter.storage.database import Database
 
@@ -40,14 +42,18 @@ class Throttle:
         Else nothing is counted, and how long it takes until they do is returned. Who is '' is not known, and not
         counted.
         """
-        rules = {self.key(rule, who): rule for rule, who in uses if rule.most and who}
         with self.database.write() as session:
-            throttle.forget(session, now)
-            held = throttle.used(session, rules.keys(), now)
-            full = [ends_at for key, (used, ends_at) in held.items() if used >= rules[key].most]
-            if full:
-                return max(full) - now
-            throttle.count(session, [(key, 1, now + rule.within) for key, rule in rules.items()], now)
+            return self.admit_in(session, now, *uses)
+
+    def admit_in(self, session: Session, now: datetime, *uses: tuple[Rule, str]) -> timedelta | None:
+        """Do the same in the transaction of what is to be admitted."""
+        rules = {self.key(rule, who): rule for rule, who in uses if rule.most and who}
+        throttle.forget(session, now)
+        held = throttle.used(session, rules.keys(), now)
+        full = [ends_at for key, (used, ends_at) in held.items() if used >= rules[key].most]
+        if full:
+            return max(full) - now
+        throttle.count(session, [(key, 1, now + rule.within) for key, rule in rules.items()], now)
         return None
 
     def key(self, rule: Rule, who: str) -> str:

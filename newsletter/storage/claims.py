@@ -1,7 +1,7 @@
 """The sender's side of the ledger: settling what was refused, giving back, recovering, each one conditional update.
 
-Every move looks only at what waits or is at work, however long the ledger grows. Not here: claiming, offering and
-accepting, which every message goes through (``moves``).
+Every move looks only at what waits or is at work, however long the ledger grows. Not here: claiming (``turns``), and
+offering and accepting, which every message goes through (``moves``).
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from newsletter.domain.delivery import (
 )
 from newsletter.domain.issue import Brake
 from newsletter.domain.subscriber import Status as SubscriberStatus
-from newsletter.storage import traffic
+from newsletter.storage import traffic, turns
 from newsletter.storage.database import cursor
 from newsletter.storage.tables import DeliveryRow, IssueRow, OwnerRow, SubscriberRow
 
@@ -38,10 +38,6 @@ def _issue_is(brake: Brake) -> ColumnElement[bool]:
     return exists().where(col(IssueRow.id) == col(_D.issue_id), col(IssueRow.brake) == brake)
 
 
-def _of_issue(issue_id: int | None) -> tuple[ColumnElement[bool], ...]:
-    return () if issue_id is None else (col(_D.issue_id) == issue_id,)
-
-
 # SQLite takes a partial index only for a query that has the index's condition: the same values, not bound ones.
 _WAITS = col(_D.status).in_([literal_column(f"'{status}'") for status in (Status.READY, Status.DEFERRED)])
 _OWNED = col(_D.owner).is_not(None)
@@ -50,16 +46,11 @@ _SETTLED = col(_D.settled_at).is_not(None)
 
 def next_trouble(session: Session, now: datetime, issue_id: int | None = None) -> datetime | None:
     """Return when the first delivery that trouble put off may be claimed, None when there is none."""
-    waiting = (
-        _WAITS,
-        col(_D.status) == Status.READY,
-        col(_D.expires_at) > now,
-        _reader_is_active(),
-        _issue_is(Brake.NONE),
-        *_of_issue(issue_id),
-    )
+    waiting = (_WAITS, col(_D.status) == Status.READY, col(_D.expires_at) > now, _reader_is_active())
     query = select(col(_D.next_attempt_at)).where(*waiting).order_by(col(_D.next_attempt_at)).limit(1)
-    return session.exec(query).first()
+    issues = turns.running(cursor(session), issue_id)
+    found = (session.exec(query.where(col(_D.issue_id) == issue)).first() for issue in issues)
+    return min(filter(None, found), default=None)
 
 
 def give_back(session: Session, owner: str, now: datetime, delivery_ids: Iterable[int] | None = None) -> None:
@@ -198,7 +189,17 @@ def expected(session: Session, now: datetime, on_date: date | None = None) -> in
 
 def any_due(session: Session, now: datetime) -> bool:
     """Return whether any delivery waits for nothing but a sender."""
-    return session.exec(select(_D.id).where(_WAITS, col(_D.next_attempt_at) <= now).limit(1)).first() is not None
+    due = select(_D.id).where(_WAITS, col(_D.next_attempt_at) <= now).limit(1)
+    issues = turns.running(cursor(session))
+    return any(session.exec(due.where(col(_D.issue_id) == issue)).first() is not None for issue in issues)
+
+
+def put_off(session: Session) -> tuple[int, datetime | None]:
+    """Return how many deliveries of running issues wait, and the first instant at which one may be claimed."""
+    wait: ColumnElement[int] = func.count()
+    query = select(wait, func.min(col(_D.next_attempt_at))).where(_WAITS)
+    found = [session.exec(query.where(col(_D.issue_id) == issue)).one() for issue in turns.running(cursor(session))]
+    return sum(count for count, _ in found), min((at for _, at in found), default=None)
 
 
 def any_open(session: Session) -> bool:

@@ -40,14 +40,26 @@ def backup(path: Path, target: Path, *, replace: bool = False) -> dict[str, int]
     return rows
 
 
+def version(path: Path) -> str | None:
+    """Return the version of the database at *path*, None when it is not there or empty. Raises StorageError."""
+    if not path.exists():
+        return None
+    with named(path, "check database.url"), closing(reader(path)) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "alembic_version" in tables:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(row[0]) if row else None
+    if tables:
+        raise StorageError(f"database {path} holds other tables than a newsletter's; check database.url")
+    return None
+
+
 def _is_older(target: Path, path: Path) -> bool:
     """Return whether *target* is a copy of a newsletter's database, and not the one at *path* itself."""
     try:
-        with closing(reader(target)) as connection:
-            known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
-    except sqlite3.DatabaseError:
+        return version(target) is not None and not target.samefile(path)
+    except StorageError:
         return False
-    return known is not None and not target.samefile(path)
 
 
 def put_back(copy: Path, path: Path) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from math import inf
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any, Literal
 
 from sqlalchemy import JSON, URL, Connection, Engine, Select, bindparam, create_engine, event, func, select
@@ -26,6 +27,7 @@ from sqlmodel import Session
 from newsletter.errors import NewsletterError
 
 BUSY_TIMEOUT = 30  # seconds that a writer waits for another
+_CONNECTIONS = 10  # that are kept: opening one takes longer than most of what is asked
 _ASKS = 0.001  # seconds between two attempts at the write lock
 _ROOM = 1 << 20  # octets
 _LOOKS = 0.01  # seconds between two looks for who waits
@@ -66,6 +68,7 @@ class Database:
         self.path = path
         self.engine = _engine(path)
         self._durability = durability
+        self._turn = Lock()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -78,10 +81,21 @@ class Database:
         """Give a session that is the only writer, committed at the end and rolled back on any error."""
         with (
             named(self.path),
+            self._in_turn(),
             self.engine.connect().execution_options(immediate=True) as connection,
             _writing(connection) as session,
         ):
             yield session
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Let one thread of this process at a time ask for the write lock, so that the others need not ask again."""
+        first = self._turn.acquire(timeout=BUSY_TIMEOUT)
+        try:
+            yield
+        finally:
+            if first:
+                self._turn.release()
 
     @contextmanager
     def writer(self) -> Iterator["Writer"]:
@@ -186,6 +200,8 @@ def _engine(path: Path) -> Engine:
     engine = create_engine(
         address(path),
         poolclass=QueuePool,
+        pool_size=_CONNECTIONS,
+        pool_use_lifo=True,  # the one whose pages are the newest in memory; others are there when needed
         connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
         hide_parameters=True,  # an error's text goes into logs, which have nobody's address
     )

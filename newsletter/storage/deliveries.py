@@ -17,7 +17,8 @@ from sqlmodel import Session, col, select, update
 
 from newsletter.domain.delivery import WAITING, Delivery, Status
 from newsletter.domain.subscriber import Status as SubscriberStatus
-from newsletter.storage import papers, retention
+from newsletter.storage import papers, retention, turns
+from newsletter.storage.database import cursor
 from newsletter.storage.tables import IS_KEPT, IS_OWNED, IS_WAITING, DeliveryRow, IssueRow, SubscriberRow
 
 _D = DeliveryRow
@@ -59,7 +60,7 @@ def counts(session: Session, issue_id: int | None = None) -> dict[str, int]:
 def _ready(session: Session, issue_id: int | None) -> int:
     query = select(func.count()).where(IS_WAITING, col(_D.status) == Status.READY)
     if issue_id is not None:
-        query = query.where(col(_D.issue_id) + 0 == issue_id)  # the sum keeps SQLite from looking at the whole issue
+        query = query.where(col(_D.issue_id) == issue_id)
     return session.exec(query).one()
 
 
@@ -99,14 +100,25 @@ def _newest(session: Session, status: str | None, issue_id: int | None, limit: i
         return sorted((id_ for id_, at in _at_work(session, issue_id) if at == status), reverse=True)[:limit]
     if status in _KEPT:
         return _newest_kept(session, str(status), issue_id, limit)
-    query = select(col(_D.id)).limit(limit)
     if status == Status.READY:
-        query = query.where(IS_WAITING).order_by(col(_D.next_attempt_at).desc())
+        return _last_turns(session, issue_id, limit)
+    query = select(col(_D.id)).limit(limit)
     if status:
         query = query.where(col(_D.status) == status)
     if issue_id is not None:
         query = query.where(col(_D.issue_id) == issue_id)
     return list(session.exec(query.order_by(col(_D.id).desc())))
+
+
+def _last_turns(session: Session, issue_id: int | None, limit: int) -> list[int]:
+    """Merge the last of what is ready of each issue."""
+    turn, found = (col(_D.next_attempt_at).desc(), col(_D.id).desc()), list[tuple[datetime, int]]()
+    for issue in turns.waiting(cursor(session)):
+        if issue_id in {None, issue}:
+            ready = (IS_WAITING, col(_D.status) == Status.READY, col(_D.issue_id) == issue)
+            query = select(col(_D.next_attempt_at), col(_D.id)).where(*ready).order_by(*turn)
+            found += session.exec(query.limit(limit))
+    return [id_ for _, id_ in sorted(found, reverse=True)[:limit]]
 
 
 def _newest_kept(session: Session, status: str, issue_id: int | None, limit: int) -> list[int]:

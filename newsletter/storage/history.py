@@ -22,7 +22,7 @@ from newsletter.storage.database import listed
 from newsletter.storage.due import DueReader
 from newsletter.storage.papers import chunks
 from newsletter.storage.picks import papers_in, papers_line
-from newsletter.storage.tables import IS_WAITING, DeliveryRow, PaperRedirectRow
+from newsletter.storage.tables import DeliveryRow, PaperRedirectRow
 
 _D = DeliveryRow
 _WAITS = (Status.READY, Status.DEFERRED)
@@ -66,11 +66,6 @@ def told(session: Session, readers: Iterable[DueReader]) -> set[int]:
         if day >= since[i] and any(why == Why.NEAREST for _, why, _ in picks)
     ]
     return {i for i, stands in found if stands} | (since.keys() - {i for i, _ in found})
-
-
-def waiting_issues(session: Session) -> set[int]:
-    """Return the issues of which anything waits."""
-    return set(session.exec(select(col(_D.issue_id)).where(IS_WAITING, col(_D.status).in_(_WAITS)).distinct()))
 
 
 class History:

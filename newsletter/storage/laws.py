@@ -57,6 +57,10 @@ _LAWS = (
             " AND coalesce(frequency, '') <> 'alerts'"
         ),
     ),
+    (
+        "sign-ups are of nobody",
+        ("sign_ups u WHERE u.email = '' AND NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = u.subscriber_id)"),
+    ),
     ("readers are due though they are not active", "subscribers WHERE status <> 'active' AND next_due_at IS NOT NULL"),
 )
 

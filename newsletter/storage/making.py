@@ -20,8 +20,8 @@ from sqlmodel import Session, SQLModel
 from newsletter.domain.delivery import Status
 from newsletter.domain.issue import Issue
 from newsletter.storage.due import DueReader, remember
-from newsletter.storage.moves import Claimed
 from newsletter.storage.picks import Picks, packed, unpacked
+from newsletter.storage.turns import Claimed
 
 _LEDGER = SQLModel.metadata.tables["deliveries"]
 _RANDOM_BITS = 20

@@ -20,7 +20,7 @@ from newsletter.errors import BusyError
 from newsletter.storage import copies, home, locks, problems, subscribers, suppressions, traces
 from newsletter.storage.database import Database, StorageError, named
 from newsletter.storage.tables import DeliveryRow
-from newsletter.storage.upgrade import HEAD, MIGRATIONS, keeping_out, known, migrate, version
+from newsletter.storage.upgrade import HEAD, MIGRATIONS, keeping_out, known, migrate
 
 _RESTORED = "restored"
 _MAYBE_SENT = "restored from a backup: it may have been sent before that"
@@ -95,7 +95,7 @@ def _sound(backup: Path) -> str:
         raise StorageError(f"{backup}: there is no such file")
     if found := copies.damage(backup):
         raise StorageError(f"{backup}: is damaged ({found[0]}); use another backup, nothing was changed")
-    before = version(backup)
+    before = copies.version(backup)
     if before is None:
         raise StorageError(f"{backup}: is empty; use another backup, nothing was changed")
     if before not in known(MIGRATIONS):
@@ -122,7 +122,7 @@ def _leave(draft: Path, path: Path) -> tuple[int, str]:
     try:
         if broken_now := path.is_file() and copies.damage(path):
             return 0, broken_now[0]
-        if not path.is_file() or version(path) is None:
+        if not path.is_file() or copies.version(path) is None:
             return 0, "there was no database"
         with closing(sqlite3.connect(draft.absolute().as_uri(), uri=True)) as connection, connection:
             connection.execute("ATTACH ? AS present", (f"{path.absolute().as_uri()}?mode=ro",))

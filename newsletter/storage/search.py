@@ -8,48 +8,58 @@ that is merged anew, a listing that grows. Nothing that somebody typed is ever s
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import text
-from sqlmodel import Session, select
+from sqlalchemy import JSON, text
+from sqlmodel import Session
 
 from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.search import Search, Sort, Wanted
 from newsletter.storage import papers
-from newsletter.storage.tables import EditionRow
 
-COUNTED = 10_000  # results; of more, it is only said that there are more
+COUNTED = 1_000  # results; of more, it is only said that there are more
+FARTHEST = 10_000  # results that one can go through
 # Of more than these the newest are ranked: what nearly every paper says tells none of them from another, and ranking
 # all of them is what would take long.
 _RANKED_AT_MOST = 2_000
 _COLUMNS = {"author": "people", "org": "org", "cat": "cat", "year": "year"}
 # Weights of title, body, people, org, cat, name and year.
 _RELEVANCE = "bm25(search_words, 8, 1, 4, 3, 0, 8, 0)"
-_SORTED = """
-SELECT o.paper_id, o.day, o.upvotes FROM search_words w JOIN search_order o ON o.paper_id = w.rowid
-WHERE search_words MATCH :match ORDER BY {by} o.day DESC, o.paper_id DESC LIMIT :limit OFFSET :offset
-"""
+_EVERY = "SELECT rowid AS paper FROM search_words WHERE search_words MATCH :match"
+_SORTED = f"SELECT paper FROM ({_EVERY}) JOIN search_order ON paper_id = paper"  # noqa: S608 - constants
 _RANKED = f"""
-SELECT o.paper_id, o.day, o.upvotes FROM (
-    SELECT id, distance FROM (
-        SELECT rowid AS id, {_RELEVANCE} AS distance FROM search_words WHERE search_words MATCH :match
-        ORDER BY rowid DESC LIMIT {_RANKED_AT_MOST}
-    ) ORDER BY distance, id DESC LIMIT :limit OFFSET :offset
-) JOIN search_order o ON o.paper_id = id ORDER BY distance, id DESC
-"""  # noqa: S608 - constants
-_STATEMENTS = {
-    Sort.RELEVANCE: text(_RANKED),
-    Sort.DATE: text(_SORTED.format(by="")),
-    Sort.UPVOTES: text(_SORTED.format(by="o.upvotes DESC,")),
-}
-_COUNT = text(
-    f"SELECT count(*) FROM (SELECT 1 FROM search_words WHERE search_words MATCH :match LIMIT {COUNTED + 1})"  # noqa: S608
+SELECT paper, distance FROM (
+    SELECT rowid AS paper, {_RELEVANCE} AS distance FROM search_words WHERE search_words MATCH :match
+    ORDER BY rowid DESC LIMIT {_RANKED_AT_MOST}
 )
+"""  # noqa: S608 - constants
+
+
+def _page(found: str, by: str) -> Any:
+    """Return the statement that gives a page of what is *found*: only its own papers are looked up."""
+    return text(
+        f"""
+        WITH found AS ({found} ORDER BY {by} LIMIT :limit OFFSET :offset)
+        SELECT p.id, p.facts, s.text, o.day, o.upvotes
+        FROM found JOIN papers p ON p.id = paper JOIN search_order o ON o.paper_id = paper
+        LEFT JOIN summaries s ON s.paper_id = paper ORDER BY {by}
+        """  # noqa: S608 - constants
+    ).columns(facts=JSON)
+
+
+_PAGES = {
+    Sort.RELEVANCE: _page(_RANKED, "distance, paper DESC"),
+    Sort.DATE: _page(_SORTED, "day DESC, paper DESC"),
+    Sort.UPVOTES: _page(_SORTED, "upvotes DESC, day DESC, paper DESC"),
+}
+_COUNT = text(f"SELECT count(*) FROM ({_EVERY} LIMIT :enough)")  # noqa: S608 - constants
+_EDITION = text("SELECT number FROM editions")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Some of the results, in order, and how many there are: at most one more than ``COUNTED``."""
+    """Some of the results, in order, and how many there are: exact up to ``COUNTED``."""
 
     papers: tuple[Candidate, ...] = ()
     total: int = 0
@@ -57,7 +67,8 @@ class Found:
 
 def edition(session: Session) -> int:
     """Return a number that grows whenever something changes that a page for everyone shows."""
-    return session.exec(select(EditionRow.number)).one()
+    number: int = session.connection().execute(_EDITION).scalar_one()
+    return number
 
 
 def find(session: Session, wanted: Search, sort: Sort = Sort.RELEVANCE, *, limit: int, offset: int = 0) -> Found:
@@ -65,12 +76,12 @@ def find(session: Session, wanted: Search, sort: Sort = Sort.RELEVANCE, *, limit
     if wanted.is_empty:
         return Found()
     match = {"match": _expression(wanted.terms)}
-    total = session.execute(_COUNT, match).scalar_one()
+    enough = max(COUNTED, min(offset + limit, FARTHEST)) + 1
+    total = session.connection().execute(_COUNT, match | {"enough": enough}).scalar_one()
     if offset >= total:
         return Found(total=total)
-    rows = session.execute(_STATEMENTS[sort], match | {"limit": limit, "offset": offset}).all()
-    known = papers.load(session, (row.paper_id for row in rows))
-    return Found(tuple(_candidate(known[i], day, upvotes) for i, day, upvotes in rows if i in known), total)
+    rows = session.connection().execute(_PAGES[sort], match | {"limit": limit, "offset": offset})
+    return Found(tuple(_candidate(papers.paper_of(i, facts, said), *listed) for i, facts, said, *listed in rows), total)
 
 
 def _candidate(paper: Paper, day: str, upvotes: int) -> Candidate:

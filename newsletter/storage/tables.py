@@ -348,6 +348,30 @@ class DepartureRow(SQLModel, table=True):
     words: str = ""
 
 
+class SignUpRow(SQLModel, table=True):
+    """What somebody asked for on the pages, from before they are answered until it is done (``sign_ups``).
+
+    Who is on the list is named by ``subscriber_id``, and nothing else of what they typed is kept here any more.
+    """
+
+    __tablename__ = "sign_ups"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    id: int | None = Field(
+        default=None,
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    )
+    asked_at: datetime = _instant(nullable=False)
+    due_at: datetime = _instant(nullable=False)
+    taken_at: datetime | None = _instant()
+    tries: int = 0
+    email: str
+    texts: str  # JSON, as characters, so that an address in it can be found and blotted out
+    network: str
+    agreed: str
+    subscriber_id: int | None = Field(default=None, sa_type=BigInteger)
+    mail: str = ""
+
+
 class LimitRow(SQLModel, table=True):
     """How often something was done within a while that ``ends_at``. ``key`` is a hash: it names nobody."""
 
@@ -405,10 +429,11 @@ class DeliveryRow(SQLModel, table=True):
         UniqueConstraint("subscriber_id", "day", name="uq_deliveries_reader_day"),
         UniqueConstraint("subscriber_id", "issue_id", name="uq_deliveries_reader_issue"),
         # A message moves through four states in a fraction of a second: an index by state that held all of them would
-        # cost more than the rows. What waits, what is at work and what did not end well have indexes of their own.
+        # cost more than the rows. What waits, what is at work and what did not end well have indexes of their own;
+        # what waits lies by issue, since of a halted one it may be very much, and nobody is to go through it.
         Index("ix_deliveries_issue", "issue_id"),
-        _partial("ix_deliveries_turn", text("coalesce(served_on, '')"), "next_attempt_at", where=IS_READY),
-        _partial("ix_deliveries_waiting", "status", "next_attempt_at", where=IS_WAITING),
+        _partial("ix_deliveries_turn", "issue_id", text("coalesce(served_on, '')"), "next_attempt_at", where=IS_READY),
+        _partial("ix_deliveries_waiting", "issue_id", "status", "next_attempt_at", where=IS_WAITING),
         _partial("ix_deliveries_owned", "owner", where=IS_OWNED),
         _partial("ix_deliveries_kept", "status", "issue_id", where=IS_KEPT),
         _partial("ix_deliveries_settled", "settled_at", where=IS_SETTLED),

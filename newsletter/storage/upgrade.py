@@ -13,11 +13,11 @@ from datetime import datetime
 from pathlib import Path
 
 from newsletter.errors import BusyError
-from newsletter.storage.copies import backup
+from newsletter.storage.copies import backup, version
 from newsletter.storage.database import BUSY_TIMEOUT, StorageError, address, named, reader
 from newsletter.storage.locks import is_held, lock_file
 
-HEAD = "0016"  # the version of the tables in ``tables.py``; a test compares it with the migrations
+HEAD = "0018"  # the version of the tables in ``tables.py``; a test compares it with the migrations
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -53,20 +53,6 @@ def require_current(path: Path, head: str = HEAD) -> None:
     found = version(path)
     if found != head:
         raise OutdatedError(f"database {path} was upgraded to version {found} meanwhile: start the newer program")
-
-
-def version(path: Path) -> str | None:
-    """Return the version of the database at *path*, None when it is not there or empty. Raises StorageError."""
-    if not path.exists():
-        return None
-    with named(path, "check database.url"), closing(reader(path)) as connection:
-        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if "alembic_version" in tables:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-            return str(row[0]) if row else None
-    if tables:
-        raise StorageError(f"database {path} holds other tables than a newsletter's; check database.url")
-    return None
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,7 +16,7 @@ from starlette.routing import Route
 from newsletter.app import App
 from newsletter.domain.paper import Paper
 from newsletter.domain.ranking import Candidate
-from newsletter.errors import NotFoundError
+from newsletter.errors import NotFoundError, UsageError
 from newsletter.services import archive
 from newsletter.storage import papers, search
 from newsletter.web.openapi import openapi
@@ -56,8 +55,8 @@ def _answering(app: App, find: _Find) -> Callable[[Request], Response]:
             return _json(find(app, request))
         except NotFoundError as error:
             return _json({"error": str(error)}, 404)
-        except HTTPException as error:
-            return _json({"error": "there is no such page, order or date"}, error.status_code)
+        except UsageError as error:
+            return _json({"error": str(error)}, 422)
 
     return answer
 
@@ -98,7 +97,7 @@ def _paper(app: App, request: Request) -> Any:
 
 def _issues(app: App, request: Request) -> Any:
     before = request.query_params.get("before")
-    found = archive.entries(app.database, limit=_ISSUES, before=_day(before) if before is not None else None)
+    found = archive.entries(app.database, limit=_ISSUES, before=_before(before) if before is not None else None)
     return {"issues": [{"date": one.date, "headline": one.headline, "papers": one.papers} for one in found]}
 
 
@@ -122,6 +121,13 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise NotFoundError(f"{text!r} is no date; use one like 2026-07-10") from error
+
+
+def _before(text: str) -> date:
+    try:
+        return _day(text)
+    except NotFoundError as error:
+        raise UsageError(f"before {error}") from error
 
 
 def _listed(candidate: Candidate) -> dict[str, Any]:

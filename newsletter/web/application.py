@@ -20,6 +20,8 @@ from newsletter.services.throttle import Meter, Rule
 from newsletter.web.api import api_routes, refusal
 from newsletter.web.archive import Archive
 from newsletter.web.data import DataPages
+from newsletter.web.desk.errors import Errors
+from newsletter.web.desk.pages import Desk
 from newsletter.web.desk.routes import desk_routes
 from newsletter.web.entry import Entrance
 from newsletter.web.feeds import Feeds
@@ -37,7 +39,7 @@ from newsletter.web.search import SearchPages
 from newsletter.web.shelf import Shelf
 from newsletter.web.signup import SignUps
 from newsletter.web.subscription import Subscription, too_late
-from newsletter.web.turnstile import Turnstile
+from newsletter.web.turnstile import Refusal, Turnstile, too_many
 from newsletter.web.watching import watched
 from newsletter.web.webhooks.routes import webhook_routes
 
@@ -57,10 +59,12 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
     coming = SignUps(app, pages, entrance, stamps, clock)
     leaving = Leaving(app, pages, stamps, clock)
     searching, feeds = SearchPages(app, pages, clock), Feeds(app, pages)
-    shelf = Shelf(app.database, clock)
+    shelf, desk = Shelf(app.database, clock), Desk(app, clock)
+    errors = Errors(desk)
     shown = headers(app.settings.newsletter.base_url)
     site = Starlette(
-        routes=[
+        routes=[  # looked through from the first on
+            Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
             *(
                 route
                 for tag in ("", *pages.below)
@@ -78,17 +82,16 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
             *Reactions(app, links).routes,
             *SavedPages(app, links).routes,
             Route("/confirm/{token}", subscription.confirm, methods=["GET", "POST"]),
-            Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
             Route("/forms.js", pages.script),
             *watched(app, clock),
-            *desk_routes(app, clock),
+            *desk_routes(desk),
             *webhook_routes(app, clock),
         ],
         middleware=[
             Middleware(Guard, headers=shown),
-            Middleware(Turnstile, meter=_meter(app), site=pages, clock=clock),
+            Middleware(Turnstile, meter=_meter(app), refuse=_too_many(pages, errors), clock=clock),
         ],
-        exception_handlers=_failures(pages, shown),
+        exception_handlers=_failures(pages, errors, shown),
     )
     site.router.redirect_slashes = False  # a token must not travel in a Location
     return site
@@ -110,7 +113,16 @@ def _meter(app: App) -> Meter:
     return Meter(app.throttle, Rule("request", app.settings.web.requests_per_minute, timedelta(minutes=1)))
 
 
-def _failures(site: Site, shown: Mapping[str, str]) -> dict[object, Callable[[Request, Exception], Response]]:
+def _too_many(site: Site, desk: Errors) -> Refusal:
+    def refuse(request: Request, wait: timedelta) -> Response:
+        return desk.too_many(request, wait) if desk.concern(request) else too_many(site.asked(request), wait)
+
+    return refuse
+
+
+def _failures(
+    site: Site, desk: Errors, shown: Mapping[str, str]
+) -> dict[object, Callable[[Request, Exception], Response]]:
     def dead_link(request: Request, _error: Exception) -> Response:
         pages = site.asked(request)
         if request.method == "GET" and request.url.path.startswith("/unsubscribe/"):
@@ -126,6 +138,8 @@ def _failures(site: Site, shown: Mapping[str, str]) -> dict[object, Callable[[Re
         assert isinstance(error, HTTPException)
         if request.url.path.startswith("/api/"):
             answer = refusal(error.status_code)
+        elif desk.concern(request):
+            answer = desk.refused(request, error.status_code)
         else:
             pages = site.asked(request)
             answer = pages.message(*_answer(pages.language.gettext, error.status_code), status=error.status_code)
@@ -133,8 +147,9 @@ def _failures(site: Site, shown: Mapping[str, str]) -> dict[object, Callable[[Re
         return answer
 
     def broken(request: Request, _error: Exception) -> Response:
-        answer = site.asked(request).broken()
-        answer.headers.update(shown)  # Starlette sends this one past the guard
+        answer = desk.broken() if desk.concern(request) else site.asked(request).broken()
+        for name, value in shown.items():  # Starlette sends this one past the guard
+            answer.headers.setdefault(name, value)
         return answer
 
     return {TokenExpiredError: expired, TokenError: dead_link, HTTPException: refused, Exception: broken}

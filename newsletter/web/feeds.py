@@ -1,14 +1,15 @@
 """Feeds for everyone: of the issues, and of each search, topic and category. As Atom and as JSON Feed.
 
 A reader's program asks again and again: what has not changed is answered with 304. The database numbers what can change
-a feed (``editions``), so that nothing is made to find that out. Not here: how feeds are written (``render/feeds``), and
-the private one of saved papers (``saved``).
+a feed (``editions``), so that nothing is made to find that out. The ids of entries are whole links, for good: without a
+``base_url`` nobody knows them, least of all who asks, and there are no feeds. Not here: how feeds are written
+(``render/feeds``), and the private one of saved papers (``saved``).
 """
 
 import html
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -24,8 +25,8 @@ from newsletter.render.card import card
 from newsletter.render.feeds import FORMATS, Entry, Feed
 from newsletter.services import archive
 from newsletter.storage import search
+from newsletter.web.known import unchanged
 from newsletter.web.pages import Pages, Site
-from newsletter.web.shelf import tags
 from newsletter.web.shown import page_of
 
 _NEWEST = 30  # entries
@@ -40,7 +41,9 @@ class Feeds:
         self._app, self._site = app, site
 
     def routes(self, below: str) -> list[Route]:
-        """Return the feeds of one language, whose addresses begin with *below*."""
+        """Return the feeds of one language, whose addresses begin with *below*: none without a ``base_url``."""
+        if not self._app.settings.newsletter.base_url:
+            return []
         made: dict[str, _Made] = {
             "issues": self._issues,
             "search": self._search,
@@ -58,13 +61,12 @@ class Feeds:
 
         def feed(request: Request) -> Response:
             headers = {"Cache-Control": _FRESH, "ETag": self._tag(request)}
-            if headers["ETag"] in tags(request):
-                return Response(status_code=304, headers=headers)
+            if known := unchanged(request, headers):  # before anything is made
+                return known
             made = make(request, self._site.asked(request))
             headers["Last-Modified"] = format_datetime(made.updated.astimezone(UTC), usegmt=True)
-            if _is_known(request, made.updated):
-                return Response(status_code=304, headers=headers)
-            return Response(write(made), media_type=media_type, headers=headers)
+            known = unchanged(request, headers, made.updated)
+            return known or Response(write(made), media_type=media_type, headers=headers)
 
         return feed
 
@@ -139,19 +141,8 @@ class Feeds:
         )
 
     def _url(self, pages: Pages, *parts: str) -> str:
-        """Return a whole link: under ``base_url``, where there is one."""
+        """Return a whole link."""
         return "/".join((pages.base_url, *parts))
-
-
-def _is_known(request: Request, updated: datetime) -> bool:
-    """Return whether the asker has what changed last; a tag, where there is one, says it better."""
-    if "if-none-match" in request.headers:
-        return False
-    try:
-        since = parsedate_to_datetime(request.headers.get("if-modified-since", ""))
-        return updated.replace(microsecond=0) <= since
-    except (ValueError, TypeError):
-        return False
 
 
 def _link(label: str, url: str) -> str:

@@ -35,9 +35,11 @@ def _described(summary: str, schema: str, *parameters: Mapping[str, Any]) -> dic
     def content(name: str) -> dict[str, Any]:
         return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
+    asks = any(parameter["in"] == "query" for parameter in parameters)
+    status, why = ("422", "a parameter is none that there is") if asks else ("404", "there is no such thing")
     answers = {
         "200": {"description": "found", "content": content(schema)},
-        "404": {"description": "there is no such thing", "content": content("Error")},
+        status: {"description": why, "content": content("Error")},
         "429": {"description": "too many requests of one network; Retry-After says when to come back"},
     }
     return {"get": {"summary": summary, "parameters": list(parameters), "responses": answers}}

@@ -41,6 +41,7 @@ class Pages:
             "root": self.root,
             "contact": contact,
             "stamp": stamp,
+            "feeds": bool(imprint.base_url),
         }
         self._style = render(templates, "web/style.css", **self._shared)
         gettext = self.language.gettext

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from newsletter.app import App
 from newsletter.domain.calendar import local_date
 from newsletter.domain.search import Search, Sort, parse_search
+from newsletter.errors import UsageError
 from newsletter.services.ledger import Clock
 from newsletter.storage import search
 from newsletter.storage.search import Found
@@ -36,11 +37,13 @@ class Asked:
 
 
 def asked_for(request: Request) -> Asked:
-    """Return what a request asks for. Raises HTTPException for a page or an order that there is none of."""
+    """Return what a request asks for. Raises UsageError for a page or an order that there is none of."""
     sort, page = request.query_params.get("sort") or Sort.RELEVANCE, request.query_params.get("page", "1")
-    last = search.COUNTED // PAGE + 1
-    if sort not in set(Sort) or not page.isascii() or not page.isdigit() or not 1 <= int(page[:9]) <= last:
-        raise HTTPException(404)
+    if sort not in set(Sort):
+        raise UsageError(f"sort {sort[:40]!r}: use one of {', '.join(Sort)}")
+    last = search.FARTHEST // PAGE + 1
+    if not page.isascii() or not page.isdigit() or not 1 <= int(page[:9]) <= last:
+        raise UsageError(f"page {page[:40]!r}: use a number from 1 to {last}")
     return Asked(parse_search(request.query_params.get("q", "")), Sort(sort), int(page))
 
 
@@ -63,7 +66,10 @@ class SearchPages:
 
     def page(self, request: Request) -> Response:
         """Show the results, some at a time."""
-        asked, pages = asked_for(request), self._site.asked(request)
+        try:
+            asked, pages = asked_for(request), self._site.asked(request)
+        except UsageError as error:  # the addresses of such pages are ours, and there is none like this
+            raise HTTPException(404) from error
         found, today = look_for(self._app, asked), local_date(self._clock(), self._zone)
         return pages.public(
             "search.html",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from anyio import to_thread
 
 from newsletter.app import App
 from newsletter.errors import NewsletterError
@@ -18,6 +19,7 @@ from newsletter.storage import home
 from newsletter.web.application import application, utc_now
 
 _AT_ONCE = 1000  # connections; more are answered with 503
+_THREADS = 8  # at work at the same time; the others wait
 _LAST_ANSWERS = 5  # seconds for requests that are being answered when the end comes
 
 
@@ -48,7 +50,7 @@ def serving(app: App, host: str, port: int, clock: Clock = utc_now, shared: int 
         timeout_graceful_shutdown=_LAST_ANSWERS,
     )
     with listening(host, port) if shared is None else socket.socket(fileno=shared) as listener:
-        server = uvicorn.Server(config)
+        server = _Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), name="pages")
         thread.start()
         try:
@@ -56,6 +58,15 @@ def serving(app: App, host: str, port: int, clock: Clock = utc_now, shared: int 
         finally:
             server.should_exit = True
             thread.join()
+
+
+class _Server(uvicorn.Server):
+    """Works in few threads: they wait for the processor, and for their turn to write, and more would only wait more."""
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to end."""
+        to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        await super().serve(sockets)
 
 
 def address(host: str, listener: socket.socket) -> str:

@@ -19,11 +19,12 @@ from starlette.routing import Route
 from newsletter.services.ledger import Clock
 from newsletter.storage import search
 from newsletter.storage.database import Database
+from newsletter.web.known import unchanged
 
 _MOST = 500  # pages, of a process
 _LARGEST = 200_000  # octets of one
 _LASTS = timedelta(minutes=5)  # what a page says of today grows old even where nothing changes
-_OK, _NOT_MODIFIED = 200, 304
+_OK = 200
 
 Answering = Callable[[Request], Response]
 
@@ -75,11 +76,5 @@ class Shelf:
 
 def _unless_known(request: Request, answer: Response) -> Response:
     headers = {name: answer.headers[name] for name in ("ETag", "Cache-Control") if name in answer.headers}
-    if answer.headers["ETag"] in tags(request):
-        return Response(status_code=_NOT_MODIFIED, headers=headers)
-    return Response(answer.body, headers=headers, media_type=answer.headers["content-type"])
-
-
-def tags(request: Request) -> set[str]:
-    """Return the tags that who asks knows (RFC 9110 section 13.1.2)."""
-    return {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    known = unchanged(request, headers)
+    return known or Response(answer.body, headers=headers, media_type=answer.headers["content-type"])

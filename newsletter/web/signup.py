@@ -1,8 +1,11 @@
 """Signing up: the form, and one answer for every address, whoever has it.
 
-What is done for an address is done after the answer (``services/signup``), so that neither its words nor its time tell
-anything. What is wrong with what was typed is told; it depends on that alone.
+What is asked is kept before the answer, alike for every address, and done after it (``services/signup``), so that
+neither its words nor its time tell anything, and nothing that was answered is lost. What is wrong with what was typed
+is told; it depends on that alone.
 """
+
+from datetime import timedelta
 
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -18,7 +21,6 @@ from newsletter.render.language import Language
 from newsletter.services import signup, subscribe
 from newsletter.services.ledger import Clock
 from newsletter.services.signup import SignUp
-from newsletter.services.throttle import ALL
 from newsletter.web import wishes
 from newsletter.web.clients import network_of
 from newsletter.web.entry import Entrance
@@ -66,15 +68,13 @@ class SignUps:
         if wished.errors:
             return self._form(pages, plain(form.one("address")), wished)
         now = self._clock()
-        wait = await run_in_threadpool(
-            self._app.throttle.admit, now, (signup.BY_NETWORK, network), (signup.BY_ALL, ALL)
-        )
-        if wait:
-            return too_many(pages, wait)
         texts = wished.texts(self._usual) | ({} if pages.is_default else {"language": pages.language.tag})
         wanted = SignUp(address=address, texts=texts, network=network, agreed=self._agreed(pages))
+        taken = await run_in_threadpool(signup.take, self._app.throttle, wanted, now)
+        if isinstance(taken, timedelta):
+            return too_many(pages, taken)
         answer = self._answer(pages)
-        answer.background = BackgroundTask(signup.begin, self._app.dispatch, self._app.throttle, wanted, now)
+        answer.background = BackgroundTask(signup.do, self._app.dispatch, self._app.throttle, taken, now)
         return answer
 
     def _blank(self) -> Wishes:

@@ -1,6 +1,7 @@
 """How much one network may ask of the pages: whoever asks for more is answered with when to come back."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from math import ceil
 
@@ -12,16 +13,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Meter
 from newsletter.web.clients import network_of
-from newsletter.web.pages import Pages, Site
+from newsletter.web.pages import Pages
 
+Refusal = Callable[[Request, timedelta], Response]
 _FREE = "/unsubscribe/"  # many leave at once by the one click of the same mail program, and everybody must be able to
 
 
 class Turnstile:
-    """ASGI middleware: counts the requests of each network, and refuses those that are too many."""
+    """ASGI middleware: counts the requests of each network, and refuses those that are too many, by *refuse*."""
 
-    def __init__(self, app: ASGIApp, meter: Meter, site: Site, clock: Clock) -> None:
-        self._app, self._meter, self._site, self._clock = app, meter, site, clock
+    def __init__(self, app: ASGIApp, meter: Meter, refuse: Refusal, clock: Clock) -> None:
+        self._app, self._meter, self._refuse, self._clock = app, meter, refuse, clock
         self._sharing: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,7 +37,7 @@ class Turnstile:
         if self._meter.is_due and (self._sharing is None or self._sharing.done()):
             self._sharing = asyncio.create_task(run_in_threadpool(self._meter.share, now))
         if wait:
-            return await too_many(self._site.asked(request), wait)(scope, receive, send)
+            return await self._refuse(request, wait)(scope, receive, send)
         return await self._app(scope, receive, send)
 
 

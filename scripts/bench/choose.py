@@ -35,6 +35,7 @@ from newsletter.domain.text import words
 from newsletter.domain.topics import parse_topic
 from newsletter.render.languages import Languages
 from newsletter.services import taste
+from newsletter.services.dispatch import seldom_collecting
 
 WANTED = 8000  # readers a second, chosen and composed
 AT_ONCE = 1000  # readers made beforehand
@@ -245,7 +246,9 @@ def main() -> None:
     options.add_argument("--papers", type=int, default=500)
     options.add_argument("--topics", type=int, default=20_000, help="different ones (%(default)s)")
     options.add_argument("--lengths", type=int, nargs=2, default=[6, 10], help="of digests, in papers (%(default)s)")
-    answer(measured(options.parse_args()))
+    asked = options.parse_args()
+    with seldom_collecting():
+        answer(measured(asked))
 
 
 if __name__ == "__main__":

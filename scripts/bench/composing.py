@@ -36,7 +36,7 @@ from newsletter.services.compose import Composer
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.dispatch import seldom_collecting
 from newsletter.services.edit import Shown
-from newsletter.storage.moves import Claimed
+from newsletter.storage.turns import Claimed
 
 DAY = date(2026, 7, 15)
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)

@@ -58,6 +58,25 @@ def test_the_list_shows_where_and_until_when_the_deferred_wait(sent):
     assert [(one["destination"], one["next_attempt_at"][:16]) for one in listed_] == [("example.net", f"{DAY}T08:05")]
 
 
+def test_what_is_ready_and_put_off_says_until_when(newsroom: Newsroom) -> None:
+    """A lost connection's repeat waits for its hour; who asked for the run at once, and pipes it, is told in a line."""
+    newsroom.run("subscribers", "add", ANN)
+    newsroom.publish(DAY, "Alpha")
+    newsroom.sink.at_dot = lambda _: LOST
+    ended = newsroom.run("run", "--date", DAY, "--now", expect=3)
+    assert ended.out == ""
+    line = newsroom.run("deliveries", "list", "--json").json["deliveries"][0]
+    again = f"{line['next_attempt_at'][:10]} {line['next_attempt_at'][11:16]} UTC"
+    shows = "'newsletter deliveries list' shows why"
+    assert ended.err == f"{DAY}: incomplete: 1 digest waits, and the next is tried {again}; {shows}\n"
+    assert line["status"] == "ready"
+    table = newsroom.run("deliveries", "list").out
+    assert f"ready     example.net    {again[5:]}" in table
+    shown = newsroom.run("deliveries", "show", line["id"]).out
+    assert f"the first run after {again} sends it" in shown.replace("\n", " ")
+    assert newsroom.run("run", expect=3).err == "", "cron's line stays silent"
+
+
 def test_the_newest_come_first(sent):
     """By when they were made."""
     sent.publish("2026-07-16", "Gamma")

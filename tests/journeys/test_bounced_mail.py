@@ -128,7 +128,7 @@ def test_what_nobody_understands_is_kept_whole(mailed: Newsroom) -> None:
 
 
 def test_a_maildir_is_read_once_and_nothing_is_deleted(mailed: Newsroom) -> None:
-    """What was acted on is moved to cur and marked as seen; a second look finds nothing."""
+    """What was acted on is moved to cur and marked as seen; a second look finds nothing, and says so."""
     maildir = mailed.folder / "Maildir"
     for folder in ("new", "cur", "tmp"):
         (maildir / folder).mkdir(parents=True)
@@ -137,6 +137,7 @@ def test_a_maildir_is_read_once_and_nothing_is_deleted(mailed: Newsroom) -> None
     assert mailed.run("bounces", "read", str(maildir), "--json").json["read"] == 1
     assert [file.name for file in (maildir / "cur").iterdir()] == ["1.a.host:2,S"]
     assert mailed.run("bounces", "read", str(maildir), "--json").json == {"read": 0, "returns": []}
+    assert mailed.run("bounces", "read", str(maildir)).out == f"no mail waits in {maildir}\n"
     assert show(mailed, "ann@there.example")["status"] == "suppressed"
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from newsletter.config.settings import Settings
 from newsletter.domain.calendar import Rhythm, next_due
-from newsletter.domain.digest import Digest
+from newsletter.domain.digest import Digest, Named
 from newsletter.domain.issue import Arranged, Correction, Hand, Issue
 from newsletter.domain.issue import Status as Editing
 from newsletter.domain.paper import Listing, Paper
@@ -31,7 +31,7 @@ from newsletter.render.languages import Languages
 from newsletter.services.compose import Composer
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
-from newsletter.storage.moves import Claimed
+from newsletter.storage.turns import Claimed
 
 DAY = date(2026, 7, 15)  # a Wednesday: the next issue is Thursday's, at eight
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
@@ -118,8 +118,8 @@ def plainly(story: Story, one: Claimed) -> EmailMessage:
     weekly = str(one.frequency).startswith("weekly") and one.since and (DAY - one.since).days <= 7
     had = {paper for paper, _, _ in one.picks}
     named = [c for at, c in enumerate(story.shown.arranged.pool) if not int(one.unlisted or "0", 16) >> at & 1]
-    also = tuple(c for c in named if c.paper.id not in had)
-    digest = Digest(picks=picks, since=one.since, missed=not weekly, also=also)
+    also = Named(tuple(c for c in named if c.paper.id not in had))
+    digest = Digest(picks=picks, since=one.since, missed=not weekly, named=also)
     own = LANGUAGES.templates(one.language)
     language = own.language.tag
     base_url = newsletter.base_url and f"{newsletter.base_url}{'' if language == 'en' else '/' + language}"

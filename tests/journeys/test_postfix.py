@@ -20,8 +20,8 @@ from newsroom import Newsroom
 from sqlmodel import select
 
 from newsletter.storage.deliveries import delivery
-from newsletter.storage.moves import Claimed
 from newsletter.storage.tables import DeliveryRow, SubscriberRow
+from newsletter.storage.turns import Claimed
 
 DAY = "2026-07-15"
 READERS = ("ann", "bob", "cy")

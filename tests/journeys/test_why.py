@@ -7,7 +7,7 @@ from newsroom import LOST, Newsroom, instant
 
 from newsletter.services import edit, joining, subscribe
 from newsletter.services.why import why
-from newsletter.storage import moves
+from newsletter.storage import moves, turns
 from newsletter.storage.database import cursor
 
 ANN = "ann@example.net"
@@ -249,7 +249,7 @@ def test_waiting_while_a_sender_is_at_work(newsroom):
     newsroom.tick(f"{WED}T08:00Z")
     at = instant(f"{WED}T08:10Z")
     with newsroom.app() as app, app.database.write() as session:
-        (claimed,) = moves.claim(cursor(session), "owner", at, 1)
+        (claimed,) = turns.claim(cursor(session), "owner", at, 1)
     assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", "a sender is at work on it now")
     with newsroom.app() as app, app.database.write() as session:
         moves.offer(cursor(session), [claimed.id], "owner", at)

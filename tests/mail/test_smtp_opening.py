@@ -73,6 +73,7 @@ def test_starttls_that_is_not_offered_is_an_end(run: Run, certificate: Certifica
 
     said, heard = run(story())
     assert "offers no STARTTLS, and mail is not sent in clear instead" in said
+    assert 'If it has neither: smtp.security = "none", without smtp.username, is for a server' in said
     assert heard == ["EHLO example.org"]
 
 
@@ -146,7 +147,8 @@ def test_a_port_that_does_not_speak_tls(run: Run):
 
     said = run(story())
     assert "does not speak TLS from the start on this port" in said
-    assert 'smtp.security = "starttls"' in said
+    assert 'smtp.security = "starttls" where this one offers that' in said
+    assert 'If it has neither: smtp.security = "none" is for a server on this machine' in said
 
 
 def test_a_slow_greeting_is_waited_for(run: Run):

@@ -9,12 +9,11 @@ import pytest
 from lxml import html as lxml_html
 from specimen import DAY, FULL, READER, candidate, digest, renderer
 
-from newsletter.domain.digest import Digest
+from newsletter.domain.digest import Digest, Named
 from newsletter.domain.paper import Listing
 from newsletter.domain.pool import Pick, Why
 from newsletter.render.digest import LARGEST, IssueRenderer, Masthead
 from newsletter.render.environment import environment
-from newsletter.render.slots import Slotted
 
 
 def outline(source):
@@ -43,6 +42,11 @@ def followed(*papers):
     """Return a digest of (paper, topic), '' where no topic brought it."""
     picks = (Pick(candidate(n), Why.TOPIC, topic) if topic else Pick(candidate(n), Why.FRONT) for n, topic in papers)
     return Digest(picks=tuple(picks))
+
+
+def naming(candidates, digest):
+    """Return *digest* with *candidates* named where they have no card."""
+    return replace(digest, named=Named(tuple(candidates)))
 
 
 def test_topics_that_bring_several_papers_make_groups():
@@ -90,10 +94,12 @@ def test_a_week_is_grouped_by_day():
 
 def test_what_has_no_card_is_named():
     """One linked line each, then a count; in both parts, and never more than that."""
-    also = (candidate(8, link="https://arxiv.org/abs/2607.00008", upvotes=1234), candidate(9, title="A <b> C"))
-    rendered = renderer().digest(replace(digest(candidate(1)), also=also, more=3), READER)
+    also = [candidate(8, link="https://arxiv.org/abs/2607.00008", upvotes=1234), candidate(9, title="A <b> C")]
+    also += [candidate(1), *(candidate(n) for n in range(20, 61))]
+    rendered = renderer().digest(naming(also, digest(candidate(1))), READER)
     assert outline(rendered.html)[-1] == ("h2", "Also today")
     expected = [("Paper number 8 ▲ 1,234", "https://arxiv.org/abs/2607.00008"), ("A <b> C",)]
+    expected += [(f"Paper number {n}",) for n in range(20, 58)]
     assert [(text.replace("\xa0", " "), *link) for text, *link in lines(rendered.html)] == expected
     assert "and 3 more papers" in rendered.html
     assert rendered.text.count("\nAlso today\n") == 1
@@ -108,18 +114,18 @@ def test_where_nothing_is_left_nothing_is_said_of_it():
     assert lines(rendered.html) == []
 
 
-@pytest.mark.parametrize(("papers", "also"), [(100, 40), (60, 40), (100, 0)])
+@pytest.mark.parametrize(("papers", "also"), [(100, 47), (60, 47), (100, 0)])
 def test_a_long_digest_is_never_clipped(papers, also):
     """Past 90 KB the last papers have a line instead of a card in both parts, and the mail links to the rest."""
     issue = renderer(view_url="https://papers.example.org/archive/2026-07-09")
     said = {"summary": "It says a good deal about what was found, in many words. " * 8}
     ours = [candidate(n, link=f"https://arxiv.org/abs/2607.{n:05}", **said) for n in range(1, papers + 1)]
     named = tuple(candidate(n, link=f"https://arxiv.org/abs/2607.{n:05}") for n in range(201, 201 + also))
-    rendered = issue.digest(replace(digest(*ours), also=named, more=7), READER)
+    rendered = issue.digest(naming(named, digest(*ours)), READER)
     assert len(rendered.html.encode()) <= LARGEST
     shown = {title for level, title in outline(rendered.html) if level == "h3"}
     assert shown | {text for text, *_ in lines(rendered.html)} >= {f"Paper number {n}" for n in range(1, papers + 1)}
-    assert "see the whole issue on the web" in rendered.html
+    assert ("see the whole issue on the web" in rendered.html) == bool(also)
     assert "Unsubscribe" in rendered.html
     cards = [text for level, text in outline(rendered.html) if level == "h3"]
     assert re.findall(r"^ *\d+\. (.*)", rendered.text, re.MULTILINE) == cards
@@ -141,34 +147,32 @@ def test_a_long_digest_as_text_alone_is_whole():
 def test_both_parts_lead_to_the_same_places():
     """Each link stands in both equally often; filters count a link that only one of two alternatives has."""
     imprint = {"base_url": "https://papers.example.org", "view_url": "https://papers.example.org/archive/2026-07-09"}
-    named = replace(digest(FULL, *(candidate(n) for n in range(1, 16))), also=(candidate(20),), more=3)
-    rendered = renderer(**imprint).digest(named, READER)
+    named = [candidate(n) for n in range(20, 64)]
+    rendered = renderer(**imprint).digest(naming(named, digest(FULL, *(candidate(n) for n in range(1, 16)))), READER)
     assert hrefs(rendered.html) == links(rendered.text)
 
 
 def test_what_came_on_days_before_is_told_apart():
     """Under "Also today" stands what the newest day brought, in its order; a number of votes may be larger below."""
-    also = [candidate(2, upvotes=5), candidate(3, upvotes=1), candidate(4, upvotes=60)]
-    also[2] = replace(also[2], first_listed=DAY - timedelta(days=1))
-    rendered = renderer().digest(replace(digest(candidate(1)), also=tuple(also), more=2), READER)
+    before = [candidate(n, upvotes=upvotes) for n, upvotes in ((4, 60), *((n, 1) for n in range(5, 44)))]
+    also = [candidate(2, upvotes=5), candidate(3, upvotes=1)]
+    also += [replace(one, first_listed=DAY - timedelta(days=1)) for one in before]
+    rendered = renderer().digest(naming(also, digest(candidate(1))), READER)
     assert outline(rendered.html)[-2:] == [("h2", "Also today"), ("h2", "From the days before")]
     text = rendered.text[rendered.text.index("Also today") :]
-    assert re.sub(r"\n+", "\n", text).startswith("""\
-Also today
---------------------
-    Paper number 2 (▲ 5)
-    Paper number 3 (▲ 1)
-From the days before
---------------------
-    Paper number 4 (▲ 60)
-    and 2 more papers
-""")
+    told = re.sub(r"\n+", "\n", text).splitlines()
+    assert told[:6] == [
+        "Also today", "--------------------", "    Paper number 2 (▲ 5)", "    Paper number 3 (▲ 1)",
+        "From the days before", "--------------------"
+    ]  # fmt: skip
+    assert told[6:44] == ["    Paper number 4 (▲ 60)", *(f"    Paper number {n} (▲ 1)" for n in range(5, 42))]
+    assert told[44:46] == ["    and 2 more papers", "-- "]
 
 
 def test_only_lines_of_days_before_are_not_called_todays():
     """Where all that came today has a card, what is left is of the days before, and is called so in both parts."""
     before = replace(candidate(2), first_listed=DAY - timedelta(days=1))
-    rendered = renderer().digest(replace(digest(candidate(1)), also=(before,)), READER)
+    rendered = renderer().digest(naming([before], digest(candidate(1))), READER)
     assert outline(rendered.html)[-1] == ("h2", "From the days before")
     assert "Also today" not in rendered.html + rendered.text
     assert "\n\n\n\n" not in rendered.text
@@ -245,9 +249,3 @@ def test_a_card_far_down_says_how_its_summary_begins_as_long_as_there_is_room(pa
     assert len(shown) == summaries
     assert all(text.startswith("A first sentence about what was found.") for text in shown)
     assert found.text.count("A first sentence") == papers
-
-
-def test_a_slot_may_be_filled_with_pieces():
-    """Lists of shared pieces go where one value would."""
-    slotted = Slotted("a\ue000x\ue001b", str.encode)
-    assert b"".join(slotted.spread({"x": (b"1", b"2")})) == b"a12b"

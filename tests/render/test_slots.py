@@ -45,6 +45,16 @@ marks = slots("rank", "reason")
 
 @given(st.lists(st.sampled_from(["", "a", "é\n", marks["rank"], marks["reason"]])).map("".join))
 def test_a_text_is_spread_into_its_pieces(text):
-    """Whatever pieces the slots hold, joined they are the text."""
-    pieces = Slotted(text, str.encode).spread({"rank": [b"1"], "reason": [b"w", b"", b"hy"]})
-    assert b"".join(pieces).decode() == filled(text, rank="1", reason="why")
+    """Whatever pieces the slots hold for a part of the mail, joined they are the text."""
+    values = {"rank": ([b"1"], [b"2"]), "reason": ([b"w", b"", b"hy"], [])}
+    first, second = (Slotted(text, str.encode).spread(values, part) for part in (0, 1))
+    assert b"".join(first).decode() == filled(text, rank="1", reason="why")
+    assert b"".join(second).decode() == filled(text, rank="2", reason="")
+
+
+@given(st.lists(st.sampled_from(["", "a", "é\n", marks["rank"], marks["reason"]])).map("".join))
+def test_what_all_have_alike_is_no_place(text):
+    """A slot whose value is known beforehand is part of the text, and need not be filled."""
+    slotted = Slotted(text, str.encode, {"rank": b"1"})
+    assert "rank" not in slotted.names
+    assert slotted.fill({"reason": b"why"}).decode() == filled(text, rank="1", reason="why")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.domain.text import plain
-from newsletter.render.wrapping import columns, shorten, wrap, wrapped
+from newsletter.render.wrapping import columns, shorten, unbroken, wrap, wrapped
 
 texts = st.text(st.sampled_from("ab é大規。、👩\u200d\u0301عر-:/ "), max_size=200).map(plain)
 
@@ -58,3 +58,18 @@ def test_wrapping_knows_what_belongs_together():
     assert wrapped("a" * 25, 10) == ["a" * 10, "a" * 10, "a" * 5]
     assert wrapped("votes ▲\u00a014", 8) == ["votes", "▲ 14"]
     assert wrapped("", 10) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("org:NAME; a - leaves out", "org:NAME; a\u00a0-\u00a0leaves out"),
+        ('"a phrase", -without, a-b', '"a phrase", -\u2060without, a-b'),
+        ("词语、-排除 - 表示", "词语、-\u2060排除\u00a0-\u00a0表示"),
+        ("", ""),
+    ],
+)
+def test_no_line_of_a_page_ends_after_the_sign_that_leaves_out(text, expected):
+    """What is added goes away again where the text is copied into a field."""
+    assert unbroken(text) == expected
+    assert plain(unbroken(text)) == plain(text)

@@ -20,11 +20,11 @@ from sqlmodel import col, select
 
 from newsletter.errors import BusyError
 from newsletter.storage import locks
-from newsletter.storage.copies import backup, rehearsal
+from newsletter.storage.copies import backup, rehearsal, version
 from newsletter.storage.database import Database, Durability, StorageError
 from newsletter.storage.locks import Owner
 from newsletter.storage.tables import LeaseRow, MetaRow, OwnerRow, ProblemRow
-from newsletter.storage.upgrade import HEAD, MIGRATIONS, migrate, require_current, upgrade, version
+from newsletter.storage.upgrade import HEAD, MIGRATIONS, migrate, require_current, upgrade
 
 NOW = datetime(2026, 7, 15, 9, 30, 15, 250, tzinfo=UTC)
 SILENCE = timedelta(minutes=15)

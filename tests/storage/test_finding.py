@@ -226,3 +226,21 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     some(opened)
     yield opened
     opened.close()
+
+
+def test_what_is_counted_is_exact_as_far_as_one_looks(database: Database) -> None:
+    """Of more than a thousand results it is said that there are more; whoever pages on still comes to the last."""
+    with database.write() as session:
+        session.connection().exec_driver_sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1025)"
+            " INSERT INTO papers (id, title, facts, withdrawn, first_seen_at)"
+            " SELECT i, 'One', '{\"title\": \"One of many\"}', 0, '2026-07-15 06:00:00.000000' FROM n"
+        )
+        session.connection().exec_driver_sql('UPDATE papers SET facts = \'{"title": "A rarity"}\' WHERE id <= 20')
+
+    with database.read() as session:
+        for sort in Sort:
+            first, last = (search.find(session, parse_search("many"), sort, limit=20, offset=n) for n in (0, 1000))
+            assert (len(first.papers), first.total > search.COUNTED) == (20, True)
+            assert ([candidate.paper.id for candidate in last.papers], last.total) == ([25, 24, 23, 22, 21], 1005)
+        assert search.find(session, parse_search("rarity"), limit=20).total == 20

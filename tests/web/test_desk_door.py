@@ -10,7 +10,9 @@ from newsroom import Clock, Newsroom
 from served import Site
 from starlette.testclient import TestClient
 
+from newsletter.services.throttle import ALL
 from newsletter.web.application import application
+from newsletter.web.desk.door import OF_ALL
 
 PLACES = ("/desk", "/desk/issues", "/desk/issues/2026-07-15", "/desk/subscribers", "/desk/log")
 TABLES = {"newsletter": {"base_url": "http://127.0.0.1"}}  # cookies of https do not travel without TLS
@@ -70,6 +72,35 @@ def test_guessing_ends(site: Site) -> None:
     answer = guesser.log_in()
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 60
+
+
+def test_strangers_together_are_told_to_wait_and_the_owner_is_not(site: Site) -> None:
+    """Guessing from many networks ends too; where the owner has logged in before, or by a tunnel, they still can."""
+    set_password(site)
+    owner, guesser, through_a_tunnel = visitor(site), visitor(site), visitor(site)
+    owner.client.headers["X-Forwarded-For"] = "192.0.2.1"
+    assert owner.log_in().status_code == 200
+    owner.post("/desk/logout")
+    for _ in range(OF_ALL.most - 2):  # the owner was one
+        site.app.throttle.admit(datetime.now(UTC), (OF_ALL, ALL))
+    for number, status in enumerate((401, 429, 429)):
+        guesser.client.headers["X-Forwarded-For"] = f"198.51.{number}.7"
+        assert guesser.log_in(password="wrong").status_code == status
+    guesser.client.cookies.set("desk-known", owner.client.cookies["desk-known"][:-1])
+    assert guesser.log_in().status_code == 429
+    assert owner.log_in().status_code == 200
+    assert through_a_tunnel.log_in().status_code == 200
+
+
+def test_a_browser_that_is_known_does_not_guess_for_ever(site: Site) -> None:
+    """Ten times, like a network; it opens nothing by itself."""
+    set_password(site)
+    thief = visitor(site)
+    thief.log_in()
+    thief.client.cookies.delete("desk")
+    assert thief.get("/desk/log").url.path == "/desk/login"
+    answers = [thief.log_in(password="wrong").status_code for _ in range(11)]
+    assert answers == [401] * 10 + [429]
 
 
 def test_logging_out_ends_the_session_wherever_its_cookie_is(site: Site) -> None:

@@ -108,7 +108,10 @@ def test_pages_that_there_are_not_are_not_found(found):
     """Neither orders nor numbers of one's own."""
     for query in ("page=0", "page=x", "page=99999999999999999999", "sort=random"):
         assert found.client.get(f"/search?q=a&{query}").status_code == 404
-        assert found.client.get(f"/api/papers?q=a&{query}").json()["error"]
+        answer = found.client.get(f"/api/papers?q=a&{query}")
+        assert (answer.status_code, query.partition("=")[0] in answer.json()["error"]) == (422, True)
+    assert "relevance, date, upvotes" in found.client.get("/api/papers?sort=nope").json()["error"]
+    assert found.client.get("/api/issues?before=nope").status_code == 422
 
 
 def test_results_come_some_at_a_time(found):
@@ -195,7 +198,7 @@ def test_what_the_api_has_not_is_said_in_json(found):
 def test_whatever_is_asked_is_answered(found, said, sort, path):
     """There is no fault of ours to be found by typing."""
     answer = found.client.get(f"{path}?q={quote(said)}&sort={quote(sort)}&page={quote(said)}")
-    assert answer.status_code in {200, 404}
+    assert answer.status_code in {200, 422 if path == "/api/papers" else 404}
     assert found.client.get(f"/api/papers/{quote(said)}").status_code in {200, 404}
     assert found.client.get(f"/feeds/topic/{quote(said)}.atom").status_code in {200, 404}
 
@@ -215,3 +218,15 @@ def test_an_empty_newsletter_has_feeds_too(site):
     feed = etree.fromstring(site.client.get("/feeds/issues.atom").content)
     assert datetime.fromisoformat(feed.findtext(f"{ATOM}updated")) == datetime(1970, 1, 1, tzinfo=UTC)
     assert site.client.get("/feeds/search.json").json()["items"] == []
+
+
+def test_without_an_address_of_its_own_a_newsletter_has_no_feeds(newsroom):
+    """Their ids would be whatever name was asked for; no page leads to them."""
+    newsroom.configure(newsletter={"base_url": ""})
+    newsroom.publish(DAY, "Alpha")
+    newsroom.run("run", "--date", DAY, "--now")
+    with newsroom.app() as app, serving(app, "127.0.0.1", 0) as url, httpx2.Client(base_url=url) as client:
+        pages = [client.get(path) for path in ("/", "/archive", "/search?q=alpha")]
+        assert [(one.status_code, "feeds/" in one.text) for one in pages] == [(200, False)] * 3
+        assert "Alpha" in pages[0].text
+        assert client.get("/feeds/issues.atom", headers={"Host": "evil.example"}).status_code == 404

@@ -39,9 +39,11 @@ def said(answer: httpx2.Response) -> str:
 
 
 def begin(site: Site, email: str, now: datetime, **texts: str) -> None:
-    """Do what follows the answer, at an instant of the test's choosing."""
+    """Do what the form does, at an instant of the test's choosing."""
     wanted = SignUp(address=parse_address(email), texts=texts, network="192.0.2.0/24", agreed=CONSENT)
-    asyncio.run(signup.begin(site.app.dispatch, site.app.throttle, wanted, now))
+    number = signup.take(site.app.throttle, wanted, now)
+    assert isinstance(number, int)
+    asyncio.run(signup.do(site.app.dispatch, site.app.throttle, number, now))
 
 
 def is_known(site: Site, email: str) -> bool:

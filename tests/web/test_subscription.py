@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -284,3 +285,16 @@ def test_a_paused_reader_who_confirms_stays_paused(site: Site) -> None:
     answer = site.client.post(f"/confirm/{token_of(site, Purpose.CONFIRM)}")
     assert answer.status_code == 200
     assert site.status(ANN) == Status.PAUSED
+
+
+def test_many_leave_at_the_same_time(site: Site) -> None:
+    """The one clicks of forty readers at once are each answered, and each has ended a subscription by then."""
+    readers = [f"reader{n}@example.net" for n in range(40)]
+    site.room.run("subscribers", "add", *readers)
+    paths = [f"/unsubscribe/{token_of(site, Purpose.UNSUBSCRIBE, one)}" for one in readers]
+
+    def leave(reader: str, path: str) -> tuple[int, Status]:
+        return site.client.post(path, **ONE_CLICK).status_code, site.status(reader)
+
+    with ThreadPoolExecutor(len(readers)) as pool:
+        assert set(pool.map(leave, readers, paths)) == {(200, Status.UNSUBSCRIBED)}

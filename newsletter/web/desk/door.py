@@ -1,4 +1,9 @@
-"""Logging in and out. Who is wrong is told nothing of what was wrong, and may not try for ever."""
+"""Logging in and out. Who is wrong is told nothing of what was wrong, and may not try for ever.
+
+Tries are counted by network, and all together, since guessing may come from many networks. Strangers who use up what
+all have must not keep the owner out for long: a browser that has logged in before is known by a cookie, and counted
+for itself alone; what comes from this machine (through a tunnel, say) is left out of what all have.
+"""
 
 from datetime import timedelta
 
@@ -8,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from newsletter.services import account
-from newsletter.services.throttle import Rule
+from newsletter.services.throttle import ALL, Rule
 from newsletter.storage import changes
 from newsletter.storage.changes import By
 from newsletter.web.clients import network_of
@@ -17,7 +22,8 @@ from newsletter.web.desk.session import Session, begun, end
 from newsletter.web.turnstile import retry_after
 
 _OF_A_NETWORK = Rule("desk login of a network", 10, timedelta(minutes=15))
-_OF_ALL = Rule("desk login", 200, timedelta(hours=1))
+OF_ALL = Rule("desk login", 200, timedelta(hours=1))
+_OF_A_BROWSER = Rule("desk login of a browser", 10, timedelta(minutes=15))
 _WRONG = "That name and password do not open the desk."
 _OFTEN = "That was tried too often. Please wait some minutes."
 
@@ -77,8 +83,7 @@ class Door:
         database, now = self._desk.app.database, self._desk.clock()
         to, by = _inside(form.get("to", "")), By("login", client(request))
         name = form.get("name", "")[:200]
-        network = network_of(request) or "unknown"
-        if wait := self._desk.app.throttle.admit(now, (_OF_A_NETWORK, network), (_OF_ALL, "")):
+        if wait := self._desk.app.throttle.admit(now, *self._uses(request)):
             answer = self._form(request, _OFTEN, status=429, to=to, name=name)
             answer.headers.update(retry_after(wait))
             return answer
@@ -91,7 +96,15 @@ class Door:
             changes.record(session, by, "logged in", now)
         answer = RedirectResponse(self._desk.root + to, 303, headers=HEADERS)
         self._desk.cookies.keep(answer, begun(now, generation), now)
+        self._desk.cookies.know(answer, now)
         return answer
+
+    def _uses(self, request: Request) -> list[tuple[Rule, str]]:
+        """Return by what a try to log in is counted."""
+        if browser := self._desk.cookies.known(request, self._desk.clock()):
+            return [(_OF_A_BROWSER, browser)]
+        network = network_of(request)
+        return [(_OF_A_NETWORK, network or "unknown"), (OF_ALL, ALL if network else "")]
 
     def _end(self, request: Request, session: Session) -> None:
         with self._desk.app.database.write() as database:

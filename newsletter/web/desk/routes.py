@@ -4,9 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.app import App
 from newsletter.packaged import packaged
-from newsletter.services.ledger import Clock
 from newsletter.web.desk import deliveries, editing, files, issues, pictures, previews, subscribers
 from newsletter.web.desk.door import Door
 from newsletter.web.desk.from_mail import FromMail
@@ -15,9 +13,8 @@ from newsletter.web.desk.pages import Desk
 _FRESH = {"Cache-Control": "public, max-age=300"}
 
 
-def desk_routes(app: App, clock: Clock) -> list[Route]:
-    """Return the routes of the desk of *app*."""
-    desk = Desk(app, clock)
+def desk_routes(desk: Desk) -> list[Route]:
+    """Return the routes of a desk."""
     script = (packaged("templates") / "web/desk/desk.js").read_text("utf-8")
 
     def style(_request: Request) -> Response:

@@ -3,6 +3,7 @@
 The cookie says when the session began and when it was last used, and in which generation of the password. It is
 SameSite=Lax, not Strict: the link in the draft's mail is to lead whoever is logged in to the desk, nothing is changed
 by GET, and every form has its token. Nothing is kept of a session but, until it would expire, that it was ended.
+A second cookie says that somebody logged in with this browser: it opens nothing, and is for counting tries (``door``).
 """
 
 import json
@@ -20,6 +21,7 @@ from starlette.responses import Response
 from newsletter.storage.problems import fact, keep_fact
 
 IDLE, ABSOLUTE = timedelta(hours=2), timedelta(hours=12)
+_KNOWN = timedelta(days=365)
 _FRESH = timedelta(minutes=1)  # a session that is used is written anew no more often
 _ENDED = "desk.ended"
 
@@ -51,6 +53,7 @@ class Cookies:
         self._sessions = URLSafeSerializer(newest_last, salt="desk session")
         self._forms = URLSafeSerializer(newest_last, salt="desk form")
         self._words = URLSafeSerializer(newest_last, salt="desk word")
+        self._browsers = URLSafeSerializer(newest_last, salt="desk browser")
         self._secure = secure
         self._name = "__Host-desk" if secure else "desk"
 
@@ -74,6 +77,16 @@ class Cookies:
     def drop(self, response: Response) -> None:
         """Let the browser forget its session."""
         self._set(response, self._name, "", 0)
+
+    def know(self, response: Response, now: datetime) -> None:
+        """Let the browser keep that somebody logged in with it."""
+        said = self._browsers.dumps([secrets.token_urlsafe(18), int(now.timestamp())])
+        self._set(response, f"{self._name}-known", said, int(_KNOWN.total_seconds()))
+
+    def known(self, request: Request, now: datetime) -> str:
+        """Return the name of a browser with which somebody logged in, '' for any other."""
+        found = self._signed(self._browsers, request.cookies.get(f"{self._name}-known", ""))
+        return str(found[0]) if found and now < _instant(found[1]) + _KNOWN else ""
 
     def form_token(self, session: Session) -> str:
         """Return what each form of this session's pages carries."""

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from newsletter.app import App
 from newsletter.domain.bounce import Kind, Reason
+from newsletter.domain.text import whole
 from newsletter.mail.bounce_reasons import Said, judge
 from newsletter.mail.bounce_report import Recipient, Report
 from newsletter.services.ledger import Clock
@@ -63,8 +64,7 @@ def document(body: bytes) -> Any:
     """Return the JSON in *body*, without halves of characters, which nothing can keep. Raises ValueError."""
     try:
         said = json.loads(body)
-        whole = json.dumps(said, ensure_ascii=False).encode("utf-8", "replace") if b"\\ud" in body.lower() else b""
-        return json.loads(whole) if whole else said
+        return json.loads(whole(json.dumps(said, ensure_ascii=False))) if b"\\ud" in body.lower() else said
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
