@@ -4,7 +4,6 @@ Served on loopback without TLS, under an address of their own. Not here: the inb
 """
 
 import secrets
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,14 +31,14 @@ def served(stage: Stage) -> Iterator[Desk | None]:
     """Serve the pages while inside; None where the extra ``web`` is missing."""
     try:
         from newsletter.services.account import set_password  # noqa: PLC0415 - an extra
-        from newsletter.web.server import serving  # noqa: PLC0415 - an extra
+        from newsletter.web.server import address, listening, serving  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
         yield None
         return
-    port, password = _free_port(), secrets.token_urlsafe(12)
-    app = _at(stage.app, f"http://{_HOST}:{port}")
+    password, listener = secrets.token_urlsafe(12), listening(_HOST, 0)  # kept, or another program may take the port
+    app = _at(stage.app, address(_HOST, listener))
     set_password(app.database, _NAME, password, _MORNING_AFTER)
-    with serving(app, _HOST, port, clock_from(_MORNING_AFTER)) as url:
+    with serving(app, _HOST, 0, clock_from(_MORNING_AFTER), listener.detach()) as url:
         yield Desk(url, _NAME, password)
 
 
@@ -47,8 +46,3 @@ def _at(app: App, base_url: str) -> App:
     """Return *app* as reached at *base_url*: cookies of https would not travel there."""
     newsletter = app.settings.newsletter.model_copy(update={"base_url": base_url})
     return replace(app, settings=app.settings.model_copy(update={"newsletter": newsletter}))
-
-
-def _free_port() -> int:
-    with socket.create_server((_HOST, 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -56,7 +56,7 @@ class LeftOut:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: each reader has one or two, and freezing takes time
 class Digest:
     """What one reader sees of an issue.
 

@@ -175,11 +175,8 @@ class Pool:
         votes = sorted(((self.by_id[i].upvotes or 0, i) for i in self.front if i in self.by_id), reverse=True)
         if not votes or not votes[0][0] or (len(votes) > 1 and votes[0][0] == votes[1][0]):
             return None
-        return (
-            votes[0][1]
-            if self.by_id[votes[0][1]].first_listed == newest_day(c.first_listed for c in self.order)
-            else None
-        )
+        newest = newest_day(c.first_listed for c in self.order)
+        return votes[0][1] if self.by_id[votes[0][1]].first_listed == newest else None
 
     @cached_property
     def _index(self) -> Index:

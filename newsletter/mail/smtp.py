@@ -151,10 +151,11 @@ class Connection:
         except asyncio.CancelledError:
             if not wire.answered:
                 wire.abort()
-                raise
+                if wire.unsent < len(tail):
+                    raise
             [reply] = wire.taken(1)
-        # Where the dot never left this machine the server cannot have the message.
-        outcome = self._outcome(Phase.DATA if wire.unsent > len(tail) else Phase.DOT, reply)
+        # Where the dot never left us the server cannot have the message. What the kernel took, it may have sent.
+        outcome = self._outcome(Phase.DATA if wire.unsent >= len(tail) else Phase.DOT, reply)
         self.accepted += outcome.verdict is Verdict.ACCEPTED
         self._begun = then if behind else None
         return outcome

@@ -106,14 +106,17 @@ class Wire(asyncio.Protocol):
         self._wanted = 0
         self._waiter: asyncio.Future[None] | None = None
         self._paused = False
+        self._is_slow = False  # the kernel did not take all of something at once
+        self._kept = b""  # to be said once what stands before it was taken
         self._backlog = 0  # octets not taken when the wait began
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self.end: Reply | None = None  # why nothing more is said or heard
-        self.unsent = 0  # octets that we kept back when we ended it; 0 where the peer did
-        # Paused then means that the kernel has not taken everything, which is what the block's time counts.
-        transport.set_write_buffer_limits(0)
+        self.unsent = 0  # octets at least that never left us
+        # Paused then means that the kernel has not taken everything, which is what the block's time counts. With 0 as
+        # the upper limit TLS would call itself paused and not paused in turns, nothing being kept back.
+        transport.set_write_buffer_limits(high=1, low=0)
         transport.set_protocol(self)
 
     @property
@@ -135,6 +138,7 @@ class Wire(asyncio.Protocol):
         """Send *data* and what stands *behind* it, for which the server owes one reply in each of *phases*.
 
         Return false where all is over. Two pieces are not joined here: a message is long, and the kernel joins them.
+        Where it does not take all at once, what stands behind is said once it has: not to a peer that goes before.
         """
         if self.end is None and self._transport.is_closing():
             self._over(DROPPED, "the server closed the connection")
@@ -142,13 +146,20 @@ class Wire(asyncio.Protocol):
             return False
         waiting = bool(self._owed)
         self._owed.extend(phases)
-        if behind:
+        if behind and not self._is_slow:
             self._transport.writelines((data, behind))
         else:
             self._transport.write(data)
+            self._say_behind(behind)
         if not waiting:
             self._wait()
         return True
+
+    def _say_behind(self, data: bytes) -> None:
+        if self._paused or self._transport.is_closing():
+            self._kept = data
+        elif data:
+            self._transport.write(data)
 
     async def answers(self, count: int) -> list[Reply]:
         """Return the next *count* replies, or those before the session ended and then, instead of the next, why.
@@ -207,17 +218,20 @@ class Wire(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Wait for the peer to take what is sent."""
-        self._paused = True
+        self._paused = self._is_slow = True
 
     def resume_writing(self) -> None:
         """Wait for the reply, everything being sent."""
         self._paused = False
+        if self.end is None and self._kept:
+            kept, self._kept = self._kept, b""
+            self._transport.write(kept)
         if self._owed and self.end is None:
             self._wait()
 
     def _over(self, code: int, text: str) -> None:
         if self.end is None:
-            self.unsent = self._transport.get_write_buffer_size()
+            self.unsent = self._transport.get_write_buffer_size() + len(self._kept)
             self.end = Reply(code, text)
             self._owed.clear()
             if self._timer:

@@ -4,7 +4,7 @@ Not here: who gets what (``domain.digest``), cards and lines themselves (``cards
 the encoding itself (``mail``). Papers must have been stored: they are known by their id.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache, partial
@@ -55,7 +55,7 @@ class Masthead(Imprint):
     subject: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
 class Encoded:
     """A digest, both parts encoded, in pieces to be joined."""
 
@@ -128,7 +128,7 @@ class IssueRenderer:
         self._cards.set_in_type(digest.picks)
         stored = list(map(_stored, digest.picks))
         papers = [paper for paper, _, _ in stored]
-        kind = _kind(list(map(_why, digest.picks)))
+        kind = _kind(set(map(_why, digest.picks)))
         subject, title = self._titled(papers[0], len(papers), kind)
         headings = groups(digest, self._type.language)
         placed = map(self._cards.placed, stored, count(1), self._cards.sizes(len(papers)), headings)
@@ -138,7 +138,7 @@ class IssueRenderer:
             "preheader": _both(self._preheader(papers)),
             "corrections": corrected,
             "since": _both(self._since(digest.since, kind)),
-            "counts": _both(self._counts(len(papers), sum(map(bool, map(_topic, digest.picks))), kind)),
+            "counts": _both(self._counts(len(papers), len(papers) - list(map(_topic, digest.picks)).count(""), kind)),
             "cards": (html_cards, text_cards),
             "also": self._also(digest.named).pieces(papers, _newest_day(digest)),
             "foot": foot,
@@ -241,7 +241,7 @@ def _spread(subject: str, frame: tuple[Slotted, Slotted], parts: Mapping[str, Pi
     return Encoded(subject=subject, html=frame[0].spread(parts, HTML), text=frame[1].spread(parts, TEXT))
 
 
-def _kind(whys: Sequence[Why]) -> str:
+def _kind(whys: Collection[Why]) -> str:
     """Return which mail brings papers for these reasons: a digest, what alerts found, or that nothing matched."""
     if Why.NEAREST in whys:
         return "quiet"

@@ -25,13 +25,21 @@ _BLANK = re.compile(rf"[^\S{_KEPT}]+")
 _PIECE = re.compile(rf"[^\S{_KEPT}]+|[{_WIDE}](?:\u200d[^\s]|[{_STAYS}])*|(?:{_KEPT}|[^\s{_WIDE}])+")
 
 
-_LONE, _LEADING = re.compile(r"(?<=\S) - (?=\S)"), re.compile(r"(?<![\w-])-(?=\w)")
+_SIGN = re.compile(r" ?(?<![\w-])-(?:\w| (?=\S))")
 _JOINER = "\u2060"
 
 
 def unbroken(text: str) -> str:
-    """Return *text* so that no line ends after a ``-`` that begins a word or stands alone: browsers break there."""
-    return _LEADING.sub(f"-{_JOINER}", _LONE.sub(f"{_KEPT}-{_KEPT}", text))
+    """Return *text* so that no line ends after a ``-`` that begins a word or stands alone.
+
+    Browsers break there, even before a no-break space (UAX 14, LB12a).
+    """
+    return _SIGN.sub(lambda found: _held(found.group()), text)
+
+
+def _held(sign: str) -> str:
+    kept = sign.replace(" ", _KEPT) if sign.endswith(" ") else sign
+    return kept.replace("-", f"-{_JOINER}")
 
 
 def columns(text: str) -> int:

@@ -83,15 +83,21 @@ def _bibtex(text: str) -> Iterator[Reference]:
     ]
     library = Library(wanted)
     for step in (
-        middlewares.LatexDecodingMiddleware(),
         middlewares.SeparateCoAuthors(),
         middlewares.SplitNameParts(),
         middlewares.MergeNameParts(style="first"),
     ):
         library = step.transform(library)
-    for entry in library.entries:
+    for entry in library.entries:  # only now: decoding takes off the braces that keep a comma in a name
+        entry.fields = [Field(f.key, value) for f in entry.fields for value in _each(f.value)]
+    for entry in middlewares.LatexDecodingMiddleware().transform(library).entries:
         said = {field.key: field.value for field in entry.fields}
-        yield reference(said.get("title", ""), said.get("author", ()), _keywords(said.get("keywords", "")))
+        names = [field.value for field in entry.fields if field.key == "author"]
+        yield reference(said.get("title", ""), names, _keywords(said.get("keywords", "")))
+
+
+def _each(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _is_wanted(field: Any) -> bool:

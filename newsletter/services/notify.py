@@ -3,6 +3,7 @@
 Where no mail can be sent, a line on standard error is what cron mails. Not here: what counts as a problem (``run``).
 """
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Mapping
@@ -21,7 +22,8 @@ from newsletter.render.language import ENGLISH
 from newsletter.render.notices import operator_notice
 from newsletter.render.typesetting import Rendered
 from newsletter.services.dispatch import Dispatch
-from newsletter.storage import problems
+from newsletter.storage import problems, traffic
+from newsletter.storage.database import StorageError, cursor
 from newsletter.storage.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -97,12 +99,17 @@ async def send_one(
     )
     own = dispatch.settings.newsletter.sender_address
     sender = dispatch.mail.return_path(reader, 0) if reader else own
-    await _taken(dispatch, Envelope(sender=sender, recipient=address, size=len(content), smtputf8=smtputf8), content)
+    await _taken(
+        dispatch, Envelope(sender=sender, recipient=address, size=len(content), smtputf8=smtputf8), content, now
+    )
     return message_id(number, dispatch.mail.domain)
 
 
-async def _taken(dispatch: Dispatch, envelope: Envelope, content: bytes) -> None:
-    """Have a mail taken by the first route that is well. Raises SmtpTrouble for the first that was not."""
+async def _taken(dispatch: Dispatch, envelope: Envelope, content: bytes, now: datetime) -> None:
+    """Have a mail taken by the first route that is well. Raises SmtpTrouble for the first that was not.
+
+    It counts against the route's limits, and waits for none of them: digests leave it the room.
+    """
     first: SmtpTrouble | None = None
     for way in dispatch.settings.smtp.ways:
         try:
@@ -110,6 +117,8 @@ async def _taken(dispatch: Dispatch, envelope: Envelope, content: bytes) -> None
             trouble = SmtpTrouble(f"{envelope.recipient}: not taken: {outcome.reply}", outcome)
         except SmtpTrouble as error:
             outcome, trouble = error.outcome, error
+        if outcome.verdict in {Verdict.ACCEPTED, Verdict.UNCERTAIN}:  # a server that took it counts it
+            await asyncio.to_thread(_count, dispatch, way.name, now)
         if outcome.verdict is Verdict.ACCEPTED:
             return
         if outcome.verdict is not Verdict.TROUBLE:  # it is the address that is refused, or the mail may have gone
@@ -117,6 +126,14 @@ async def _taken(dispatch: Dispatch, envelope: Envelope, content: bytes) -> None
         first = first or trouble
     assert first is not None  # there is a way
     raise first
+
+
+def _count(dispatch: Dispatch, route: str, now: datetime) -> None:
+    try:
+        with dispatch.database.write() as session:
+            traffic.count(cursor(session), route, now, 1)
+    except StorageError as error:  # the mail has gone: who sent it must not send it again
+        log.warning("a mail that was taken could not be counted: %s", error)
 
 
 def single_message(

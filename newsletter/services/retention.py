@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from newsletter.config.retention import RetentionSettings
 from newsletter.services.earlier import REMEMBERED
-from newsletter.storage import had, problems, retention, subscribers
+from newsletter.storage import had, problems, retention, subscribers, uploads
 from newsletter.storage.database import Database
 
 AT_ONCE = 250  # rows in one transaction: for some hundredths of a second others wait for it
@@ -28,6 +28,7 @@ async def keep_house(
     database: Database, kept: RetentionSettings, today: date, now: datetime, *, budget: float = BUDGET
 ) -> bool:
     """Give up what is older than *kept* says, for about *budget* seconds. Return whether all of *today* is done."""
+    uploads.drop_old(database.path, now)
     with database.read() as session:
         if problems.fact(session, _DONE) == today.isoformat():
             return True

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from newsroom import Newsroom
 
+from newsletter.services.library import read_library
+
 ANN = "ann@example.org"
 BIBTEX = r"""
 @comment{exported}
@@ -97,3 +99,14 @@ def test_a_file_that_is_not_there(reader: Newsroom, tmp_path: Path):
     """Nor a folder."""
     assert "No such file" in reader.run("subscribers", "seed", ANN, str(tmp_path / "none.bib"), expect=2).err
     assert "Is a directory" in reader.run("subscribers", "seed", ANN, str(tmp_path), expect=2).err
+
+
+def test_a_group_whose_name_has_commas_keeps_its_reference(tmp_path: Path):
+    """Braces hold a name together; accents inside it are read all the same."""
+    file = tmp_path / "group.bib"
+    file.write_text(
+        "@misc{x,\n author={{Institute of A, B, C, and D} and M{\\\"u}ller, Ada},\n title={{On {\\'E}tudes}},\n}"
+    )
+    [found] = read_library(file)
+    assert found.title == "On Études"
+    assert any("Müller" in name for name in found.authors)

@@ -298,7 +298,7 @@ def test_it_opens_the_desk(served: tuple[subprocess.Popen[bytes], str]) -> None:
     found = re.search(r"The desk is at (\S+)/desk, on Monday morning: name (\S+), password (\S+)", plain)
     assert found
     url, name, password = found.groups()
-    with httpx2.Client(base_url=url, trust_env=False, follow_redirects=True) as client:
+    with httpx2.Client(base_url=url, trust_env=False, follow_redirects=True, timeout=60) as client:
         assert client.get("/").status_code == 200
         [token] = re.findall(r'name="token" value="([^"]+)"', client.get("/desk").text)
         page = client.post("/desk/login", data={"token": token, "name": name, "password": password})

@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 import pytest
 from counting import agree, states
-from newsroom import Newsroom
+from newsroom import Newsroom, instant
 
+from newsletter.mail.smtp import SmtpTrouble
+from newsletter.render.typesetting import Rendered
 from newsletter.services.deliver import Sender
+from newsletter.services.notify import send_one
 from newsletter.services.run import Watch
+from newsletter.storage import traffic
 
 DAY, NEXT = "2026-07-15", "2026-07-16"
 AT = f"{DAY}T08:00"
@@ -136,6 +140,29 @@ def test_a_list_of_twice_the_day_s_limit_is_served_once_in_two_issues(room: News
         assert len(room.sink.mails) - before == len(served[-1]) == limit
     assert served[0] | served[1] == set(emails)
     assert served[2] == served[0]
+
+
+def test_a_mail_of_its_own_counts_too_and_waits_for_no_limit(room: Newsroom) -> None:
+    """A confirmation, or whatever else is no digest: digests leave it the room that it took, in any later process."""
+    room.configure(smtp={"messages_per_day": 3})
+    room.subscribe(*(f"r{n}@example.net" for n in range(5)))
+    letter = Rendered(subject="Please confirm", html="", text="Please confirm.\n")
+
+    def ask(email: str, at: str) -> None:
+        with room.app(instant(at)) as app:
+            asyncio.run(send_one(app.dispatch, email, letter, instant(at)))
+
+    ask("new@example.net", f"{DAY}T07:00Z")
+    report = room.tick(AT)
+    assert states(room) == {"accepted": 2, "ready": 3}
+    assert (report.reason or "").endswith("goes on at 2026-07-16 07:00 UTC")
+    ask("late@example.net", f"{DAY}T09:00Z")
+    assert room.sink.mails[-1].recipient == "late@example.net"
+    room.sink.refusals["gone@example.net"] = "550 5.1.1 no such user"
+    with pytest.raises(SmtpTrouble):
+        ask("gone@example.net", f"{DAY}T09:00Z")
+    with room.app() as app, app.database.read() as session:
+        assert traffic.accepted_since(session, app.settings.smtp.ways[0].name, instant(f"{DAY}T06:00Z")) == 4
 
 
 def test_a_failure_does_not_use_up_the_day_s_limit(room: Newsroom) -> None:

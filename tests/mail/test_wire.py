@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from certificates import Certificate
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -110,12 +112,15 @@ def test_a_server_that_never_ends_a_line_costs_no_memory():
     assert reader._rest == b""
 
 
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 
 
 @contextlib.asynccontextmanager
-async def waiting_for_data(answer: Answer, timeouts: dict[str, float]) -> AsyncIterator[Connection]:
-    """Give a connection to a server that took an envelope and goes on as *answer* does."""
+async def waiting_for_data(
+    answer: Answer, timeouts: dict[str, float], certificate: Certificate | None = None
+) -> AsyncIterator[Connection]:
+    """Give a connection, in clear or by TLS, to a server that took an envelope and goes on as *answer* does."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -127,9 +132,11 @@ async def waiting_for_data(answer: Answer, timeouts: dict[str, float]) -> AsyncI
             await answer(reader, writer)
         writer.transport.abort()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**16)
+    tls = certificate.server() if certificate else None
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**16, ssl=tls)
     port = listening.sockets[0].getsockname()[1]
-    connection = Connection("127.0.0.1", port, local_hostname="example.org", timeouts=timeouts)
+    secured: dict[str, Any] = {"security": "tls", "tls": certificate.client()} if certificate else {}
+    connection = Connection("localhost", port, local_hostname="example.org", timeouts=timeouts, **secured)
     await connection.open()
     try:
         assert await connection.envelope(ENVELOPE) is None
@@ -180,6 +187,79 @@ def test_a_peer_that_takes_a_message_slowly():
             assert connection.usable
 
     asyncio.run(story())
+
+
+async def take(reader: asyncio.StreamReader) -> None:
+    """Take a message whole."""
+    end = b""
+    while b"\r\n.\r\n" not in end:
+        end = end[-5:] + await reader.read(2**19)
+
+
+@pytest.mark.parametrize("behind", [None, ENVELOPE], ids=["alone", "with the next envelope behind it"])
+def test_a_peer_that_resets_in_the_middle_of_a_message(run: Run, behind: Envelope | None):
+    """Over a connection that took an earlier one slowly the end is said once all before it was taken: not to it."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await take(reader)
+        writer.write(b"250 ok\r\n")
+        await reader.readuntil(b"DATA\r\n")
+        writer.write(b"250 ok\r\n250 ok\r\n354 go on\r\n")
+        await reader.readexactly(2**20)
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async def story() -> Outcome:
+        async with waiting_for_data(answer, {BLOCK: 20, Phase.DOT: 20}) as connection:
+            assert (await connection.data(HUGE)).verdict is Verdict.ACCEPTED
+            assert await connection.envelope(ENVELOPE) is None
+            return await connection.data(HUGE, behind)
+
+    outcome = run(story())
+    assert outcome.verdict is Verdict.TROUBLE
+    assert outcome.reply.startswith("the server closed the connection")
+
+
+def test_who_is_stopped_in_the_middle_of_a_message_knows_that_it_was_not_sent(run: Run):
+    """Nothing is uncertain of what the kernel was not even given to the end."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(2**20)
+        sending.cancel()
+        received.append(await reader.read())
+
+    received: list[bytes] = []
+    sending: asyncio.Task[Outcome]
+
+    async def story() -> Outcome:
+        nonlocal sending
+        async with waiting_for_data(answer, {BLOCK: 20, Phase.DOT: 20}) as connection:
+            sending = asyncio.create_task(connection.data(HUGE))
+            return await sending
+
+    assert run(story()).verdict is Verdict.TROUBLE
+
+
+def test_an_answer_over_tls_is_waited_for_as_long_as_one_in_clear(run: Run, certificate: Certificate):
+    """All was taken: what is waited for is the answer, not that the peer takes more."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(3):
+            await reader.readuntil(b"\r\n.\r\n")
+            await asyncio.sleep(0.4)
+            writer.write(b"250 ok\r\n")
+            await reader.readuntil(b"DATA\r\n")
+            writer.write(b"250 ok\r\n250 ok\r\n354 go on\r\n")
+
+    async def story() -> list[Outcome]:
+        said = []
+        async with waiting_for_data(answer, {BLOCK: 0.2}, certificate) as connection:
+            for _ in range(3):
+                said.append(await connection.data(b"a: b\r\n", ENVELOPE))
+                assert await connection.envelope(ENVELOPE) is None
+        return said
+
+    assert {said.verdict for said in run(story())} == {Verdict.ACCEPTED}
 
 
 @pytest.mark.parametrize(

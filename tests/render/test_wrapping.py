@@ -63,9 +63,10 @@ def test_wrapping_knows_what_belongs_together():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("org:NAME; a - leaves out", "org:NAME; a\u00a0-\u00a0leaves out"),
+        ("org:NAME; a - leaves out", "org:NAME; a\u00a0-\u2060\u00a0leaves out"),
         ('"a phrase", -without, a-b', '"a phrase", -\u2060without, a-b'),
-        ("词语、-排除 - 表示", "词语、-\u2060排除\u00a0-\u00a0表示"),
+        ("词语、-排除 - 表示", "词语、-\u2060排除\u00a0-\u2060\u00a0表示"),
+        (";- 表示", ";-\u2060\u00a0表示"),
         ("", ""),
     ],
 )

@@ -28,6 +28,6 @@ def site(newsroom: Newsroom) -> Iterator[Site]:
     with (
         newsroom.app() as app,
         serving(app, "127.0.0.1", 0) as url,
-        httpx2.Client(base_url=url, trust_env=False) as client,
+        httpx2.Client(base_url=url, trust_env=False, timeout=60) as client,
     ):
         yield Site(newsroom, app, url, client)

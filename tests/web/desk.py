@@ -49,7 +49,9 @@ class Visitor:
 
     def post(self, path: str, **fields: str) -> httpx2.Response:
         """Send a form of the page, and follow where it leads."""
-        self.answer = self._followed(self.client.post(path, data={"token": self.token, **fields}))
+        self.answer = self._followed(
+            self.client.post(path, data=fields if "token" in fields else {"token": self.token, **fields})
+        )
         return self.answer
 
     def log_in(self, name: str = "editor", password: str = PASSWORD) -> httpx2.Response:

@@ -28,7 +28,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, 
     with (
         room.app() as app,
         serving(app, "127.0.0.1", 0) as url,
-        httpx2.Client(base_url=url, trust_env=False) as client,
+        httpx2.Client(base_url=url, trust_env=False, timeout=60) as client,
     ):
         yield Site(room, app, url, client), client.get("/api/openapi.json").json(), list(keys)
     room.close()

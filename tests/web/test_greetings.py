@@ -29,7 +29,7 @@ def parting(tmp_path: Path) -> Iterator[Site]:
     with (
         room.app() as app,
         serving(app, "127.0.0.1", 0) as url,
-        httpx2.Client(base_url=url, trust_env=False) as client,
+        httpx2.Client(base_url=url, trust_env=False, timeout=60) as client,
     ):
         yield Site(room, app, url, client)
     room.close()

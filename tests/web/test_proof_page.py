@@ -52,7 +52,7 @@ def preview(newsroom: Newsroom) -> Iterator[Preview]:
     process = newsroom.start("issues", "preview", DAY, "--as", ANN, "--open")
     assert process.stdout
     url = process.stdout.readline().split(" at ")[1].split()[0]
-    with httpx2.Client(base_url=url, trust_env=False) as client:
+    with httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
         yield Preview(newsroom, own, url, process, client)
 
 

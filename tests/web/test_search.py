@@ -225,7 +225,11 @@ def test_without_an_address_of_its_own_a_newsletter_has_no_feeds(newsroom):
     newsroom.configure(newsletter={"base_url": ""})
     newsroom.publish(DAY, "Alpha")
     newsroom.run("run", "--date", DAY, "--now")
-    with newsroom.app() as app, serving(app, "127.0.0.1", 0) as url, httpx2.Client(base_url=url) as client:
+    with (
+        newsroom.app() as app,
+        serving(app, "127.0.0.1", 0) as url,
+        httpx2.Client(base_url=url, trust_env=False, timeout=60) as client,
+    ):
         pages = [client.get(path) for path in ("/", "/archive", "/search?q=alpha")]
         assert [(one.status_code, "feeds/" in one.text) for one in pages] == [(200, False)] * 3
         assert "Alpha" in pages[0].text

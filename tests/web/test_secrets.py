@@ -38,7 +38,11 @@ def test_after_a_leak_readers_leave_by_their_address(mailed: Newsroom) -> None:
     """
     old = link_to_leave(mailed)
     assert "1 older still verify" in mailed.run("secret", "rotate").out
-    with mailed.app() as app, serving(app, "127.0.0.1", 0) as url, httpx2.Client(base_url=url) as client:
+    with (
+        mailed.app() as app,
+        serving(app, "127.0.0.1", 0) as url,
+        httpx2.Client(base_url=url, trust_env=False, timeout=60) as client,
+    ):
         assert client.get(old).status_code == 200
     before = (mailed.folder / "secret").read_text()
     assert "is gone" in mailed.run("secret", "rotate", "--leaked").out
@@ -47,7 +51,11 @@ def test_after_a_leak_readers_leave_by_their_address(mailed: Newsroom) -> None:
     mailed.publish("2026-07-16", "Beta")
     mailed.tick("2026-07-16T08:00Z")  # it still sends
 
-    with mailed.app() as app, serving(app, "127.0.0.1", 0) as url, httpx2.Client(base_url=url) as client:
+    with (
+        mailed.app() as app,
+        serving(app, "127.0.0.1", 0) as url,
+        httpx2.Client(base_url=url, trust_env=False, timeout=60) as client,
+    ):
         site = Site(mailed, app, url, client)
         dead = client.get(old)
         assert (dead.status_code, 'name="address"' in dead.text) == (404, True)

@@ -133,7 +133,7 @@ def test_the_command_serves_until_it_is_told_to_end(newsroom: Newsroom, number: 
         line = process.stderr.readline()
         assert line, "it ended"
         url = "".join(re.findall(r"http://127\.0\.0\.1:\d+", line))
-    with httpx2.Client(base_url=url, trust_env=False) as client:
+    with httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
         assert client.get("/healthz").text == "ok"
         process.send_signal(number)
         out, err = process.communicate(timeout=20)

@@ -1,19 +1,16 @@
 """Whole files of subscribers: one comes in after a look at what it would do, and all go out.
 
-What was uploaded lies beside the database, for whoever owns that alone, until it was imported or an hour is over: so
-that any process of the pages finds it. A file may be larger than other forms.
+What was uploaded lies beside the database until it was imported or an hour is over (``storage/uploads``). A file may be
+larger than other forms.
 """
 
 import asyncio
 import io
 import re
-import secrets
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -28,14 +25,12 @@ from newsletter.domain.subscriber import Subscriber
 from newsletter.errors import NotFoundError, UsageError
 from newsletter.services.subscriber_files import write_csv
 from newsletter.services.transfer import Report, export, import_file
-from newsletter.storage import changes
+from newsletter.storage import changes, uploads
 from newsletter.web.desk.pages import HEADERS, Desk, Visit
 from newsletter.web.desk.session import Session
 
 LARGEST = 64 * 1024 * 1024  # octets: a million addresses with their preferences
 _PATIENCE = 120  # seconds for a file to arrive
-_KEPT = 3600  # seconds
-_CHUNK = 1 << 18
 _ROWS = 1000  # of an export at once
 _NAMED = 100  # invalid lines that a page names
 
@@ -57,6 +52,10 @@ class Files:
 
     desk: Desk
 
+    @property
+    def _database(self) -> Path:
+        return self.desk.app.database.path
+
     def send(self, visit: Visit) -> Response:
         """Answer with everyone on the list, as CSV, while it is being read."""
         with self.desk.app.database.write() as session:
@@ -77,7 +76,7 @@ class Files:
                 file = form.get("file")
                 if not isinstance(file, UploadFile):
                     raise HTTPException(400)
-                upload = await run_in_threadpool(self._keep, file.file)
+                upload = await run_in_threadpool(uploads.keep, self._database, file.file)
                 return {"upload": upload, "name": _plain_name(file.filename or ""), "skip": str(form.get("skip", ""))}
         except TimeoutError as error:
             raise HTTPException(408) from error
@@ -90,19 +89,17 @@ class Files:
         try:
             report = self._import(visit, upload, name, skip=skip, dry_run=True)
         except UsageError:
-            self._place(upload).unlink(missing_ok=True)
+            uploads.drop(self._database, upload)
             raise
         return visit.show("import.html", report=report, upload=upload, file=name, skip=skip, most=_NAMED)
 
     def apply(self, visit: Visit) -> Response:
         """Import the file that was looked at."""
         upload, name, skip = visit.form.get("upload", ""), visit.form.get("name", ""), bool(visit.form.get("skip"))
-        if not re.fullmatch("[0-9a-f]{32}", upload) or not self._place(upload).exists():
-            raise NotFoundError("that file is gone: an uploaded file is kept for an hour; upload it again")
         report = self._import(visit, upload, _plain_name(name), skip=skip, dry_run=False)
         if not report.written:
             raise UsageError(f"{report.invalid_count} lines are invalid; nothing was imported")
-        self._place(upload).unlink(missing_ok=True)
+        uploads.drop(self._database, upload)
         said = f"imported {report.added:,} subscribers of {_plain_name(name)}"
         with self.desk.app.database.write() as session:
             changes.record(session, visit.by, said, visit.now)
@@ -110,27 +107,13 @@ class Files:
         return visit.to("/subscribers", said.capitalize() + there + ".")
 
     def _import(self, visit: Visit, upload: str, name: str, *, skip: bool, dry_run: bool) -> Report:
-        app = self.desk.app
-        with self._place(upload).open("rb") as file:
+        app, kept = self.desk.app, uploads.find(self._database, upload)
+        if kept is None:
+            raise NotFoundError("that file is gone: an uploaded file is kept for an hour; upload it again")
+        with kept.open("rb") as file:
             return import_file(
                 app.database, app.settings.newsletter, file, name, visit.now, skip_invalid=skip, dry_run=dry_run
             )
-
-    def _keep(self, file: IO[bytes]) -> str:
-        for old in self._place("*").parent.glob(self._place("*").name):
-            if time.time() - old.stat().st_mtime > _KEPT:
-                old.unlink(missing_ok=True)
-        upload = secrets.token_hex(16)
-        place = self._place(upload)
-        place.touch(mode=0o600)
-        with place.open("wb") as kept:
-            while part := file.read(_CHUNK):
-                kept.write(part)
-        return upload
-
-    def _place(self, upload: str) -> Path:
-        path = self.desk.app.database.path
-        return path.with_name(f"{path.name}.import-{upload}")
 
 
 def _limited(request: Request) -> Request:

@@ -34,6 +34,7 @@ POLICY = (
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _FORMS = "token"  # the field of a form that says that one of our pages sent it
+_LONGEST_ADDRESS = 64  # characters
 _STATUS = {NotFoundError: 404, IllegalMoveError: 409}
 
 
@@ -221,5 +222,5 @@ HEADERS = {"Content-Security-Policy": POLICY, "X-Robots-Tag": "noindex", "Cache-
 
 
 def client(request: Request) -> str:
-    """Return the address from which a request comes."""
-    return request.client.host if request.client else ""
+    """Return the address from which a request comes, as far as it may be one: a proxy may pass on anything."""
+    return request.client.host[:_LONGEST_ADDRESS] if request.client else ""
