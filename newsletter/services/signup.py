@@ -71,18 +71,19 @@ def take(throttle: Throttle, wanted: SignUp, now: datetime) -> int | timedelta:
 
 
 async def do(dispatch: Dispatch, throttle: Throttle, number: int, now: datetime) -> bool:
-    """Do what a sign-up asks for, unless somebody is at it or did it. Return whether it need not be tried again.
+    """Do what a sign-up asks for, unless somebody is at it or did it. Return False where mail is not taken.
 
-    What cannot be done is a line in the log, without the address.
+    What cannot be done is a line in the log, without the address, and tried again.
     """
     try:
-        asked = await asyncio.to_thread(_enter, dispatch, throttle, number, now)
+        taken = await asyncio.to_thread(_take, dispatch, number, now)
+        asked = taken and await asyncio.to_thread(_enter, dispatch, throttle, taken, now)
         if asked:
             await _mail(dispatch, throttle, asked, now)
             await asyncio.to_thread(_end, dispatch, number)
     except NewsletterError as error:
         log.warning("a sign-up could not be worked (%s)", type(error).__name__)
-        return False
+        return not isinstance(error, SmtpTrouble)
     return True
 
 
@@ -97,26 +98,32 @@ async def catch_up(dispatch: Dispatch, throttle: Throttle, now: datetime) -> Non
             log.warning("%d sign-ups of a day ago were given up: no server took their mail", given_up)
         left = sign_ups.left(session, now)
     for number in left:
-        if not await do(dispatch, throttle, number, now):
-            break
+        try:
+            if not await do(dispatch, throttle, number, now):
+                break
+        except Exception:  # a run has more to do than what one stranger typed
+            log.exception("a sign-up failed in a way that is this program's fault")
 
 
-def _enter(dispatch: Dispatch, throttle: Throttle, number: int, now: datetime) -> Asked | None:
-    """Take up a sign-up, and put who is new on the list, to be confirmed. Return it, None where nobody is mailed."""
+def _take(dispatch: Dispatch, number: int, now: datetime) -> Asked | None:
+    """Take up a sign-up: in a transaction of its own, so that one that fails holds up no other."""
     with dispatch.database.write() as session:
-        asked = sign_ups.take(session, number, now)
-        if asked is None:
-            return None
+        return sign_ups.take(session, number, now)
+
+
+def _enter(dispatch: Dispatch, throttle: Throttle, asked: Asked, now: datetime) -> Asked | None:
+    """Put who is new on the list, to be confirmed. Return the sign-up, None where nobody is mailed."""
+    with dispatch.database.write() as session:
         if asked.subscriber_id is not None:
             # Who took it up before did not end it: the mail that they claimed did not go out, as far as anybody knows.
             subscribers.not_sent(session, Single(asked.mail), asked.subscriber_id, asked.taken_at or now)
             return asked
         held = _held(session, dispatch, throttle, asked, now)
         if held is None or held.status not in _MAILS:
-            sign_ups.end(session, number)
+            sign_ups.end(session, asked.id)
             return None
         mail = _MAILS[held.status]
-        sign_ups.enter(session, number, held.id, mail)
+        sign_ups.enter(session, asked.id, held.id, mail)
         return replace(asked, subscriber_id=held.id, mail=mail)
 
 

@@ -62,8 +62,7 @@ def restore(path: Path, backup: Path, now: datetime) -> Restored:
     before = _sound(backup)
     draft = path.with_name(f"{path.name}.restoring.backup")
     with keeping_out(path):
-        if locks.any_held(path):
-            raise BusyError("a run is at work; stop it first: what it sends now would not be known afterwards")
+        _require_nobody(path)
         try:
             copies.clear(draft)
             copies.backup(backup, draft)
@@ -71,10 +70,16 @@ def restore(path: Path, backup: Path, now: datetime) -> Restored:
             held = _hold(draft, path, now)
             left, unread = _leave(draft, path)
             kept = _keep(path, now)
+            _require_nobody(path)  # a daemon's run may have begun meanwhile
             copies.put_back(draft, path)
         finally:
             copies.clear(draft)
     return Restored(version=before, held=held, left=left, kept=kept, unread=unread)
+
+
+def _require_nobody(path: Path) -> None:
+    if locks.any_held(path):
+        raise BusyError("a run is at work; stop it first: what it sends now would not be known afterwards")
 
 
 def restored_at(session: Session) -> datetime | None:

@@ -339,6 +339,14 @@ def test_one_lease_has_one_owner(database: Database):
         assert dead(database) == []
 
 
+def test_a_lease_of_who_was_taken_for_dead_keeps_nobody_out(database: Database):
+    """Who slept past it, and took the lease before it noticed, may have died since: nobody would bury it again."""
+    with Owner(database, NOW) as owner, database.write() as session:
+        session.add(LeaseRow(name="run", owner="buried and gone"))
+        session.flush()
+        assert locks.take_lease(session, "run", owner.id) is None
+
+
 def test_an_owner_leaves_nothing_behind(database: Database):
     """When it ends, also by an error, its lease, its row and its lock file are gone."""
     owner = Owner(database, NOW)

@@ -89,16 +89,35 @@ def test_what_no_server_takes_is_tried_again_and_given_up_after_a_day(newsroom: 
     assert newsroom.sink.mails == []
 
 
-def test_who_is_not_on_the_list_yet_is_shown_and_forgotten(newsroom: Newsroom) -> None:
-    """What waits is known by ``data``, gone by ``forget`` from the file too, and none of it breaks a law."""
-    newsroom.run("stats")
-    now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-    with closing(sqlite3.connect(newsroom.folder / "newsletter.db")) as connection, connection:
+def _lost(room: Newsroom, email: str) -> None:
+    """Leave a sign-up of half an hour ago behind, as a process does that is killed before it takes it up."""
+    then = datetime.now(UTC) - timedelta(minutes=30)
+    at = then.replace(tzinfo=None).isoformat(" ", "microseconds")
+    with closing(sqlite3.connect(room.folder / "newsletter.db")) as connection, connection:
         connection.execute(
             "INSERT INTO sign_ups (asked_at, due_at, tries, email, texts, network, agreed, mail)"
             " VALUES (?, ?, 0, ?, ?, '192.0.2.0/24', 'agreed', '')",
-            (now, now, "Ann@Example.net", json.dumps({"topics": "mine"})),
+            (at, at, email, json.dumps({"topics": "mine"})),
         )
+
+
+def test_one_that_cannot_be_done_holds_up_no_other(newsroom: Newsroom) -> None:
+    """Nor the run that finds it; it is gone after a day too."""
+    newsroom.run("stats")
+    for email in ("no address at all", ANN):
+        _lost(newsroom, email)
+    now = datetime.now(UTC)
+    newsroom.tick(now)
+    assert [mail.recipient for mail in newsroom.sink.mails] == [ANN]
+    assert [row["tries"] for row in _waiting(newsroom)] == [1]
+    newsroom.tick(now + timedelta(days=1))
+    assert _waiting(newsroom) == []
+
+
+def test_who_is_not_on_the_list_yet_is_shown_and_forgotten(newsroom: Newsroom) -> None:
+    """What waits is known by ``data``, gone by ``forget`` from the file too, and none of it breaks a law."""
+    newsroom.run("stats")
+    _lost(newsroom, "Ann@Example.net")
     newsroom.run("db", "check")
     told = newsroom.run("subscribers", "data", ANN, "--json").json
     assert told["sign_ups"][0]["texts"] == {"topics": "mine"}
