@@ -85,6 +85,20 @@ def test_a_reader_sees_one_state_and_waits_for_nobody(database: Database):
     assert kept(database) == {"state": "new"}
 
 
+def test_a_glance_sees_what_is_committed(database: Database):
+    """It is as new as any reader's look, and a closed database can be looked at again."""
+    asked = "SELECT count(*) FROM suppressions"
+    for held in range(2):
+        assert database.glance(asked) == held
+        with database.write() as session:
+            session.connection().exec_driver_sql(
+                "INSERT INTO suppressions (hash, reason, created_at) VALUES (?, 'x', '2026-07-15')", (f"{held}",)
+            )
+            assert database.glance(asked) == held
+        assert database.glance(asked) == held + 1
+        database.close()
+
+
 def test_an_error_leaves_nothing_behind(database: Database):
     """A transaction is kept whole or not at all."""
 
