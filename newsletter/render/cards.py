@@ -122,7 +122,7 @@ class Cards:
         said = self._cards[paper_id].card
         parts = wording.authors(self._type.language, said.names, [followed] if followed else [])
         html = Markup("").join(Markup("<strong>{}</strong>").format(p.text) if p.followed else p.text for p in parts)
-        whole = Markup(" · ").join(text for text in (html, said.organisation) if text)
+        whole = Markup("&nbsp;· ").join(text for text in (html, said.organisation) if text)
         text = " · ".join(text for text in (wording.marked(parts), said.organisation) if text)
         return self._encode(str(whole)), self._encode(wrap(text, _INDENT))
 

@@ -27,7 +27,7 @@ _AT_ONCE = _MOST // 2
 _A_MINUTE = timedelta(seconds=62)  # of which limits count, by whole seconds
 _ANEW = 30.0  # seconds after which a claim begins with whoever waited longest, whatever was passed
 _SHORTLY = 0.1  # seconds
-_TAKEN_OVER = "silent for longer than smtp.lease, so that another run took over; that one goes on"
+TAKEN_OVER = "silent for longer than smtp.lease, so that another run took over; that one goes on"
 _SOON, _LATE = 0.5, 4.0  # seconds that a claim's work should take
 
 
@@ -80,7 +80,7 @@ class Claimant:
     def stay_alive(self, session: Session, now: datetime) -> None:
         """Record that this sender is alive. Raises IncompleteError where others took it for dead."""
         if not locks.beat(session, self._post.owner, now):
-            raise IncompleteError(_TAKEN_OVER)
+            raise IncompleteError(TAKEN_OVER)
 
     @property
     def _is_open(self) -> bool:
@@ -164,7 +164,7 @@ class Claimant:
 
     def _require_alive(self, session: Session) -> None:
         if not locks.is_known(cursor(session), self._post.owner):
-            raise IncompleteError(_TAKEN_OVER)
+            raise IncompleteError(TAKEN_OVER)
 
     def _items(self, session: Session, claimed: list[Claimed]) -> list[Item]:
         composers, of = self._post.composers(session, claimed), self._destinations.of

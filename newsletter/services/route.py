@@ -54,6 +54,7 @@ class Route:
         self._clock = clock
         self._last = deque(verdicts, maxlen=WINDOW)
         self._paused_until: datetime | None = None
+        self._pause = _NONE
         self._pauses = 0
         self._left_after = 0
 
@@ -70,7 +71,10 @@ class Route:
     @property
     def rest(self) -> timedelta:
         """How long the pause lasts from now; nothing where there is none."""
-        return max(self._paused_until - self._clock(), _NONE) if self._paused_until else _NONE
+        if self._paused_until is None:
+            return _NONE
+        rest = self._paused_until - self._clock()
+        return rest if _NONE < rest <= self._pause else _NONE  # what is longer was begun by a clock since set back
 
     def wait(self, now: float) -> float:
         """Return how many seconds away the next message is at *now*, in the event loop's, by pause and pace."""
@@ -95,7 +99,7 @@ class Route:
             return _NONE
         self.is_proved = False
         pause = _PAUSES[min(self._pauses, len(_PAUSES) - 1)]
-        self._paused_until = self._clock() + pause
+        self._paused_until, self._pause = self._clock() + pause, pause
         self._pauses += 1
         return pause
 

@@ -18,10 +18,11 @@ from sqlmodel import Session
 from newsletter.config.settings import Settings
 from newsletter.domain.calendar import local_date
 from newsletter.domain.issue import Brake, Issue, Status
-from newsletter.errors import BusyError, NewsletterError, NotFoundError, UsageError
+from newsletter.errors import BusyError, IncompleteError, NewsletterError, NotFoundError, UsageError
 from newsletter.render.formats import counted
 from newsletter.services import records, signup
 from newsletter.services.bounces import refused
+from newsletter.services.claimant import TAKEN_OVER
 from newsletter.services.collect import collect
 from newsletter.services.deliver import Progress, Sender
 from newsletter.services.dispatch import Dispatch
@@ -115,8 +116,8 @@ class Outcome:
 def alone(service: Service, *, wait: bool = False) -> Iterator[Owner]:
     """Give the owner under which this process may gather, seal and send; others are kept out until it ends.
 
-    Raises BusyError when another run is at work, unless told to *wait* for it, and OutdatedError when a newer program
-    has upgraded the database.
+    Raises BusyError when another run is at work, unless told to *wait* for it, IncompleteError when it slept while it
+    waited, so that others took it for dead, and OutdatedError when a newer program has upgraded the database.
     """
     with Owner(service.database, service.clock()) as owner:
         while holder := _take(service, owner):
@@ -143,7 +144,8 @@ def _take(service: Service, owner: Owner) -> str | None:
             moves.serve_since(cursor(session), last_beat)
             locks.bury(session, service.database.path, gone)
         claims.recover(session, now, resend=smtp.on_uncertain == "resend")
-        locks.beat(session, owner.id, now)
+        if not locks.beat(session, owner.id, now):
+            raise IncompleteError(TAKEN_OVER)
         return locks.take_lease(session, LEASE, owner.id)
 
 

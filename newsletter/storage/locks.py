@@ -16,7 +16,7 @@ from typing import Self
 from sqlalchemy import func
 from sqlmodel import Session, col, delete, select, update
 
-from newsletter.storage.database import Database, StorageError
+from newsletter.storage.database import Database, StorageError, cursor
 from newsletter.storage.tables import LeaseRow, OwnerRow
 
 
@@ -101,9 +101,9 @@ def bury(session: Session, path: Path, owner: str) -> None:
 
 
 def take_lease(session: Session, name: str, owner: str) -> str | None:
-    """Give *owner* the lease *name*, or return who holds it."""
+    """Give *owner* the lease *name*, or return who holds it: nobody who was taken for dead, whenever they took it."""
     held = session.get(LeaseRow, name)
-    if held and held.owner != owner:
+    if held and held.owner != owner and is_known(cursor(session), held.owner):
         return held.owner
     session.merge(LeaseRow(name=name, owner=owner))
     return None

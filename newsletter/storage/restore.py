@@ -39,6 +39,11 @@ UPDATE subscribers SET status = ?2, status_at = ?3, suppression_reason = ?4,
   next_due_at = NULL, next_alert_at = NULL, paused_until = NULL
 WHERE id = ?1
 """
+# What routes took since is what their limits count, whatever a backup knows of it.
+_TOOK = """
+INSERT INTO main.traffic (route, second, accepted) SELECT route, second, accepted FROM present.traffic WHERE true
+ON CONFLICT (route, second) DO UPDATE SET accepted = max(accepted, excluded.accepted)
+"""
 # Who was removed since; of the forgotten not even the ledger was left.
 _GONE = """
 SELECT id, email_key, email, id IN (SELECT subscriber_id FROM present.deliveries)
@@ -62,8 +67,7 @@ def restore(path: Path, backup: Path, now: datetime) -> Restored:
     before = _sound(backup)
     draft = path.with_name(f"{path.name}.restoring.backup")
     with keeping_out(path):
-        if locks.any_held(path):
-            raise BusyError("a run is at work; stop it first: what it sends now would not be known afterwards")
+        _require_nobody(path)
         try:
             copies.clear(draft)
             copies.backup(backup, draft)
@@ -71,10 +75,16 @@ def restore(path: Path, backup: Path, now: datetime) -> Restored:
             held = _hold(draft, path, now)
             left, unread = _leave(draft, path)
             kept = _keep(path, now)
+            _require_nobody(path)  # a daemon's run may have begun meanwhile
             copies.put_back(draft, path)
         finally:
             copies.clear(draft)
     return Restored(version=before, held=held, left=left, kept=kept, unread=unread)
+
+
+def _require_nobody(path: Path) -> None:
+    if locks.any_held(path):
+        raise BusyError("a run is at work; stop it first: what it sends now would not be known afterwards")
 
 
 def restored_at(session: Session) -> datetime | None:
@@ -126,6 +136,7 @@ def _leave(draft: Path, path: Path) -> tuple[int, str]:
             return 0, "there was no database"
         with closing(sqlite3.connect(draft.absolute().as_uri(), uri=True)) as connection, connection:
             connection.execute("ATTACH ? AS present", (f"{path.absolute().as_uri()}?mode=ro",))
+            connection.execute(_TOOK)
             left, gone = _leave_with(connection)
         _erase(draft, gone)
         return left + len(gone), ""

@@ -17,6 +17,7 @@ from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.search import Search, Sort, Wanted
 from newsletter.storage import papers
+from newsletter.storage.database import Database
 
 COUNTED = 1_000  # results; of more, it is only said that there are more
 FARTHEST = 10_000  # results that one can go through
@@ -54,7 +55,6 @@ _PAGES = {
     Sort.UPVOTES: _page(_SORTED, "upvotes DESC, day DESC, paper DESC"),
 }
 _COUNT = text(f"SELECT count(*) FROM ({_EVERY} LIMIT :enough)")  # noqa: S608 - constants
-_EDITION = text("SELECT number FROM editions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,9 @@ class Found:
     total: int = 0
 
 
-def edition(session: Session) -> int:
+def edition(database: Database) -> int:
     """Return a number that grows whenever something changes that a page for everyone shows."""
-    number: int = session.connection().execute(_EDITION).scalar_one()
+    number: int = database.glance("SELECT number FROM editions")
     return number
 
 

@@ -1,6 +1,6 @@
 """The pages wired into one ASGI application, and how its errors look: a page without details.
 
-Blocking work (SQLite, templates) runs in Starlette's threads.
+Blocking work (SQLite, templates) runs in Starlette's threads, but for a glance at whether a page is kept (``shelf``).
 """
 
 from collections.abc import Callable, Mapping

@@ -72,8 +72,7 @@ class Feeds:
 
     def _tag(self, request: Request) -> str:
         """Return what is another one when the feed may be another one."""
-        with self._app.database.read() as session:
-            edition = search.edition(session)
+        edition = search.edition(self._app.database)
         asked = sha256(f"{edition} {request.url.path}?{request.url.query}".encode()).hexdigest()
         return f'"{asked[:20]}"'
 

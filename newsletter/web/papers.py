@@ -96,7 +96,8 @@ class PaperPages:
         found = browsing.trending(self._app.database, self._app.policy, today, page)
         gettext = pages.language.gettext
         about = gettext("What the newsletter chooses from today, in its order.")
-        return _list(pages, today, found, page, heading=gettext("Trending"), about=about, before=None, after=None)
+        said = {"heading": gettext("Trending"), "about": about, "way": "trending"}
+        return _list(pages, today, found, page, **said, before=None, after=None)
 
     def _newest(self, kind: _Kind) -> Callable[[Request], Response]:
         def newest(request: Request) -> Response:
@@ -148,10 +149,8 @@ def _dated(pages: Pages, kind: _Kind, first: date, last: date, found: Listed, pa
         return {"path": f"{kind.path}/{kind.name(day)}", "heading": kind.heading(language, day)} if day else None
 
     about = "" if first == last else f"{language.dated(first)} – {language.dated(last)}"
-    heading = kind.heading(language, first)
-    return _list(
-        pages, last, found, page, heading=heading, about=about, before=step(found.before), after=step(found.after)
-    )
+    said = {"heading": kind.heading(language, first), "about": about, "way": kind.path}
+    return _list(pages, last, found, page, **said, before=step(found.before), after=step(found.after))
 
 
 def _list(pages: Pages, day: date, found: Listed, page: int, **said: object) -> Response:

@@ -5,6 +5,7 @@ served (``application``), and how much (``turnstile``).
 """
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from newsletter.web.application import application, utc_now
 
 _AT_ONCE = 1000  # connections; more are answered with 503
 _THREADS = 8  # at work at the same time; the others wait
+_SWITCHES = 0.001  # seconds that one may work while others wait: Python's five are an age to who has ten things to do
 _LAST_ANSWERS = 5  # seconds for requests that are being answered when the end comes
 
 
@@ -65,6 +67,7 @@ class _Server(uvicorn.Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until told to end."""
+        sys.setswitchinterval(_SWITCHES)
         to_thread.current_default_thread_limiter().total_tokens = _THREADS
         await super().serve(sockets)
 

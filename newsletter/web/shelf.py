@@ -5,13 +5,13 @@ asks has it already. Not here: what pages say. A page whose answer depends on wh
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
 from hashlib import sha256
-from threading import Lock
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -37,41 +37,44 @@ class _Kept:
 
 
 class Shelf:
-    """Keeps the newest pages that were asked for."""
+    """Keeps the newest pages that were asked for. What is kept is answered at once; a thread makes what is not."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
-        self._lock = Lock()
 
     def holding(self, routes: list[Route]) -> list[Route]:
         """Return *routes*, their answers kept."""
         return [Route(route.path, self._shared(route.endpoint)) for route in routes]
 
-    def _shared(self, make: Answering) -> Answering:
+    def _shared(self, make: Answering) -> Callable[[Request], Awaitable[Response]]:
         @wraps(make)  # the log names the page
-        def answer(request: Request) -> Response:
-            with self._database.read() as session:
-                edition = search.edition(session)
-            asked, now = (request.url.path, request.url.query), self._clock()
+        async def answer(request: Request) -> Response:
+            edition, now = search.edition(self._database), self._clock()
+            asked = (request.url.path, request.url.query)
             kept = self._kept.get(asked)
             if kept is None or kept.edition != edition or kept.until <= now:
-                made = make(request)
+                made = await run_in_threadpool(_made, make, request)
                 if made.status_code != _OK or len(made.body) > _LARGEST:
                     return made
-                made.headers["ETag"] = f'"{sha256(made.body).hexdigest()[:20]}"'
                 kept = self._keep(asked, _Kept(edition, now + _LASTS, made))
             return _unless_known(request, kept.answer)
 
         return answer
 
     def _keep(self, asked: tuple[str, str], kept: _Kept) -> _Kept:
-        with self._lock:
-            self._kept[asked] = kept
-            self._kept.move_to_end(asked)
-            while len(self._kept) > _MOST:
-                self._kept.popitem(last=False)
+        self._kept[asked] = kept
+        self._kept.move_to_end(asked)
+        while len(self._kept) > _MOST:
+            self._kept.popitem(last=False)
         return kept
+
+
+def _made(make: Answering, request: Request) -> Response:
+    made = make(request)
+    if made.status_code == _OK:
+        made.headers["ETag"] = f'"{sha256(made.body).hexdigest()[:20]}"'
+    return made
 
 
 def _unless_known(request: Request, answer: Response) -> Response:

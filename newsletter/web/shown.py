@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from urllib.parse import quote
 
 from newsletter.domain.paper import Paper, arxiv_key
@@ -13,6 +14,7 @@ from newsletter.web.pages import Pages
 
 # A DOI may have any character; one that browsers or proxies would change on its way goes by our number.
 _SAFE = re.compile(r"10\.\d{4,9}(?:/(?!\.{1,2}(?:/|$))[\w.:;()-]+)+", re.ASCII)
+_REMEMBERED = 2_000  # cards, of a few KB each: the newest and the most upvoted are on many pages
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
@@ -37,6 +39,7 @@ def address(paper: Paper, pages: Pages) -> str:
     return f"{pages.root}/{page_of(paper)}"
 
 
+@lru_cache(_REMEMBERED)  # by all that it says, so that it is always what was asked for
 def shown_card(candidate: Candidate, note: str, today: date, pages: Pages) -> Card:
     """Return the card of *candidate*, with the editor's *note*: its title leads to its own page, its links outside."""
     said, own = card.card(candidate, note, today, pages.language), address(candidate.paper, pages)

@@ -2,9 +2,11 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+import sys
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from newsroom import Newsroom, instant
@@ -12,8 +14,9 @@ from newsroom import Newsroom, instant
 from newsletter.errors import BusyError
 from newsletter.services import subscribe
 from newsletter.services.run import alone
-from newsletter.storage import copies, laws, remains, returns
+from newsletter.storage import copies, laws, remains, returns, subscribers
 from newsletter.storage.database import StorageError
+from newsletter.storage.locks import Owner
 from newsletter.storage.restore import restore
 from newsletter.storage.returns import Return
 
@@ -98,6 +101,44 @@ def test_what_cannot_be_put_back_changes_nothing(newsroom: Newsroom, tmp_path: P
     assert done.kept.read_bytes() == bytes(content)
     assert done.unread
     assert newsroom.run("subscribers", "show", ANN).out
+
+
+def test_what_was_sent_since_a_backup_counts_against_the_day_s_limit(newsroom: Newsroom) -> None:
+    """The provider counts it, whatever is put back."""
+    newsroom.configure(smtp={"messages_per_day": 2})
+    newsroom.subscribe(ANN, BOB)
+    newsroom.publish("2026-07-15", "Alpha")
+    path, backup = newsroom.folder / "newsletter.db", newsroom.folder / "backup.db"
+    copies.backup(path, backup)
+    newsroom.tick("2026-07-15T08:00Z")
+    restore(path, backup, instant("2026-07-15T08:30Z"))
+    newsroom.subscribe(EVE, at="2026-07-15T08:40Z", hour="09:00")
+    report = newsroom.tick("2026-07-15T09:00Z")
+    assert len(newsroom.sink.mails) == 2
+    assert (report.reason or "").startswith("the day's limit of messages is reached; goes on at 2026-07-16 08:00")
+
+
+def test_a_run_that_begins_while_a_backup_is_looked_at_is_not_overtaken(newsroom: Newsroom) -> None:
+    """What a daemon sends meanwhile would not be known afterwards: nothing is changed then."""
+    newsroom.subscribe(ANN)
+    path, now = newsroom.folder / "newsletter.db", instant("2026-07-15T07:00Z")
+    backup = newsroom.folder / "backup.db"
+    copies.backup(path, backup)
+    newsroom.subscribe(BOB)
+    with ExitStack() as at_work, newsroom.app(now) as app:
+        begun: list[str] = []
+
+        def begins(event: str, given: tuple[Any, ...]) -> None:
+            if event == "sqlite3.connect" and "restoring" in str(given[0]) and not begun:
+                begun.append(event)
+                at_work.enter_context(Owner(app.database, now))
+
+        sys.addaudithook(begins)
+        with pytest.raises(BusyError, match="a run is at work"):
+            restore(path, backup, now)
+        assert begun
+        with app.database.read() as session:
+            assert subscribers.get(session, BOB)
 
 
 def test_a_copy_on_another_machine_must_be_adopted(newsroom: Newsroom) -> None:

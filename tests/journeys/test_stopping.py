@@ -5,16 +5,22 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from threading import Thread
 
 import pytest
 from counting import agree, extra, lost, states
 from newsroom import Newsroom
+from sqlmodel import select
 
-from newsletter.services.run import Outcome
+from newsletter.errors import IncompleteError
+from newsletter.services.route import Route
+from newsletter.services.run import Outcome, alone
 from newsletter.services.subscribe import unsubscribe
+from newsletter.storage import locks
+from newsletter.storage.tables import OwnerRow
 
 DAY = "2026-07-15"  # a Wednesday
 RUN = ("run", "--date", DAY, "--now", "--json")
@@ -198,6 +204,39 @@ def test_sigterm_ends_the_clock_too_while_the_operator_is_told(newsroom: Newsroo
     newsroom.sink.wait(1, heard=True)
     running.send_signal(signal.SIGTERM)
     assert running.wait(60) == 0  # on a busy machine too: the server would take twice as long
+
+
+def test_who_slept_while_waiting_for_another_run_leaves_and_keeps_nobody_out(room: Newsroom) -> None:
+    """Others took it for dead: what it took under that name nobody would recover, were it killed after all."""
+    now, looks = datetime(2026, 7, 15, 8, tzinfo=UTC), count()
+    with room.app(now) as app, ExitStack() as first:
+        other = first.enter_context(alone(app.service(lambda: now)))
+
+        def clock() -> datetime:
+            if next(looks) == 2:  # it has looked once, and slept
+                with app.database.write() as session:
+                    sleeper = session.exec(select(OwnerRow.id).where(OwnerRow.id != other.id)).one()
+                    locks.bury(session, app.database.path, sleeper)
+                first.close()
+            return now
+
+        with pytest.raises(IncompleteError, match="another run took over"), alone(app.service(clock), wait=True):
+            pass
+        with alone(app.service(lambda: now)):
+            assert next(looks) > 2
+
+
+def test_a_clock_that_is_set_back_makes_no_pause_longer(room: Newsroom) -> None:
+    """A pause of seconds would last an hour, and the run keep all others out."""
+    now = [datetime(2026, 7, 15, 8, tzinfo=UTC)]
+    with room.app(now[0]) as app:
+        way = app.settings.smtp.ways[0]
+        route = Route(way, lambda: app.dispatch.connect(way), lambda: now[0])
+        pause = route.pause()
+        assert route.rest == pause
+        now[0] -= timedelta(hours=1)
+        assert not route.rest
+        assert route.is_open
 
 
 def test_kills_lose_nobody_and_repeat_one_per_connection_at_most(room: Newsroom) -> None:

@@ -40,6 +40,7 @@ UNTESTED = {
     "css--webkit-text-size-adjust": "iPhones in landscape keep the size of the type; all others pass it over",
     "css-color": "from before all mail programs; the tests of other features use it",
     "css-mso-hide": "for Outlook for Windows alone, which hides the preheader by it",
+    "css-mso-padding-alt": "for Outlook for Windows alone, which makes a button by it; elsewhere its link has the room",
     "css-page-break-inside": "for paper only",
     "css-pseudo-class-root": "only color-scheme stands there",
 }

@@ -85,6 +85,20 @@ def test_a_reader_sees_one_state_and_waits_for_nobody(database: Database):
     assert kept(database) == {"state": "new"}
 
 
+def test_a_glance_sees_what_is_committed(database: Database):
+    """It is as new as any reader's look, and a closed database can be looked at again."""
+    asked = "SELECT count(*) FROM suppressions"
+    for held in range(2):
+        assert database.glance(asked) == held
+        with database.write() as session:
+            session.connection().exec_driver_sql(
+                "INSERT INTO suppressions (hash, reason, created_at) VALUES (?, 'x', '2026-07-15')", (f"{held}",)
+            )
+            assert database.glance(asked) == held
+        assert database.glance(asked) == held + 1
+        database.close()
+
+
 def test_an_error_leaves_nothing_behind(database: Database):
     """A transaction is kept whole or not at all."""
 
@@ -323,6 +337,14 @@ def test_one_lease_has_one_owner(database: Database):
             assert locks.take_lease(session, "run", second.id) is None
         assert first.id != second.id
         assert dead(database) == []
+
+
+def test_a_lease_of_who_was_taken_for_dead_keeps_nobody_out(database: Database):
+    """Who slept past it, and took the lease before it noticed, may have died since: nobody would bury it again."""
+    with Owner(database, NOW) as owner, database.write() as session:
+        session.add(LeaseRow(name="run", owner="buried and gone"))
+        session.flush()
+        assert locks.take_lease(session, "run", owner.id) is None
 
 
 def test_an_owner_leaves_nothing_behind(database: Database):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -145,6 +146,8 @@ def test_pictures_say_the_same_as_tables(site: Site) -> None:
         assert said in came.page
     assert "style=" not in came.page
     assert "<style" not in came.page
+    papers, accepted, failed = re.findall(r'<td class="figure">(\d*)</td>', came.get("/desk/issues").text)
+    assert (papers, accepted, failed) == ("1", "1", "1")
 
 
 def test_too_large_a_file_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,8 +72,8 @@ def test_the_front_page_is_the_newest_issue_and_the_ways_on(site: Site) -> None:
         "/day",
         "/week",
         "/month",
-        "/feeds/issues.atom",
     } < set(links(answer.text))
+    assert "/feeds/issues.atom" in links(answer.text, "//footer//a")
     assert links(answer.text, "//a[@rel='prev']") == [f"/archive/{WEEK[1]}"]
     assert html.document_fromstring(answer.text).xpath("//form/@action") == ["/subscribe"]
     assert answer.headers["cache-control"] == "public, max-age=300"
@@ -166,6 +166,7 @@ def test_a_day_a_week_and_a_month_are_lists(site: Site) -> None:
     day = site.client.get(f"/day/{WEEK[2]}").text
     assert texts(day, "//h1") == ["Wednesday, 15 July 2026"]
     assert texts(day, "//li/h2") == ["Alpha", "Delta"] or texts(day, "//li/h2") == ["Delta", "Alpha"]
+    assert texts(day, "//nav/a[@aria-current]") == ["Newest day"]
     assert links(day, "//a[@rel]") == [f"/day/{WEEK[1]}", "/day/2026-07-27"]
     week = site.client.get("/week/2026-W29").text
     assert texts(week, "//h1") == ["Week 29 of 2026"]

@@ -1,6 +1,13 @@
 """Pages for everyone are made once, until something that they show changes."""
 
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
 import pytest
+
+from newsletter.mail.tokens import Purpose
+from newsletter.services import subscribe
 
 DAY = "2026-07-15"
 PAGES = ["/", "/archive", f"/archive/{DAY}", "/search?q=alpha", "/privacy"]
@@ -42,3 +49,20 @@ def test_searches_are_told_apart_and_languages_too(site):
     assert "Alpha" in site.client.get("/search?q=alpha").text
     assert "Alpha" not in site.client.get("/search?q=beta").text
     assert site.client.get("/de/search?q=alpha").text != site.client.get("/search?q=alpha").text
+
+
+def test_what_is_kept_waits_for_nobody(site):
+    """While as many readers as like wait to be written down, a page that is kept is answered."""
+    site.room.publish(DAY, "Alpha")
+    site.room.run("run", "--date", DAY, "--now")
+    site.room.run("subscribers", "add", "ann@example.net")
+    who = subscribe.find(site.app.database, "ann@example.net").id
+    link = f"/unsubscribe/{site.app.correspondence.signer.token(Purpose.UNSUBSCRIBE, subscriber=who)}"
+    front = site.client.get("/")
+
+    with closing(sqlite3.connect(site.app.database.path, isolation_level=None)) as busy, ThreadPoolExecutor(12) as pool:
+        busy.execute("BEGIN IMMEDIATE")
+        leaving = [pool.submit(site.client.post, link) for _ in range(12)]
+        assert site.client.get("/").content == front.content
+        busy.execute("ROLLBACK")
+        assert {one.result().status_code for one in leaving} == {200}

@@ -5,11 +5,12 @@ from starlette.routing import Route
 
 from newsletter.domain.issue import Brake, Status
 from newsletter.errors import NotFoundError
+from newsletter.services import trends
 from newsletter.services.board import PAGE, board
 from newsletter.storage import changes, deliveries, issues
 from newsletter.web.desk.pages import Desk, Visit
 
-_LISTED, _LOGGED = 60, 100
+_LISTED, _COUNTED, _LOGGED = 60, 12, 100
 
 
 def routes(desk: Desk) -> list[Route]:
@@ -30,7 +31,8 @@ def _list(visit: Visit) -> Response:
     with visit.desk.app.database.read() as session:
         found = issues.recent(session, _LISTED)
         sizes = issues.front_sizes(session, [issue.id for issue in found])
-    return visit.show("issues.html", issues=found, sizes=sizes, none=Brake.NONE)
+        sent = {one.date: one.deliveries for one in trends.sendings(session, _COUNTED)}
+    return visit.show("issues.html", issues=found, sizes=sizes, sendings=sent, none=Brake.NONE)
 
 
 def _issue(visit: Visit) -> Response:
