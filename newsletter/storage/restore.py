@@ -39,6 +39,11 @@ UPDATE subscribers SET status = ?2, status_at = ?3, suppression_reason = ?4,
   next_due_at = NULL, next_alert_at = NULL, paused_until = NULL
 WHERE id = ?1
 """
+# What routes took since is what their limits count, whatever a backup knows of it.
+_TOOK = """
+INSERT INTO main.traffic (route, second, accepted) SELECT route, second, accepted FROM present.traffic WHERE true
+ON CONFLICT (route, second) DO UPDATE SET accepted = max(accepted, excluded.accepted)
+"""
 # Who was removed since; of the forgotten not even the ledger was left.
 _GONE = """
 SELECT id, email_key, email, id IN (SELECT subscriber_id FROM present.deliveries)
@@ -131,6 +136,7 @@ def _leave(draft: Path, path: Path) -> tuple[int, str]:
             return 0, "there was no database"
         with closing(sqlite3.connect(draft.absolute().as_uri(), uri=True)) as connection, connection:
             connection.execute("ATTACH ? AS present", (f"{path.absolute().as_uri()}?mode=ro",))
+            connection.execute(_TOOK)
             left, gone = _leave_with(connection)
         _erase(draft, gone)
         return left + len(gone), ""

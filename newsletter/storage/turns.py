@@ -25,7 +25,7 @@ WITH RECURSIVE waiting (issue_id) AS (
     AND d.issue_id > waiting.issue_id)
   FROM waiting WHERE waiting.issue_id IS NOT NULL
 )
-SELECT i.id, i.brake FROM waiting JOIN issues i ON i.id = waiting.issue_id
+SELECT i.id, i.brake FROM waiting JOIN issues i ON i.id = waiting.issue_id ORDER BY i.day
 """
 # Read in the index's own order, and only once. All rows come as one text: the driver gives up the interpreter's lock
 # for each row that it fetches, and would wait for it as often.
@@ -99,7 +99,7 @@ class Claimed(NamedTuple):
 
 
 def waiting(cursor: sqlite3.Cursor) -> dict[int, str]:
-    """Return the issues of which anything is ready or deferred, each with its brake."""
+    """Return the issues of which anything is ready or deferred, the oldest first, each with its brake."""
     return dict(cursor.execute(_WAITING))
 
 

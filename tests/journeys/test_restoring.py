@@ -103,6 +103,21 @@ def test_what_cannot_be_put_back_changes_nothing(newsroom: Newsroom, tmp_path: P
     assert newsroom.run("subscribers", "show", ANN).out
 
 
+def test_what_was_sent_since_a_backup_counts_against_the_day_s_limit(newsroom: Newsroom) -> None:
+    """The provider counts it, whatever is put back."""
+    newsroom.configure(smtp={"messages_per_day": 2})
+    newsroom.subscribe(ANN, BOB)
+    newsroom.publish("2026-07-15", "Alpha")
+    path, backup = newsroom.folder / "newsletter.db", newsroom.folder / "backup.db"
+    copies.backup(path, backup)
+    newsroom.tick("2026-07-15T08:00Z")
+    restore(path, backup, instant("2026-07-15T08:30Z"))
+    newsroom.subscribe(EVE, at="2026-07-15T08:40Z", hour="09:00")
+    report = newsroom.tick("2026-07-15T09:00Z")
+    assert len(newsroom.sink.mails) == 2
+    assert (report.reason or "").startswith("the day's limit of messages is reached; goes on at 2026-07-16 08:00")
+
+
 def test_a_run_that_begins_while_a_backup_is_looked_at_is_not_overtaken(newsroom: Newsroom) -> None:
     """What a daemon sends meanwhile would not be known afterwards: nothing is changed then."""
     newsroom.subscribe(ANN)

@@ -303,6 +303,27 @@ def test_what_waits_of_a_halted_issue_costs_nobody_anything(database: Database, 
         assert steps.written[-1] < 1_000
 
 
+def test_what_waits_in_vain_is_found_before_what_does_not(database: Database) -> None:
+    """All of a late or a cancelled issue is given up, some at a time, without going through another one each time."""
+    fill(database.path, 1200)
+    with database.write() as session:
+        session.execute(text("UPDATE deliveries SET owner = NULL, status = 'accepted'"))
+        session.execute(text("UPDATE deliveries SET status = 'ready' WHERE issue_id IN (102, 103, 105)"))
+        session.execute(text("UPDATE deliveries SET expires_at = '2027-01-01 00:00:00.000000' WHERE issue_id < 105"))
+        session.execute(text("UPDATE issues SET brake = 'cancelled' WHERE id = 103"))
+        session.execute(text("UPDATE subscribers SET status = 'active'"))
+    for given_up in range(0, 2400, 400):
+        with Steps(database) as steps, database.read() as session:
+            found = claims.in_vain(session, NOW)[:400]
+        print(f"{given_up} given up: {steps.read} steps")
+        assert len(found) == 400
+        assert steps.read < 40 * 500
+        with database.write() as session:
+            assert claims.expire(session, NOW, found) + claims.withdraw(session, NOW, found) == 400
+    with database.read() as session:
+        assert claims.in_vain(session, NOW) == []
+
+
 # The order, where issues overlap
 
 
