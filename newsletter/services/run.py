@@ -313,7 +313,7 @@ def _outcome(
 def _waits(session: Session) -> str:
     count, again = claims.put_off(session)
     if not again:
-        return ""
+        return "a halted issue has digests that wait: 'newsletter issues list' shows which"
     left = counted(count, "digest waits", "digests wait")
     return f"{left}, and the next is tried {again:%Y-%m-%d %H:%M} UTC; 'newsletter deliveries list' shows why"
 

@@ -181,12 +181,12 @@ def last_verdicts(session: Session, route: str, since: datetime, limit: int) -> 
 
 
 def expected(session: Session, now: datetime, on_date: date | None = None) -> int:
-    """Return about how many messages a sender may have before it: rows that wait, and readers yet to be made due.
+    """Return about how many messages a sender may have before it: rows of running issues, readers yet to be made due.
 
     Those are readers whose hour has come, or who have had no digest of *on_date*, whatever their hour. Counts them
     all, so is to be asked without the write lock.
     """
-    rows = session.exec(select(func.count()).select_from(_D).where(_WAITS)).one()
+    rows, _ = put_off(session)
     last = col(_S.last_digest_on)
     due = or_(last.is_(None), last < on_date) if on_date else col(_S.next_due_at) <= now
     active = col(_S.status) == SubscriberStatus.ACTIVE

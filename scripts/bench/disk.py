@@ -78,6 +78,7 @@ def bear(asked: argparse.Namespace, attempt: Attempt, line: str, within: Path | 
     slow = (f"tarpit=1:{asked.slow / 1000}",) if asked.slow else ()
     with proof(asked.readers, *slow, within=within, connections=asked.connections) as room:
         room.room.make_due()  # so that what grows, grows by being sent
+        room.ask("VACUUM")  # and not into pages that upgrades left free
         for n in range(asked.times):
             before = room.receiver.look()
             process = attempt(room, asked.times - n, chance)

@@ -77,6 +77,19 @@ def test_what_is_ready_and_put_off_says_until_when(newsroom: Newsroom) -> None:
     assert newsroom.run("run", expect=3).err == "", "cron's line stays silent"
 
 
+def test_what_waits_of_a_halted_issue_alone_is_said_to(newsroom: Newsroom) -> None:
+    """It keeps a later run from being done, which has nothing else to say."""
+    newsroom.run("subscribers", "add", ANN, "--frequency", "weekly:wed")
+    newsroom.publish(DAY, "Alpha")
+    newsroom.sink.at_dot = lambda _: LOST
+    newsroom.run("run", "--date", DAY, "--now", expect=3)
+    newsroom.run("issues", "halt", DAY, "--reason", "a mistake")
+    newsroom.publish("2026-07-16", "Beta")
+    ended = newsroom.run("run", "--date", "2026-07-16", "--now", expect=3)
+    said = "a halted issue has digests that wait: 'newsletter issues list' shows which"
+    assert ended.err == f"2026-07-16: incomplete: {said}\n"
+
+
 def test_the_newest_come_first(sent):
     """By when they were made."""
     sent.publish("2026-07-16", "Gamma")

@@ -183,10 +183,12 @@ def test_it_is_not_drawn_where_nobody_wants_it(slow: Newsroom, options: list[str
     assert len(slow.sink.mails) == 40
 
 
-def test_on_a_pipe_there_is_nothing(slow: Newsroom) -> None:
-    """Cron mails what is printed: so nothing is."""
-    process = slow.start("run", "--date", DAY, "--now")
-    assert process.communicate(timeout=60) == ("", "")
+@pytest.mark.parametrize(("options", "said"), [((), ""), (("--now",), f"{DAY}: incomplete: 9 digests wait, and the ")])
+def test_on_a_pipe_there_is_nothing(slow: Newsroom, options: tuple[str, ...], said: str) -> None:
+    """Cron mails what is printed: so nothing is. Who asked for it at once is told in a line what is left."""
+    process = slow.start("run", "--date", DAY, *options)
+    out, err = process.communicate(timeout=60)
+    assert (out, err[: len(said)], err.count("\n")) == ("", said, len(options))
     assert len(slow.sink.mails) == 40
 
 

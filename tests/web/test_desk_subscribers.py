@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from desk import Visitor, set_password, visitor
@@ -11,6 +12,7 @@ from served import Site
 
 from newsletter.services import subscribe
 from newsletter.web.desk import files
+from newsletter.web.webhooks.base import LONGEST
 
 TABLES = {"newsletter": {"base_url": "http://127.0.0.1"}}  # cookies of https do not travel without TLS
 ANN, BOB = "ann@example.org", "bob@example.net"
@@ -157,3 +159,13 @@ def test_too_large_a_file_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch
     large = {"file": ("people.csv", b"a@example.org\n" * 20_000)}
     assert came.client.post("/desk/subscribers/import", data=sent, files=large).status_code == 413
     assert came.client.post("/desk/logout", data=sent | {"more": "x" * 20_000}).status_code == 413
+
+
+def test_the_examples_of_proxies_let_through_what_the_pages_take() -> None:
+    """Else a file that the desk would take ends at the proxy before it, and a provider's report too."""
+    config = Path(__file__).resolve().parents[2] / "config"
+    nginx, caddy = ((config / name).read_text("utf-8") for name in ("nginx.conf", "Caddyfile"))
+    for most, place in ((files.LARGEST, "= /desk/subscribers/import {"), (LONGEST, "server_name")):
+        size = next(mega for mega in (2, 64) if mega << 20 >= most)
+        assert f"client_max_body_size {size}m;" in nginx.partition(place)[2]
+        assert f"max_size {size}MiB" in caddy
