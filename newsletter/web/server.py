@@ -44,6 +44,7 @@ def serving(app: App, host: str, port: int, clock: Clock = utc_now, shared: int 
         log_config=None,
         log_level="warning",
         lifespan="off",
+        http="h11",  # httptools is quicker, but takes headers without end
         ws="none",
         proxy_headers=bool(trusted),
         forwarded_allow_ips=trusted,
