@@ -77,7 +77,7 @@ def test_all_forms_of_the_mail_are_on_one_page(preview):
     for name in names:
         assert f'href="/mail/{name}"' in page
         assert preview.get(f"/mail/{name}").status_code == 200
-    assert "color: " in preview.get("/mail/issue/dark").text
+    assert "color-scheme:dark!important" in preview.get("/mail/issue/dark").text
     assert preview.get("/mail/operator/light").status_code == 404  # has text alone
 
 
