@@ -24,12 +24,12 @@ from newsletter.domain.people import Person
 from newsletter.domain.topics import parse_topic
 from newsletter.mail.tokens import Signer
 from newsletter.render.languages import Languages
+from newsletter.services.alone import Service
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.edit import Policy
 from newsletter.services.gather import Gathering, Upstream
 from newsletter.services.ledger import Clock
-from newsletter.services.run import Service
 from newsletter.services.summarise import Summaries
 from newsletter.services.throttle import Throttle
 from newsletter.sources.arxiv import ArXiv

@@ -17,8 +17,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from newsletter.app import loop_factory
 from newsletter.errors import BusyError, NewsletterError
+from newsletter.services.alone import Service, alone
 from newsletter.services.deliver import Sender
-from newsletter.services.run import Outcome, Service, Watch, alone, run
+from newsletter.services.run import Outcome, Watch, run
 from newsletter.storage.upgrade import OutdatedError
 
 log = logging.getLogger(__name__)

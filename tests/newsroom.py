@@ -35,7 +35,8 @@ from newsletter.app import App, open_app
 from newsletter.cli.main import main
 from newsletter.domain.delivery import Delivery
 from newsletter.services import joining, subscribe
-from newsletter.services.run import Outcome, alone
+from newsletter.services.alone import alone
+from newsletter.services.run import Outcome
 from newsletter.services.run import run as run_service
 from newsletter.storage.deliveries import delivery
 from newsletter.storage.tables import DeliveryRow, SubscriberRow

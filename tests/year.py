@@ -27,7 +27,8 @@ from newsletter.domain.subscriber import Status
 from newsletter.mail import bounces as reports
 from newsletter.mail.tokens import Purpose
 from newsletter.services import bounces, joining, records, secret, subscribe
-from newsletter.services.run import alone, run
+from newsletter.services.alone import alone
+from newsletter.services.run import run
 from newsletter.services.why import why
 from newsletter.storage import copies, deliveries, laws
 from newsletter.storage.restore import restore

@@ -33,8 +33,8 @@ def command(terminal: Terminal, /, day: date | None, source: str | None, wait: b
     minute later, then less often, and the status is 3; what the others gave is kept. Until then its last failure is
     repeated; once its cause is mended, --date today asks at once.
     """
+    from newsletter.services.alone import alone
     from newsletter.services.gather import gather
-    from newsletter.services.run import alone
 
     with terminal.app() as app, alone(app.service(terminal.now), wait=wait):
         reports = asyncio.run(gather(app.database, app.gathering, terminal.now(), day=day, only=source))

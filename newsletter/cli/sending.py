@@ -10,8 +10,9 @@ from newsletter.app import App, loop_factory
 from newsletter.cli.live import live_view
 from newsletter.cli.terminal import Terminal
 from newsletter.errors import IncompleteError
+from newsletter.services.alone import Service, alone
 from newsletter.services.deliver import Sender
-from newsletter.services.run import Outcome, Service, Watch, alone
+from newsletter.services.run import Outcome, Watch
 
 Loop = Callable[[Coroutine[Any, Any, Outcome]], Outcome]
 

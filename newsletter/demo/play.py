@@ -25,8 +25,9 @@ from newsletter.demo.inbox import Inbox, Mail
 from newsletter.domain.calendar import instant
 from newsletter.errors import UsageError
 from newsletter.services import edit, joining, subscribe
+from newsletter.services.alone import alone
 from newsletter.services.ledger import Clock
-from newsletter.services.run import Outcome, alone, run
+from newsletter.services.run import Outcome, run
 from newsletter.services.setup import CONFIGURATION, DATABASE, SECRET, SetUp, set_up
 from newsletter.services.why import Why, why
 

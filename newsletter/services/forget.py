@@ -10,7 +10,7 @@ from pathlib import Path
 
 from newsletter.errors import IncompleteError, NotFoundError
 from newsletter.mail.addresses import Address, parse_address
-from newsletter.services.run import Service, alone
+from newsletter.services.alone import Service, alone
 from newsletter.storage import remains, sign_ups, subscribers, suppressions, traces
 from newsletter.storage.database import Database, fold, rewrite
 

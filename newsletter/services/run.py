@@ -1,36 +1,31 @@
 """The run: gather, seal, deliver, tell. Cron, the scheduler and the command line call the same one.
 
-Safe to repeat, to overlap and to kill: who works holds a lease, what is done is in the database, and the next run
-continues what this one left.
+Safe to repeat, to overlap and to kill: who works does so alone (``alone``), what is done is in the database, and the
+next run continues what this one left.
 """
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
 
-from newsletter.config.settings import Settings
 from newsletter.domain.calendar import local_date
 from newsletter.domain.issue import Brake, Issue, Status
-from newsletter.errors import BusyError, IncompleteError, NewsletterError, NotFoundError, UsageError
+from newsletter.errors import NewsletterError, NotFoundError, UsageError
 from newsletter.render.formats import counted
 from newsletter.services import records, signup
+from newsletter.services.alone import Service
 from newsletter.services.bounces import refused
-from newsletter.services.claimant import TAKEN_OVER
 from newsletter.services.collect import collect
 from newsletter.services.deliver import Progress, Sender
-from newsletter.services.dispatch import Dispatch
 from newsletter.services.draft_mail import mail_draft
-from newsletter.services.gather import Gathering, Report, gather
+from newsletter.services.gather import Report, gather
 from newsletter.services.health import keep_run, write_exposition
 from newsletter.services.journal import rotate
-from newsletter.services.ledger import Clock
 from newsletter.services.notify import ping, tell
 from newsletter.services.plan import Plan
 from newsletter.services.retention import keep_house
@@ -45,32 +40,13 @@ from newsletter.services.seal import (
     verdict,
 )
 from newsletter.services.subscribe import wake
-from newsletter.services.summarise import ROUND, Summaries, summarise
-from newsletter.services.throttle import Throttle
-from newsletter.storage import claims, deliveries, due, home, issues, locks, moves
+from newsletter.services.summarise import ROUND, summarise
+from newsletter.storage import claims, deliveries, due, issues
 from newsletter.storage.copies import rehearsal
-from newsletter.storage.database import Database, cursor
-from newsletter.storage.locks import Owner
-from newsletter.storage.upgrade import require_current
 
 log = logging.getLogger(__name__)
 
-LEASE = "run"
 _MARGIN = timedelta(seconds=10)  # to be out of the way of the run that comes on the hour
-_POLL = 0.2  # seconds between looks at a lease that another holds
-
-
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    """What a run works with."""
-
-    settings: Settings
-    database: Database
-    gathering: Gathering
-    dispatch: Dispatch
-    clock: Clock
-    throttle: Throttle
-    summaries: Summaries | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,43 +86,6 @@ class Outcome:
             "reason": self.reason,
             "deliveries": self.deliveries,
         }
-
-
-@contextmanager
-def alone(service: Service, *, wait: bool = False) -> Iterator[Owner]:
-    """Give the owner under which this process may gather, seal and send; others are kept out until it ends.
-
-    Raises BusyError when another run is at work, unless told to *wait* for it, IncompleteError when it slept while it
-    waited, so that others took it for dead, and OutdatedError when a newer program has upgraded the database.
-    """
-    with Owner(service.database, service.clock()) as owner:
-        while holder := _take(service, owner):
-            if not wait:
-                raise BusyError(f"another run is at work ({holder}); '--wait' waits for it")
-            time.sleep(_POLL)
-        try:
-            yield owner
-        finally:
-            with service.database.write() as session:
-                locks.release_lease(session, LEASE, owner.id)
-
-
-def _take(service: Service, owner: Owner) -> str | None:
-    """Recover from owners that died, and take the lease. Return who holds it, if somebody does.
-
-    In one transaction with a look at the schema's version, since an upgrade waits only for who holds the lease.
-    """
-    now, smtp = service.clock(), service.settings.smtp
-    with service.database.write() as session:
-        require_current(service.database.path)
-        home.require(session, service.database.path)
-        for gone, last_beat in locks.dead_owners(session, service.database.path, now, smtp.lease).items():
-            moves.serve_since(cursor(session), last_beat)
-            locks.bury(session, service.database.path, gone)
-        claims.recover(session, now, resend=smtp.on_uncertain == "resend")
-        if not locks.beat(session, owner.id, now):
-            raise IncompleteError(TAKEN_OVER)
-        return locks.take_lease(session, LEASE, owner.id)
 
 
 async def run(

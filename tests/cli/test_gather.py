@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from newsroom import Newsroom
 
-from newsletter.services.run import alone
+from newsletter.services.alone import alone
 
 DAY = "2024-07-15"
 FILE = {"kind": "file", "path": "papers.jsonl"}

@@ -24,7 +24,8 @@ from sqlalchemy import Engine, event
 
 from newsletter.app import App, open_app
 from newsletter.services import records, subscribe
-from newsletter.services.run import alone, deliver, run
+from newsletter.services.alone import alone
+from newsletter.services.run import deliver, run
 
 Statuses = dict[int, str]
 

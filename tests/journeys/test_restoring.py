@@ -13,7 +13,7 @@ from newsroom import Newsroom, instant
 
 from newsletter.errors import BusyError
 from newsletter.services import subscribe
-from newsletter.services.run import alone
+from newsletter.services.alone import alone
 from newsletter.storage import copies, laws, remains, returns, subscribers
 from newsletter.storage.database import StorageError
 from newsletter.storage.locks import Owner

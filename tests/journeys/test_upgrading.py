@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from newsroom import Newsroom
 
-from newsletter.services.run import alone
+from newsletter.services.alone import alone
 from newsletter.storage.database import StorageError
 from newsletter.storage.upgrade import OutdatedError
 
