@@ -146,7 +146,9 @@ class Wire(asyncio.Protocol):
             return False
         waiting = bool(self._owed)
         self._owed.extend(phases)
-        if behind and not self._is_slow:
+        if self._kept:  # the server answered what it has not read to the end: that comes first all the same
+            self._kept += data + behind
+        elif behind and not self._is_slow:
             self._transport.writelines((data, behind))
         else:
             self._transport.write(data)
