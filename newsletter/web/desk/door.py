@@ -2,7 +2,8 @@
 
 Tries are counted by network, and all together, since guessing may come from many networks. Strangers who use up what
 all have must not keep the owner out for long: a browser that has logged in before is known by a cookie, until the
-password is changed, and counted for itself alone; what comes from this machine (through a tunnel, say) is left out of what all have.
+password is changed, and counted for itself alone; what comes from this machine (through a tunnel, say) is left out of
+what all have.
 """
 
 from datetime import timedelta
