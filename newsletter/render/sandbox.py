@@ -2,7 +2,8 @@
 
 Counted is what a template does: the rounds of its loops, its calls, the templates that it includes, and the length of
 whatever these, its filters and its operators give. No clock is asked: on a busy machine templates mean what they mean
-on any other. Not here: where templates are, and how an error is told (``environment``).
+on any other. Not here: what a single operation may give (``room``); where templates are, and how an error is told
+(``environment``).
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -12,15 +13,20 @@ from typing import Any
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.environment import Template
+from jinja2.environment import Environment, Template
 from jinja2.exceptions import SecurityError
+from jinja2.filters import make_attrgetter
+from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import soft_str
+
+from newsletter.render.room import joinable, look_at_call, look_at_format
 
 MOST = 5_000_000  # of ours, the page with every time zone in the world takes most: a fiftieth
 _ROUND, _CALL, _TEMPLATE = 5, 20, 200  # what they take beside a character
-_WIDEST = 10_000
-_WIDENING = ("batch", "center", "indent", "slice")  # filters that give as much as a number says
+_WIDENING = ("batch", "center", "indent", "replace", "slice", "tojson", "urlize", "wordwrap")  # give more than they get
+_TRANSLATING = frozenset({"_gettext_alias", "gettext", "ngettext", "npgettext", "pgettext"})
 _SIZED = (str, list, tuple, range)
 _left: ContextVar[list[int]] = ContextVar("left")
 
@@ -62,6 +68,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.filters |= {name: _modest(name, self.filters[name]) for name in _WIDENING}
+        self.filters |= {"join": _modest_join(self.filters["join"]), "format": _modest_format(self.filters["format"])}
         del self.globals["lipsum"]
 
     def counted(self, template: Template, variables: dict[str, Any]) -> str:
@@ -76,6 +83,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return what two operands give. Raises SecurityError for what could take too much room."""
         if operator == "**" or (operator == "*" and not (_small(left) and _small(right))):
             raise SecurityError(f"{operator} is for small numbers only")
+        if operator == "%" and isinstance(left, str | bytes):
+            look_at_format(left, right)
         return self.measured(super().call_binop(context, operator, left, right))
 
     def call(self, context: Context, called: Any, *args: Any, **kwargs: Any) -> Any:
@@ -83,6 +92,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(called, LoopContext):  # loop(…), in a loop that is recursive
             _spend(_TEMPLATE)
             args = tuple(map(self.rounds, args))
+        else:
+            args = _modest_arguments(called, args, kwargs)
         return self.measured(super().call(context, called, *args, **kwargs), _CALL)
 
     def rounds(self, items: Iterable[Any]) -> Iterator[Any]:
@@ -115,11 +126,44 @@ def _written(pieces: Iterable[str]) -> Iterator[str]:
 def _modest(name: str, widen: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(widen)
     def modestly(*given: Any, **named: Any) -> Any:
-        if any(isinstance(one, int) and one > _WIDEST for one in (*given, *named.values())):
-            raise SecurityError(f"{name} is for small numbers only")
+        subject, *others = (one for one in given if not isinstance(one, EvalContext | Environment))
+        look_at_call(name, subject, (*others, *named.values()))
         return widen(*given, **named)
 
     return modestly
+
+
+def _modest_join(join: Callable[..., str]) -> Callable[..., str]:
+    @wraps(join)
+    def modestly(context: EvalContext, value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
+        items = value if attribute is None else map(make_attrgetter(context.environment, attribute), value)
+        return join(context, list(joinable(items, d)), d)
+
+    return modestly
+
+
+def _modest_format(fill: Callable[..., str]) -> Callable[..., str]:
+    @wraps(fill)
+    def modestly(value: str, *args: Any, **named: Any) -> str:
+        look_at_format(soft_str(value), (*args, *named.values()))
+        return fill(value, *args, **named)
+
+    return modestly
+
+
+def _modest_arguments(called: Any, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the arguments for *called*. Raises SecurityError for a method of Python's that would give too much."""
+    method = getattr(called, "__wrapped__", called)  # str.format is wrapped by Jinja
+    subject, name, given = getattr(method, "__self__", None), getattr(method, "__name__", ""), (*args, *named.values())
+    if name in _TRANSLATING:
+        look_at_format("".join(one for one in args if isinstance(one, str)), given)
+    elif isinstance(subject, str | bytes) and name in {"format", "format_map"}:
+        look_at_format(subject, given)
+    elif isinstance(subject, str | bytes) and name == "join":
+        return (*(list(joinable(one, subject)) for one in args),)
+    elif isinstance(subject, str | bytes | int):
+        look_at_call(name, subject, given)
+    return args
 
 
 def _small(number: Any) -> bool:

@@ -94,6 +94,49 @@ def test_a_template_that_never_ends_is_named_with_its_line(theirs, kind):
         render(environment(folder), "a.txt", depth=0)
 
 
+LONG = "{% set all.text = 'a\\t\\n' %}{% for _ in range(12) %}{% set all.text = all.text ~ all.text %}{% endfor %}"
+AT_ONCE = (
+    "'x'.ljust(100000000)",
+    "'x'.encode().zfill(100000000)",
+    "(1).to_bytes(100000000, 'big')",
+    "all.text.expandtabs(9000)",
+    "all.text.replace('a', all.text)",
+    "all.text.translate({97: all.text})",
+    "all.text.join(all.text)",
+    "'%100000000d' % 1",
+    "'%.*f' % (100000000, 1)",
+    "'%(a)0100000000d' | format(a=1)",
+    "'{:>100000000}'.format(1)",
+    "'{:{}}'.format(1, 100000000)",
+    "_('%(a)100000000d', a=1)",
+    "all.text | replace('a', all.text)",
+    "all.text | join(all.text)",
+    "all.text | list | join(d=all.text)",
+    "all.text | indent(9000)",
+    "{'a': 1} | tojson(100000000)",
+)
+
+
+@pytest.mark.parametrize("step", AT_ONCE)
+def test_a_step_that_would_fill_the_memory_is_not_taken(theirs, step):
+    """One is enough, so that it is refused before, not measured after."""
+    folder = theirs("a.txt", f"{{% set all = namespace() %}}{LONG}\n{{{{ {step} }}}}")
+    with pytest.raises(ConfigurationError, match=r"a\.txt:2: .*(small numbers only|give far too much)"):
+        render(environment(folder), "a.txt")
+
+
+def test_what_templates_do_with_long_texts_is_no_such_step(theirs):
+    """Replacing, joining, filling in and widening, of as much as a page has, and with digits in what is filled in."""
+    folder = theirs(
+        "a.txt",
+        "{{ text | replace('a', 'and so on') | length }} {{ (text | list | join(', ')).replace(',', ';') | length }} "
+        "{{ '%-20s|%5.1f%%' % ('a', 2) }} {{ '{:>4} {:,}'.format('a', 123456789) }} {{ ', '.join(['a', 'b']) }} "
+        "{{ _('by %(name)s', name='- 12345678901 %') }} {{ text | indent(4) | length }} {{ 'n' | replace('n', 20000) }}",
+    )
+    said = render(environment(folder), "a.txt", text=100_000 * "a")
+    assert said == "900000 299998 a                   |  2.0%    a 123,456,789 a, b by - 12345678901 % 100000 20000"
+
+
 def test_large_issues_are_far_from_where_a_template_counts_as_endless(theirs):
     """Four times as many papers as an issue may have, on one page, each with many authors, are none that never ends."""
     folder = theirs(
