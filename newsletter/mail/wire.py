@@ -114,8 +114,9 @@ class Wire(asyncio.Protocol):
         self._timer_at = 0.0
         self.end: Reply | None = None  # why nothing more is said or heard
         self.unsent = 0  # octets at least that never left us
-        # Paused then means that the kernel has not taken everything, which is what the block's time counts. With 0 as
-        # the upper limit TLS would call itself paused and not paused in turns, nothing being kept back.
+        # Paused then means that the kernel has not taken everything, which is what the block's time counts (under TLS,
+        # that the layer which encrypts has not handed everything on). With 0 as the upper limit TLS would call itself
+        # paused and not paused in turns, nothing being kept back.
         transport.set_write_buffer_limits(high=1, low=0)
         transport.set_protocol(self)
 
@@ -139,6 +140,7 @@ class Wire(asyncio.Protocol):
 
         Return false where all is over. Two pieces are not joined here: a message is long, and the kernel joins them.
         Where it does not take all at once, what stands behind is said once it has: not to a peer that goes before.
+        Under TLS that is not promised: its transport takes what the kernel has not, and does not tell.
         """
         if self.end is None and self._transport.is_closing():
             self._over(DROPPED, "the server closed the connection")
@@ -146,7 +148,9 @@ class Wire(asyncio.Protocol):
             return False
         waiting = bool(self._owed)
         self._owed.extend(phases)
-        if behind and not self._is_slow:
+        if self._kept:  # the server answered what it has not read to the end: that comes first all the same
+            self._kept += data + behind
+        elif behind and not self._is_slow:
             self._transport.writelines((data, behind))
         else:
             self._transport.write(data)

@@ -14,8 +14,9 @@ _CHUNK = 1 << 18
 _NAME = re.compile("[0-9a-f]{32}")
 
 
-def keep(database: Path, file: IO[bytes]) -> str:
-    """Keep what *file* holds, and return the name by which it is found."""
+def keep(database: Path, file: IO[bytes], now: datetime) -> str:
+    """Keep what *file* holds, and return the name by which it is found. What is older than an hour goes."""
+    drop_old(database, now)
     name = secrets.token_hex(16)
     kept = _place(database, name)
     kept.touch(mode=0o600)
@@ -25,23 +26,30 @@ def keep(database: Path, file: IO[bytes]) -> str:
     return name
 
 
-def find(database: Path, name: str) -> Path | None:
+def find(database: Path, name: str, now: datetime) -> Path | None:
     """Return the file of this name, None where there is none any more."""
     place = _place(database, name) if _NAME.fullmatch(name) else None
-    return place if place and place.exists() else None
+    return place if place and not _is_over(place, now) else None
 
 
 def drop(database: Path, name: str) -> None:
     """Delete the file of this name."""
-    if place := find(database, name):
-        place.unlink(missing_ok=True)
+    if _NAME.fullmatch(name):
+        _place(database, name).unlink(missing_ok=True)
 
 
 def drop_old(database: Path, now: datetime) -> None:
     """Delete every file that was kept for an hour."""
     for place in database.parent.glob(f"{database.name}.import-*"):
-        if place.stat().st_mtime < (now - _KEPT).timestamp():
+        if _is_over(place, now):
             place.unlink(missing_ok=True)
+
+
+def _is_over(place: Path, now: datetime) -> bool:
+    try:
+        return place.stat().st_mtime < (now - _KEPT).timestamp()
+    except FileNotFoundError:  # another process dropped it just now
+        return True
 
 
 def _place(database: Path, name: str) -> Path:

@@ -220,6 +220,40 @@ def test_a_peer_that_resets_in_the_middle_of_a_message(run: Run, behind: Envelop
     assert outcome.reply.startswith("the server closed the connection")
 
 
+@pytest.mark.parametrize("behind", [None, ENVELOPE], ids=["alone", "with the next envelope behind it"])
+def test_a_peer_that_refuses_in_the_middle_of_a_message_and_reads_on(run: Run, behind: Envelope | None):
+    """The message is ended before anything else is said, which would be text of it otherwise."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await take(reader)
+        writer.write(b"250 ok\r\n")
+        await reader.readuntil(b"DATA\r\n")
+        writer.write(b"250 ok\r\n250 ok\r\n354 go on\r\n")
+        await reader.readexactly(2**20)
+        writer.write(b"552 5.3.4 too large\r\n")
+        read = b""
+        while not read.endswith(b"DATA\r\n"):
+            read = read[-100:] + await reader.read(2**19)
+        ends.append(read[-100:])
+        writer.write(b"250 ok\r\n250 ok\r\n354 go on\r\n")
+        await take(reader)
+        writer.write(b"250 ok\r\n")
+
+    ends: list[bytes] = []
+
+    async def story() -> list[Verdict]:
+        async with waiting_for_data(answer, {BLOCK: 20, Phase.DOT: 20}) as connection:
+            said = [await connection.data(HUGE)]
+            assert await connection.envelope(ENVELOPE) is None
+            said.append(await connection.data(HUGE, behind))
+            assert await connection.envelope(ENVELOPE) is None
+            said.append(await connection.data(b"a: b\r\n"))
+            return [one.verdict for one in said]
+
+    assert run(story()) == [Verdict.ACCEPTED, Verdict.PERMANENT, Verdict.ACCEPTED]
+    assert b"\r\n.\r\nMAIL FROM" in ends[0]
+
+
 def test_who_is_stopped_in_the_middle_of_a_message_knows_that_it_was_not_sent(run: Run):
     """Nothing is uncertain of what the kernel was not even given to the end."""
 

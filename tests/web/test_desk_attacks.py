@@ -118,8 +118,12 @@ def test_an_upload_lies_where_only_its_owner_reads_it_and_for_an_hour(editor: Vi
     editor.site.room.tick(now)
     assert uploaded.exists()
     os.utime(uploaded, times=((now - timedelta(minutes=61)).timestamp(),) * 2)
+    editor.get("/desk/subscribers/import")
+    editor.post("/desk/subscribers/import/apply", upload=name, name="x")
+    assert "that file is gone" in editor.said
+    uploaded.with_name(uploaded.name.replace(name, "0" * 32)).symlink_to("dropped by the desk in between")
     editor.site.room.tick(now)
-    assert not uploaded.exists()
+    assert not list(uploaded.parent.glob("*.import-*"))
 
 
 def test_nobody_between_keeps_what_is_one_readers_or_the_editors(editor: Visitor) -> None:

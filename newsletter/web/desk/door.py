@@ -1,8 +1,9 @@
 """Logging in and out. Who is wrong is told nothing of what was wrong, and may not try for ever.
 
 Tries are counted by network, and all together, since guessing may come from many networks. Strangers who use up what
-all have must not keep the owner out for long: a browser that has logged in before is known by a cookie, and counted
-for itself alone; what comes from this machine (through a tunnel, say) is left out of what all have.
+all have must not keep the owner out for long: a browser that has logged in before is known by a cookie, until the
+password is changed, and counted for itself alone; what comes from this machine (through a tunnel, say) is left out of
+what all have.
 """
 
 from datetime import timedelta
@@ -96,12 +97,14 @@ class Door:
             changes.record(session, by, "logged in", now)
         answer = RedirectResponse(self._desk.root + to, 303, headers=HEADERS)
         self._desk.cookies.keep(answer, begun(now, generation), now)
-        self._desk.cookies.know(answer, now)
+        self._desk.cookies.know(answer, now, generation)
         return answer
 
     def _uses(self, request: Request) -> list[tuple[Rule, str]]:
         """Return by what a try to log in is counted."""
-        if browser := self._desk.cookies.known(request, self._desk.clock()):
+        with self._desk.app.database.read() as database:
+            generation = account.generation(database)
+        if browser := self._desk.cookies.known(request, self._desk.clock(), generation):
             return [(_OF_A_BROWSER, browser)]
         network = network_of(request)
         return [(_OF_A_NETWORK, network or "unknown"), (OF_ALL, ALL if network else "")]

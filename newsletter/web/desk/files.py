@@ -76,7 +76,7 @@ class Files:
                 file = form.get("file")
                 if not isinstance(file, UploadFile):
                     raise HTTPException(400)
-                upload = await run_in_threadpool(uploads.keep, self._database, file.file)
+                upload = await run_in_threadpool(uploads.keep, self._database, file.file, self.desk.clock())
                 return {"upload": upload, "name": _plain_name(file.filename or ""), "skip": str(form.get("skip", ""))}
         except TimeoutError as error:
             raise HTTPException(408) from error
@@ -107,7 +107,7 @@ class Files:
         return visit.to("/subscribers", said.capitalize() + there + ".")
 
     def _import(self, visit: Visit, upload: str, name: str, *, skip: bool, dry_run: bool) -> Report:
-        app, kept = self.desk.app, uploads.find(self._database, upload)
+        app, kept = self.desk.app, uploads.find(self._database, upload, visit.now)
         if kept is None:
             raise NotFoundError("that file is gone: an uploaded file is kept for an hour; upload it again")
         with kept.open("rb") as file:

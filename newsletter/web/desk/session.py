@@ -78,15 +78,16 @@ class Cookies:
         """Let the browser forget its session."""
         self._set(response, self._name, "", 0)
 
-    def know(self, response: Response, now: datetime) -> None:
-        """Let the browser keep that somebody logged in with it."""
-        said = self._browsers.dumps([secrets.token_urlsafe(18), int(now.timestamp())])
+    def know(self, response: Response, now: datetime, generation: str) -> None:
+        """Let the browser keep that somebody logged in with it, by the password of this *generation*."""
+        said = self._browsers.dumps([secrets.token_urlsafe(18), int(now.timestamp()), generation])
         self._set(response, f"{self._name}-known", said, int(_KNOWN.total_seconds()))
 
-    def known(self, request: Request, now: datetime) -> str:
-        """Return the name of a browser with which somebody logged in, '' for any other."""
+    def known(self, request: Request, now: datetime, generation: str | None) -> str:
+        """Return the name of a browser with which somebody logged in by the present password, '' for any other."""
         found = self._signed(self._browsers, request.cookies.get(f"{self._name}-known", ""))
-        return str(found[0]) if found and now < _instant(found[1]) + _KNOWN else ""
+        fits = found and found[2:] == [generation] and now < _instant(found[1]) + _KNOWN
+        return str(found[0]) if fits else ""
 
     def form_token(self, session: Session) -> str:
         """Return what each form of this session's pages carries."""
