@@ -4,6 +4,7 @@ The subscription waits until they answer on the pages (``joining.confirm``). At 
 in a day, whoever asks for it and however often.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,9 +13,10 @@ from newsletter.domain.subscriber import Subscriber
 from newsletter.errors import ConfigurationError, NewsletterError
 from newsletter.mail.tokens import Purpose
 from newsletter.render.notices import confirmation
+from newsletter.render.typesetting import Rendered
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.joining import Added, Outcome, add
-from newsletter.services.notify import send_one
+from newsletter.services.notify import may_have_gone, send_one
 from newsletter.storage import subscribers
 from newsletter.storage.subscribers import Single
 
@@ -63,29 +65,35 @@ async def invite(
 
 
 async def request_confirmation(
-    dispatch: Dispatch, subscriber: Subscriber, now: datetime, *, may: Callable[[], bool] = lambda: True
+    dispatch: Dispatch, subscriber: Subscriber, now: datetime, *, admit: Callable[[], None] = lambda: None
 ) -> bool:
     """Ask *subscriber* by mail. Return False, nothing being sent, where they were asked less than a day ago.
 
-    Nor is anything sent, and it does not count, unless it *may*: asked once it is known that a mail would go out.
-    Raises SmtpTrouble when the mail is not taken; then it does not count.
+    Raises SmtpTrouble when the mail is not taken, and whatever *admit* raises, which is called once it is known that
+    a mail would go out. Then it does not count, unless the mail may have gone.
     """
-    with dispatch.database.write() as session:
-        if not subscribers.claim(session, Single.CONFIRMATION, subscriber.id, now, now - PACE):
-            return False
-    if not may():
-        _give_back(dispatch, subscriber, now)
+    if not await asyncio.to_thread(_claim, dispatch, subscriber, now):
         return False
-    token = dispatch.mail.signer.token(Purpose.CONFIRM, subscriber=subscriber.id, expires=now + VALID_FOR)
-    link = dispatch.mail.confirm_url(token)
-    templates, imprint = dispatch.look(subscriber.preferences.language)
-    rendered = confirmation(templates, imprint, link=link, valid_for=VALID_FOR)
     try:
+        await asyncio.to_thread(admit)
+        rendered = await asyncio.to_thread(_rendered, dispatch, subscriber, now)
         await send_one(dispatch, subscriber.email, rendered, now, reader=subscriber.id)
-    except NewsletterError:
-        _give_back(dispatch, subscriber, now)
+    except NewsletterError as error:
+        if not may_have_gone(error):
+            await asyncio.to_thread(_give_back, dispatch, subscriber, now)
         raise
     return True
+
+
+def _rendered(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rendered:
+    token = dispatch.mail.signer.token(Purpose.CONFIRM, subscriber=subscriber.id, expires=now + VALID_FOR)
+    templates, imprint = dispatch.look(subscriber.preferences.language)
+    return confirmation(templates, imprint, link=dispatch.mail.confirm_url(token), valid_for=VALID_FOR)
+
+
+def _claim(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> bool:
+    with dispatch.database.write() as session:
+        return subscribers.claim(session, Single.CONFIRMATION, subscriber.id, now, now - PACE)
 
 
 def _give_back(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> None:

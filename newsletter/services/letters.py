@@ -18,7 +18,7 @@ from newsletter.render.language import Language
 from newsletter.render.letters import Letter
 from newsletter.services.confirm import PACE
 from newsletter.services.dispatch import Dispatch
-from newsletter.services.notify import send_one
+from newsletter.services.notify import may_have_gone, send_one
 from newsletter.storage import address_changes, subscribers
 from newsletter.storage.subscribers import Single
 
@@ -109,11 +109,16 @@ async def _send(
         return False
     try:
         await _mail(dispatch, to.email, to, make, now, bounces_to=to.id)
-    except NewsletterError:
-        with dispatch.database.write() as session:
-            subscribers.not_sent(session, mail, to.id, now)
+    except NewsletterError as error:
+        if not may_have_gone(error):
+            await asyncio.to_thread(_give_back, dispatch, mail, to, now)
         raise
     return True
+
+
+def _give_back(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime) -> None:
+    with dispatch.database.write() as session:
+        subscribers.not_sent(session, mail, to.id, now)
 
 
 def _claim(dispatch: Dispatch, mail: Single, to: Subscriber, pace: timedelta, now: datetime) -> bool:

@@ -105,6 +105,11 @@ async def send_one(
     return message_id(number, dispatch.mail.domain)
 
 
+def may_have_gone(error: NewsletterError) -> bool:
+    """Return whether a mail for which ``send_one`` raised *error* may have reached its reader all the same."""
+    return isinstance(error, SmtpTrouble) and error.outcome.verdict is Verdict.UNCERTAIN
+
+
 async def _taken(dispatch: Dispatch, envelope: Envelope, content: bytes, now: datetime) -> None:
     """Have a mail taken by the first route that is well. Raises SmtpTrouble for the first that was not.
 

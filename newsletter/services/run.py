@@ -108,8 +108,6 @@ async def run(
     with service.database.write() as session:
         wake(session, service.settings.newsletter, asked.now)
     unread = "" if dry_run else await collect(service.dispatch, service.clock)
-    if not dry_run:
-        await signup.catch_up(service.dispatch, service.throttle, asked.now)
     reports = await gather(service.database, service.gathering, asked.now, day=day)
     decided, broken = _decide(service, asked, reports)
     if dry_run:
@@ -164,6 +162,7 @@ async def _conclude(
         held, back = deliveries.held(session), refused(session, service.clock())
     also = {**also, "metrics": _counted(service, outcome), "bounces": back}
     if not progress.stopped:  # whoever stopped it wants it to end
+        await signup.catch_up(service.dispatch, service.throttle, service.clock)
         await keep_house(service.database, service.settings.retention, asked.today, asked.now)
     outcome = await _tell(service, outcome, progress, held, also)
     log.info("run of %s: %s", outcome.day, outcome.status, extra={"facts": outcome.document})

@@ -56,6 +56,11 @@ class Throttle:
         throttle.count(session, [(key, 1, now + rule.within) for key, rule in rules.items()], now)
         return None
 
+    def give_back(self, now: datetime, rule: Rule, who: str) -> None:
+        """Count one use less: what was admitted was not done."""
+        with self.database.write() as session:
+            throttle.count(session, [(self.key(rule, who), -1, now + rule.within)], now)
+
     def key(self, rule: Rule, who: str) -> str:
         """Return under what the uses of *rule* by *who* are counted."""
         return hmac.digest(self.secret.encode(), f"limit:{rule.name}:{who}".encode(), "sha256").hex()[:32]

@@ -122,6 +122,7 @@ def _hold(draft: Path, path: Path, now: datetime) -> int:
         held = connection.execute(_HOLD, {"reply": _MAYBE_SENT}).rowcount
         connection.execute("DELETE FROM leases")
         connection.execute("DELETE FROM owners")
+        connection.execute("DELETE FROM sign_ups")  # they may have been done since
         facts = {_RESTORED: json.dumps({"at": now.isoformat()}), home.HOME: home.here(path)}
         connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts.items())
     return held
@@ -137,11 +138,20 @@ def _leave(draft: Path, path: Path) -> tuple[int, str]:
         with closing(sqlite3.connect(draft.absolute().as_uri(), uri=True)) as connection, connection:
             connection.execute("ATTACH ? AS present", (f"{path.absolute().as_uri()}?mode=ro",))
             connection.execute(_TOOK)
+            _take_sign_ups(connection)
             left, gone = _leave_with(connection)
         _erase(draft, gone)
         return left + len(gone), ""
     except (sqlite3.DatabaseError, StorageError) as error:
         return 0, str(error)
+
+
+def _take_sign_ups(connection: sqlite3.Connection) -> None:
+    """Keep what was asked on the pages and nobody has taken up, where the present database knows of such things."""
+    columns = [name for _, name, *_ in connection.execute("PRAGMA main.table_info(sign_ups)")]
+    if columns == [name for _, name, *_ in connection.execute("PRAGMA present.table_info(sign_ups)")]:
+        waiting = "SELECT * FROM present.sign_ups WHERE subscriber_id IS NULL"
+        connection.execute(f"INSERT INTO main.sign_ups {waiting}")
 
 
 class _Gone(NamedTuple):

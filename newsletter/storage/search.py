@@ -63,6 +63,7 @@ class Found:
 
     papers: tuple[Candidate, ...] = ()
     total: int = 0
+    more: bool = False  # whether others can be asked for behind these
 
 
 def edition(database: Database) -> int:
@@ -81,7 +82,9 @@ def find(session: Session, wanted: Search, sort: Sort = Sort.RELEVANCE, *, limit
     if offset >= total:
         return Found(total=total)
     rows = session.connection().execute(_PAGES[sort], match | {"limit": limit, "offset": offset})
-    return Found(tuple(_candidate(papers.paper_of(i, facts, said), *listed) for i, facts, said, *listed in rows), total)
+    found = tuple(_candidate(papers.paper_of(i, facts, said), *listed) for i, facts, said, *listed in rows)
+    last = _RANKED_AT_MOST if sort is Sort.RELEVANCE else FARTHEST
+    return Found(found, total, more=offset + limit < min(total, last))
 
 
 def _candidate(paper: Paper, day: str, upvotes: int) -> Candidate:

@@ -40,7 +40,7 @@ def keep(session: Session, email: str, texts: Mapping[str, str], *, network: str
         asked_at=now,
         due_at=now + _AT_FIRST,
         email=email,
-        texts=json.dumps(dict(texts)),
+        texts=json.dumps(dict(texts), ensure_ascii=False),
         network=network,
         agreed=agreed,
     )
@@ -73,10 +73,26 @@ def take(session: Session, number: int, now: datetime) -> Asked | None:
     return asked
 
 
-def enter(session: Session, number: int, subscriber_id: int, mail: str) -> None:
-    """Remember that somebody is on the list by this sign-up and gets *mail*; what they typed is in its place."""
+def is_held(session: Session, number: int, taken_at: datetime) -> bool:
+    """Return whether who took a sign-up up then still has it: nobody forgot it, or took it up since."""
+    held = select(_R.id).where(col(_R.id) == number, col(_R.taken_at) == taken_at)
+    return session.exec(held).first() is not None
+
+
+def enter(session: Session, asked: Asked, subscriber_id: int, mail: str) -> None:
+    """Remember that somebody is on the list by a sign-up and gets *mail*; what they typed is in its place.
+
+    What was typed for the same address before is forgotten: it would put older wishes over these.
+    """
+    number = asked.id
+    session.exec(delete(_R).where(col(_R.email) == asked.email, col(_R.id) < number))
     cleared = {"email": "", "texts": "{}", "network": "", "agreed": ""}
     session.exec(update(_R).where(col(_R.id) == number).values(subscriber_id=subscriber_id, mail=mail, **cleared))
+
+
+def put_off(session: Session, number: int, until: datetime) -> None:
+    """Leave a sign-up alone until then."""
+    session.exec(update(_R).where(col(_R.id) == number).values(due_at=until))
 
 
 def end(session: Session, number: int) -> None:

@@ -20,7 +20,7 @@ from newsletter.errors import NotFoundError, UsageError
 from newsletter.services import archive
 from newsletter.storage import papers, search
 from newsletter.web.openapi import openapi
-from newsletter.web.search import PAGE, asked_for, look_for
+from newsletter.web.search import asked_for, look_for
 
 _HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -79,7 +79,7 @@ def _search(app: App, request: Request) -> Any:
         "page": asked.page,
         "total": min(found.total, search.COUNTED),
         "total_is_exact": found.total <= search.COUNTED,
-        "next": f"/api/papers?{asked.query}&page={asked.page + 1}" if found.total > PAGE * asked.page else None,
+        "next": f"/api/papers?{asked.query}&page={asked.page + 1}" if found.more else None,
         "papers": [_listed(candidate) for candidate in found.papers],
     }
 

@@ -79,5 +79,5 @@ class SearchPages:
             first=PAGE * (asked.page - 1) + 1,
             total=min(found.total, search.COUNTED),
             more_than=found.total > search.COUNTED,
-            more=found.total > PAGE * asked.page,
+            more=found.more,
         )

@@ -131,7 +131,8 @@ def test_what_templates_do_with_long_texts_is_no_such_step(theirs):
         "a.txt",
         "{{ text | replace('a', 'and so on') | length }} {{ (text | list | join(', ')).replace(',', ';') | length }} "
         "{{ '%-20s|%5.1f%%' % ('a', 2) }} {{ '{:>4} {:,}'.format('a', 123456789) }} {{ ', '.join(['a', 'b']) }} "
-        "{{ _('by %(name)s', name='- 12345678901 %') }} {{ text | indent(4) | length }} {{ 'n' | replace('n', 20000) }}",
+        "{{ _('by %(name)s', name='- 12345678901 %') }} {{ text | indent(4) | length }} "
+        "{{ 'n' | replace('n', 20000) }}",
     )
     said = render(environment(folder), "a.txt", text=100_000 * "a")
     assert said == "900000 299998 a                   |  2.0%    a 123,456,789 a, b by - 12345678901 % 100000 20000"

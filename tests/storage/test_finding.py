@@ -243,4 +243,21 @@ def test_what_is_counted_is_exact_as_far_as_one_looks(database: Database) -> Non
             first, last = (search.find(session, parse_search("many"), sort, limit=20, offset=n) for n in (0, 1000))
             assert (len(first.papers), first.total > search.COUNTED) == (20, True)
             assert ([candidate.paper.id for candidate in last.papers], last.total) == ([25, 24, 23, 22, 21], 1005)
+            assert (first.more, last.more) == (True, False)
         assert search.find(session, parse_search("rarity"), limit=20).total == 20
+
+
+def test_there_is_more_only_where_it_can_be_shown(database: Database) -> None:
+    """Of what very many papers say the newest two thousand are ranked; by date one goes on."""
+    with database.write() as session:
+        session.connection().exec_driver_sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2010)"
+            " INSERT INTO papers (id, title, facts, withdrawn, first_seen_at)"
+            " SELECT i, 'One', '{\"title\": \"One of many\"}', 0, '2026-07-15 06:00:00.000000' FROM n"
+        )
+    with database.read() as session:
+        ranked, dated = (
+            search.find(session, parse_search("many"), sort, limit=20, offset=1980)
+            for sort in (Sort.RELEVANCE, Sort.DATE)
+        )
+        assert [(len(found.papers), found.more) for found in (ranked, dated)] == [(20, False), (20, True)]
