@@ -294,13 +294,15 @@ def test_under_cron_trouble_is_one_line_a_day(room: Newsroom) -> None:
     room.configure(smtp={"security": "starttls"})
     readers(room, 4)
     said = []
-    for _ in range(2):
-        out, err = room.start("run", "--date", DAY, "--now").communicate(timeout=60)
-        said.append((out, err.splitlines()))
-    ((first, (line,)), (second, nothing)) = said
-    assert first == second == ""
-    assert "offers no STARTTLS, and mail is not sent in clear instead" in line
-    assert nothing == []
+    for asked in (["--now"], [], []):  # who asks for a run at once is told what is left, too
+        process = room.start("run", "--date", DAY, *asked)
+        out, err = process.communicate(timeout=60)
+        said.append((process.returncode, out, err.splitlines()))
+    ((status, out, (left, trouble)), *others) = said
+    assert (status, out) == (3, "")
+    assert "offers no STARTTLS, and mail is not sent in clear instead" in trouble
+    assert "4 digests wait" in left
+    assert others == 2 * [(3, "", [])]
     assert room.sink.mails == []
 
 
