@@ -86,7 +86,8 @@ def serve(service: Service, heard: Callable[[Outcome], None], *, tick: timedelta
     """Tick until a signal says stop. Raises OutdatedError when a newer program has upgraded the database."""
     ticker = Ticker(service, heard)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ticker.stop())
+        # In a thread: the one that the signal interrupts may hold the lock of the event that is to be set.
+        signal.signal(number, lambda *_: threading.Thread(target=ticker.stop).start())
     scheduler = BackgroundScheduler(timezone=UTC)
     scheduler.add_job(
         ticker.tick,
