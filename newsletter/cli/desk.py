@@ -29,6 +29,8 @@ def password(terminal: Terminal, /, name: str, stdin: bool) -> None:
 
     At least 12 characters. What is kept is a hash, from which nobody learns the password.
     """
+    if not stdin and not sys.stdin.isatty():
+        raise UsageError("password: there is no terminal to type it at; pipe it in with --stdin")
     typed = sys.stdin.readline().rstrip("\r\n") if stdin else click.prompt("Password", hide_input=True, err=True)
     if not stdin and click.prompt("The same again", hide_input=True, err=True) != typed:
         raise UsageError("password: the two are not the same; nothing was changed")

@@ -189,4 +189,5 @@ def test_a_password_is_asked_for_that_holds(newsroom: Newsroom) -> None:
     """Short and endless ones are refused with what is allowed, and nothing is changed."""
     for typed in ("short", "x" * 1001):
         assert "use 12 to 1000" in newsroom.run("desk", "password", "--stdin", typed=f"{typed}\n", expect=2).err
+    assert "pipe it in with --stdin" in newsroom.run("desk", "password", typed=f"{PASSWORD}\n", expect=2).err
     assert newsroom.run("desk", "log", "--json").json == {"changes": []}
