@@ -27,8 +27,11 @@ def lines(outcome: Outcome) -> str:
 
 
 def unfinished(outcome: Outcome) -> str:
-    """Return in a line what keeps a run from being done, '' where it is."""
+    """Return in a line what keeps a run from being done, '' where it is or what needs a person says it all."""
     if outcome.status == "done":
         return ""
-    failed = (f"{source.name} failed" for source in outcome.sources if source.error)
-    return f"{outcome.day}: incomplete: " + "; ".join(filter(None, (outcome.reason, *failed, outcome.waits)))
+    told = "\n".join(outcome.problems)
+    reason = outcome.reason if outcome.reason and outcome.reason not in told else ""
+    failed = (f"{source.name} failed" for source in outcome.sources if source.error and source.error not in told)
+    left = "; ".join(filter(None, (reason, *failed, outcome.waits)))
+    return f"{outcome.day}: incomplete: {left}" if left else ""
