@@ -157,18 +157,19 @@ class IssueRenderer:
         What loses its line is counted, what loses its card (of those in *html* and *text*) has a line.
         """
         papers = [pick.candidate.paper.id for pick in digest.picks]
-        also, rest = self._also(digest.named), [self._lines.line(pick.candidate) for pick in digest.picks]
-        lines, kept = also.sizes(papers), len(html)
+        also, kept, rest = self._also(digest.named), len(html), list[tuple[bytes, bytes]]()
+        lines = also.sizes(papers)
         size += _REST_HEAD
         while size > LARGEST and lines:
             size -= lines.pop()
         while size > LARGEST and kept > 1:
             kept -= 1
-            size += len(rest[kept][0]) - _octets(html[kept : kept + 1])
+            rest.insert(0, self._lines.line(digest.picks[kept].candidate))
+            size += len(rest[0][0]) - _octets(html[kept : kept + 1])
         cards = html[:kept], text[:kept]
-        if rest[kept:]:
+        if rest:
             heading = self._type.language.gettext("The rest of this digest")
-            html_lines, text_lines = zip(*rest[kept:], strict=True)
+            html_lines, text_lines = zip(*rest, strict=True)
             html_rest, text_rest = self._lines.pieces(heading, html_lines, text_lines)
             cards = [*cards[0], *html_rest], [*cards[1], self._lines.gap, *text_rest]
         return {"cards": cards, "also": also.pieces(papers, _newest_day(digest), len(lines))}

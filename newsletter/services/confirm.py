@@ -72,7 +72,7 @@ async def request_confirmation(
     Raises SmtpTrouble when the mail is not taken, and whatever *admit* raises, which is called once it is known that
     a mail would go out. Then it does not count, unless the mail may have gone.
     """
-    if not await asyncio.to_thread(_claim, dispatch, subscriber, now):
+    if not await asyncio.to_thread(claim, dispatch, Single.CONFIRMATION, subscriber, now):
         return False
     try:
         await asyncio.to_thread(admit)
@@ -80,7 +80,7 @@ async def request_confirmation(
         await send_one(dispatch, subscriber.email, rendered, now, reader=subscriber.id)
     except NewsletterError as error:
         if not may_have_gone(error):
-            await asyncio.to_thread(_give_back, dispatch, subscriber, now)
+            await asyncio.to_thread(give_back, dispatch, Single.CONFIRMATION, subscriber, now)
         raise
     return True
 
@@ -91,11 +91,13 @@ def _rendered(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rend
     return confirmation(templates, imprint, link=dispatch.mail.confirm_url(token), valid_for=VALID_FOR)
 
 
-def _claim(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> bool:
+def claim(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime, pace: timedelta = PACE) -> bool:
+    """Return whether such a mail may go *to* them now, none having gone for as long as *pace*; then it counts."""
     with dispatch.database.write() as session:
-        return subscribers.claim(session, Single.CONFIRMATION, subscriber.id, now, now - PACE)
+        return subscribers.claim(session, mail, to.id, now, now - pace)
 
 
-def _give_back(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> None:
+def give_back(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime) -> None:
+    """Let what was claimed then not count: it did not go."""
     with dispatch.database.write() as session:
-        subscribers.not_sent(session, Single.CONFIRMATION, subscriber.id, now)
+        subscribers.not_sent(session, mail, to.id, now)

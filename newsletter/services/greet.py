@@ -18,10 +18,10 @@ from newsletter.render.foot import Reader
 from newsletter.render.language import Language
 from newsletter.render.typesetting import Rendered
 from newsletter.services import subscribe
-from newsletter.services.confirm import PACE
+from newsletter.services.confirm import claim, give_back
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.notify import send_one
-from newsletter.storage import issues, subscribers
+from newsletter.storage import issues
 from newsletter.storage.subscribers import Single
 
 log = logging.getLogger(__name__)
@@ -46,26 +46,16 @@ async def _send(
     dispatch: Dispatch, mail: Single, to: Subscriber, make: Callable[[], Rendered], leave: str, now: datetime
 ) -> bool:
     try:
-        if not await asyncio.to_thread(_claim, dispatch, mail, to, now):
+        if not await asyncio.to_thread(claim, dispatch, mail, to, now):
             return False
         made = await asyncio.to_thread(make)
         await send_one(dispatch, to.email, made, now, reader=to.id, unsubscribe_url=leave)
     except NewsletterError as error:
         # Not its text: a server's reply names the address, which no log of the pages has.
         log.warning("the %s could not be sent (%s)", mail.name.lower(), type(error).__name__)
-        await asyncio.to_thread(_give_back, dispatch, mail, to, now)
+        await asyncio.to_thread(give_back, dispatch, mail, to, now)
         return False
     return True
-
-
-def _claim(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime) -> bool:
-    with dispatch.database.write() as session:
-        return subscribers.claim(session, mail, to.id, now, now - PACE)
-
-
-def _give_back(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime) -> None:
-    with dispatch.database.write() as session:
-        subscribers.not_sent(session, mail, to.id, now)
 
 
 def welcoming(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rendered:

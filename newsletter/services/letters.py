@@ -16,7 +16,7 @@ from newsletter.mail.tokens import Purpose
 from newsletter.render import letters
 from newsletter.render.language import Language
 from newsletter.render.letters import Letter
-from newsletter.services.confirm import PACE
+from newsletter.services.confirm import PACE, claim, give_back
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.notify import may_have_gone, send_one
 from newsletter.storage import address_changes, subscribers
@@ -105,25 +105,15 @@ async def _send(
     make: Callable[[Language, str], Letter],
     now: datetime,
 ) -> bool:
-    if not await asyncio.to_thread(_claim, dispatch, mail, to, pace, now):
+    if not await asyncio.to_thread(claim, dispatch, mail, to, now, pace):
         return False
     try:
         await _mail(dispatch, to.email, to, make, now, bounces_to=to.id)
     except NewsletterError as error:
         if not may_have_gone(error):
-            await asyncio.to_thread(_give_back, dispatch, mail, to, now)
+            await asyncio.to_thread(give_back, dispatch, mail, to, now)
         raise
     return True
-
-
-def _give_back(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime) -> None:
-    with dispatch.database.write() as session:
-        subscribers.not_sent(session, mail, to.id, now)
-
-
-def _claim(dispatch: Dispatch, mail: Single, to: Subscriber, pace: timedelta, now: datetime) -> bool:
-    with dispatch.database.write() as session:
-        return subscribers.claim(session, mail, to.id, now, now - pace)
 
 
 async def _mail(
