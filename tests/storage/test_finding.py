@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_database import put_database
 from sqlalchemy import text as sql
+from sqlmodel import Session
 
 from newsletter.domain.paper import Listing, Paper, Sighting
 from newsletter.domain.search import Sort, parse_search
@@ -48,6 +49,16 @@ def find(database: Database, text: str, sort: Sort = Sort.RELEVANCE, **page: int
     with database.read() as session:
         found = search.find(session, parse_search(text), sort, **{"limit": 20, **page})
     return [candidate.paper.title for candidate in found.papers]
+
+
+def many(session: Session, count: int) -> None:
+    """Store so many papers that say the same."""
+    session.connection().exec_driver_sql(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+        " INSERT INTO papers (id, title, facts, withdrawn, first_seen_at)"
+        " SELECT i, 'One', '{\"title\": \"One of many\"}', 0, '2026-07-15 06:00:00.000000' FROM n",
+        (count,),
+    )
 
 
 def some(database: Database) -> None:
@@ -231,11 +242,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 def test_what_is_counted_is_exact_as_far_as_one_looks(database: Database) -> None:
     """Of more than a thousand results it is said that there are more; whoever pages on still comes to the last."""
     with database.write() as session:
-        session.connection().exec_driver_sql(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1025)"
-            " INSERT INTO papers (id, title, facts, withdrawn, first_seen_at)"
-            " SELECT i, 'One', '{\"title\": \"One of many\"}', 0, '2026-07-15 06:00:00.000000' FROM n"
-        )
+        many(session, 1025)
         session.connection().exec_driver_sql('UPDATE papers SET facts = \'{"title": "A rarity"}\' WHERE id <= 20')
 
     with database.read() as session:
@@ -250,11 +257,7 @@ def test_what_is_counted_is_exact_as_far_as_one_looks(database: Database) -> Non
 def test_there_is_more_only_where_it_can_be_shown(database: Database) -> None:
     """Of what very many papers say the newest two thousand are ranked; by date one goes on."""
     with database.write() as session:
-        session.connection().exec_driver_sql(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2010)"
-            " INSERT INTO papers (id, title, facts, withdrawn, first_seen_at)"
-            " SELECT i, 'One', '{\"title\": \"One of many\"}', 0, '2026-07-15 06:00:00.000000' FROM n"
-        )
+        many(session, 2010)
     with database.read() as session:
         ranked, dated = (
             search.find(session, parse_search("many"), sort, limit=20, offset=1980)
