@@ -1,6 +1,8 @@
 """The composition root: Settings become a wired App. No other module builds collaborators."""
 
 import asyncio
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -173,6 +175,15 @@ def open_app(named: Path | None, now: datetime) -> Iterator[App]:
         yield App(settings, database)
     finally:
         database.close()
+
+
+def when_told_to_end(stop: Callable[[], object]) -> None:
+    """Call *stop* on SIGTERM and Ctrl-C.
+
+    In a thread: the one that a signal interrupts may hold the lock of the event that is to be set.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: threading.Thread(target=stop).start())
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -7,7 +7,6 @@ local time of day: APScheduler skips or repeats those on the days on which clock
 
 import asyncio
 import logging
-import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from newsletter.app import loop_factory
+from newsletter.app import loop_factory, when_told_to_end
 from newsletter.errors import BusyError, NewsletterError
 from newsletter.services.alone import Service, alone
 from newsletter.services.deliver import Sender
@@ -85,9 +84,7 @@ class Ticker:
 def serve(service: Service, heard: Callable[[Outcome], None], *, tick: timedelta = TICK) -> None:
     """Tick until a signal says stop. Raises OutdatedError when a newer program has upgraded the database."""
     ticker = Ticker(service, heard)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # In a thread: the one that the signal interrupts may hold the lock of the event that is to be set.
-        signal.signal(number, lambda *_: threading.Thread(target=ticker.stop).start())
+    when_told_to_end(ticker.stop)
     scheduler = BackgroundScheduler(timezone=UTC)
     scheduler.add_job(
         ticker.tick,

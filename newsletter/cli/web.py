@@ -25,15 +25,14 @@ def command(terminal: Terminal, /, host: str | None, port: int | None, workers: 
 
     Let a web server with TLS stand in front, at newsletter.base_url.
     """
-    import signal
     import threading
 
+    from newsletter.app import when_told_to_end
     from newsletter.cli.pages import serving
     from newsletter.storage.upgrade import require_current
 
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    when_told_to_end(ended.set)
     with terminal.app(stays=True) as app:
         if not app.settings.newsletter.base_url and shared is None:
             terminal.warn("newsletter.base_url is not set: no mail links to these pages, and they have no feeds")
