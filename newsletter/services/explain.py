@@ -53,6 +53,7 @@ class Facts:
     days: tuple[str, ...]  # on which issues appear
     seals_at: datetime  # of that date
     delivery: Delivery | None = None
+    next_at: datetime | None = None  # when the next digest comes
     issue: Issue | None = None
     came_on: date | None = None
     owed: Issue | None = None
@@ -82,9 +83,14 @@ class Facts:
 
     @property
     def next(self) -> str:
-        """Return when the next digest is due, '' if none is."""
-        at = self.subscriber.next_due_at
-        return f"next digest: {self.when(at)}" if at else ""
+        """Return when the next digest comes, '' if none does."""
+        return f"next digest: {self.when(self.next_at)}" if self.next_at else ""
+
+    @property
+    def left(self) -> str:
+        """Return how the reader stands who gets nothing more since what became of a delivery, '' for who does."""
+        withdrawn = self.delivery and self.delivery.status is Sending.WITHDRAWN
+        return "" if self.subscriber.status is Status.ACTIVE or not self.delivery or withdrawn else _standing(self)[1]
 
 
 Explained = tuple[Answer, str]
