@@ -19,7 +19,7 @@ from newsletter.services.coming import coming
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.explain import Answer, Facts, explain
 from newsletter.services.records import PickedPaper
-from newsletter.storage import deliveries, departures, fetches, issues, papers, retention, subscribers
+from newsletter.storage import deliveries, departures, fetches, issues, papers, problems, retention, subscribers
 from newsletter.storage.returns import Return
 
 
@@ -147,6 +147,7 @@ def _facts(
         came_on=elsewhere.day if elsewhere else None,
         owed=newest if is_due and newest and newest.date > (history.last_issue_on or date.min) else None,
         route_paused_until=dispatch.paused_until(session, now),
+        stopped=problems.open_text(session, problems.DELIVERY),
         totals=_totals(session, issue.id) if issue else "",
         left_because=str(departures.of(session, subscriber.id) or ""),
         silent=_silent(session, dispatch, issue.date if issue else day),
