@@ -41,7 +41,7 @@ class Terminal:
 
         on_screen = logging.INFO if stays and self.verbose else logging.WARNING
         with (
-            open_app(self.config, self.now()) as app,
+            open_app(self.config, self.now(), self.warn) as app,
             keeping(app.settings.logging, on_screen=on_screen, with_time=stays),
         ):
             yield app

@@ -115,9 +115,10 @@ class LookSettings(Section):
 
 
 class DatabaseSettings(Section):
-    """``[database]``: where it is, and what of it survives."""
+    """``[database]``: where it is, whether an empty one may take its place, and what of it survives."""
 
     url: str
+    create: bool = True
     durability: Literal["power-cut", "crash"] = "crash"
 
     @model_validator(mode="after")

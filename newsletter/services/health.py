@@ -52,7 +52,7 @@ def _idle(session: Session, now: datetime) -> Iterator[str]:
 
 
 def _waiting(session: Session, longest: timedelta, now: datetime) -> Iterator[str]:
-    since = problems.open_since(session, "delivery")
+    since = problems.open_since(session, problems.DELIVERY)
     if since and now - since > longest:
         yield f"mail waits since {since:%Y-%m-%d %H:%M} UTC"
 

@@ -6,7 +6,7 @@ with ``error``. ``/api/openapi.json`` describes it, and docs/api.md shows it.
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -21,6 +21,7 @@ from newsletter.services import archive
 from newsletter.storage import papers, search
 from newsletter.web.openapi import openapi
 from newsletter.web.search import asked_for, look_for
+from newsletter.web.turnstile import retry_after
 
 _HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -29,6 +30,14 @@ _HEADERS = {
 }
 _ISSUES = 50  # in one answer
 _NOTHING = "there is nothing here; /api/openapi.json describes what there is"
+_SAID = {
+    404: _NOTHING,
+    405: "this cannot be done here; papers are only read",
+    413: "that is too much; send less",
+    429: "that was too often; Retry-After says when to come back",
+    500: "something went wrong here; try again in a while",
+}
+_OTHER = "that cannot be answered; /api/openapi.json describes what can be asked"
 _Find = Callable[[App, Request], Any]
 
 
@@ -44,9 +53,23 @@ def api_routes(app: App) -> list[Route]:
     ]
 
 
+def concerns(request: Request) -> bool:
+    """Return whether a request is about the API."""
+    return request.url.path.split("/")[1:2] == ["api"]
+
+
 def refusal(status: int) -> Response:
-    """Return what is answered below ``/api/`` where no route is met: an address with a line feed in it, or a POST."""
-    return _json({"error": _NOTHING if status == 404 else "this cannot be done here; papers are only read"}, status)
+    """Return what is answered where no route does: there is none, it is too much, or the fault is ours."""
+    answer = _json({"error": _SAID.get(status, _OTHER)}, status)
+    answer.headers["Cache-Control"] = "no-store"  # the next time it may be otherwise
+    return answer
+
+
+def too_often(wait: timedelta) -> Response:
+    """Return what is answered to who asked too much, and may ask again after *wait*."""
+    answer = refusal(429)
+    answer.headers.update(retry_after(wait))
+    return answer
 
 
 def _answering(app: App, find: _Find) -> Callable[[Request], Response]:

@@ -17,7 +17,7 @@ from newsletter.app import App
 from newsletter.errors import TokenError, TokenExpiredError
 from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Meter, Rule
-from newsletter.web.api import api_routes, refusal
+from newsletter.web.api import api_routes, concerns, refusal, too_often
 from newsletter.web.archive import Archive
 from newsletter.web.data import DataPages
 from newsletter.web.desk.errors import Errors
@@ -115,6 +115,8 @@ def _meter(app: App) -> Meter:
 
 def _too_many(site: Site, desk: Errors) -> Refusal:
     def refuse(request: Request, wait: timedelta) -> Response:
+        if concerns(request):
+            return too_often(wait)
         return desk.too_many(request, wait) if desk.concern(request) else too_many(site.asked(request), wait)
 
     return refuse
@@ -136,7 +138,7 @@ def _failures(
 
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if request.url.path.startswith("/api/"):
+        if concerns(request):
             answer = refusal(error.status_code)
         elif desk.concern(request):
             answer = desk.refused(request, error.status_code)
@@ -147,7 +149,10 @@ def _failures(
         return answer
 
     def broken(request: Request, _error: Exception) -> Response:
-        answer = desk.broken() if desk.concern(request) else site.asked(request).broken()
+        if concerns(request):
+            answer = refusal(500)
+        else:
+            answer = desk.broken() if desk.concern(request) else site.asked(request).broken()
         for name, value in shown.items():  # Starlette sends this one past the guard
             answer.headers.setdefault(name, value)
         return answer

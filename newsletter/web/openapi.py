@@ -40,7 +40,10 @@ def _described(summary: str, schema: str, *parameters: Mapping[str, Any]) -> dic
     answers = {
         "200": {"description": "found", "content": content(schema)},
         status: {"description": why, "content": content("Error")},
-        "429": {"description": "too many requests of one network; Retry-After says when to come back"},
+        "429": {
+            "description": "too many requests of one network; Retry-After says when to come back",
+            "content": content("Error"),
+        },
     }
     return {"get": {"summary": summary, "parameters": list(parameters), "responses": answers}}
 
