@@ -87,6 +87,11 @@ class Card:
         texts = (self.title, *self.names, self.organisation, self.note, self.summary)
         return any(map(_FROM_THE_RIGHT.search, texts))
 
+    @property
+    def by_whom(self) -> str:
+        """Return the byline as pages show it: where it is broken, no line begins with the dot."""
+        return "\u00a0· ".join(self.byline)
+
 
 def card(candidate: Candidate, note: str, today: date, language: Language) -> Card:
     """Return what an issue of *today* shows of *candidate*, with the editor's *note* on it."""

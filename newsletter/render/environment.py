@@ -1,5 +1,6 @@
-"""Jinja's sandboxed environment: the operator's templates before the packaged ones, HTML escaped, nothing undefined.
+"""Jinja's environment: the operator's templates before the packaged ones, HTML escaped, nothing undefined.
 
+Where there are any of the operator's, all run in a sandbox; by themselves ours need none, which takes half as long.
 A template that does not work is a ConfigurationError that names its file and line. Not here: which variables
 templates get (``digest``, ``notices``).
 """
@@ -31,10 +32,14 @@ _SUFFIXES = (".html", ".txt", ".css")
 _OURS = re.compile(r"'newsletter\.[\w.]*\.(\w+) object'")  # what templates know as a card, a link, a correction
 
 
-class Templates(Sandbox):
+class Templates(Environment):
     """Templates in one language."""
 
     language: Language
+
+
+class _Checked(Templates, Sandbox):
+    """The operator's templates, with ours behind them."""
 
 
 class _Files(FileSystemLoader):
@@ -58,7 +63,8 @@ def environment(overrides: Path | None, language: Language | None = None) -> Tem
     if overrides and not overrides.is_dir():
         raise ConfigurationError(f"look.templates = {str(overrides)!r}: no such folder; make it, or take the key away")
     theirs = [_Files(overrides), PrefixLoader({"email": _Files(overrides)})] if overrides else []
-    made = Templates(
+    kind = _Checked if overrides else Templates
+    made = kind(
         loader=ChoiceLoader([*theirs, FileSystemLoader(packaged("templates"))]),
         autoescape=lambda name: bool(name) and str(name).endswith(".html"),
         undefined=StrictUndefined,
@@ -88,10 +94,13 @@ def _speak(templates: Templates) -> None:
     }
 
 
-def render(environment: Sandbox, name: str, **variables: Any) -> str:
+def render(environment: Templates, name: str, **variables: Any) -> str:
     """Return the template *name* rendered. Raises ConfigurationError with file and line where it cannot be."""
     try:
-        return environment.counted(environment.get_template(name), variables)
+        template = environment.get_template(name)
+        if isinstance(environment, Sandbox):
+            return environment.counted(template, variables)
+        return template.render(variables)
     except Exception as error:
         place = _place(error, name)
         if not place:

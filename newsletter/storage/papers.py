@@ -65,12 +65,16 @@ def find(session: Session, named: str) -> Paper | None:
 def load(session: Session, paper_ids: Iterable[int]) -> dict[int, Paper]:
     """Return the papers with these ids; an id that was joined to another gives that one, under the old id too."""
     today = resolve(session, paper_ids)
-    found: dict[int, Paper] = {}
-    for part in chunks(sorted(set(today.values()))):
+    found = {paper.id: paper for paper in load_these(session, today.values())}
+    return found | {old: found[new] for old, new in today.items() if new in found}
+
+
+def load_these(session: Session, paper_ids: Iterable[int]) -> Iterator[Paper]:
+    """Yield the papers with these ids of today."""
+    for part in chunks(sorted(set(paper_ids))):
         query = select(col(PaperRow.id), col(PaperRow.facts), col(SummaryRow.text)).where(col(PaperRow.id).in_(part))
         rows = session.execute(query.join(SummaryRow, col(SummaryRow.paper_id) == col(PaperRow.id), isouter=True))
-        found |= {paper_id: paper_of(paper_id, facts, said) for paper_id, facts, said in rows}
-    return found | {old: found[new] for old, new in today.items() if new in found}
+        yield from (paper_of(paper_id, facts, said) for paper_id, facts, said in rows)
 
 
 def listed(session: Session, first: date, last: date) -> list[Candidate]:

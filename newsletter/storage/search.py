@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import JSON, text
+from sqlalchemy import text
 from sqlmodel import Session
 
 from newsletter.domain.paper import Listing, Paper
@@ -38,15 +38,13 @@ SELECT paper, distance FROM (
 
 
 def _page(found: str, by: str) -> Any:
-    """Return the statement that gives a page of what is *found*: only its own papers are looked up."""
+    """Return the statement that gives the places of one page of what is *found*."""
     return text(
         f"""
         WITH found AS ({found} ORDER BY {by} LIMIT :limit OFFSET :offset)
-        SELECT p.id, p.facts, s.text, o.day, o.upvotes
-        FROM found JOIN papers p ON p.id = paper JOIN search_order o ON o.paper_id = paper
-        LEFT JOIN summaries s ON s.paper_id = paper ORDER BY {by}
+        SELECT paper, o.day, o.upvotes FROM found JOIN search_order o ON o.paper_id = paper ORDER BY {by}
         """  # noqa: S608 - constants
-    ).columns(facts=JSON)
+    )
 
 
 _PAGES = {
@@ -54,42 +52,82 @@ _PAGES = {
     Sort.DATE: _page(_SORTED, "day DESC, paper DESC"),
     Sort.UPVOTES: _page(_SORTED, "upvotes DESC, day DESC, paper DESC"),
 }
+_EDITION = "SELECT number FROM editions"
 _COUNT = text(f"SELECT count(*) FROM ({_EVERY} LIMIT :enough)")  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Place:
+    """One result: a paper, with its day and its most upvotes."""
+
+    paper_id: int
+    day: str
+    upvotes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
     """Some of the results, in order, and how many there are: exact up to ``COUNTED``."""
 
-    papers: tuple[Candidate, ...] = ()
+    results: tuple[Place, ...] = ()
     total: int = 0
     more: bool = False  # whether others can be asked for behind these
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The same with the papers."""
+
+    papers: tuple[Candidate, ...]
+    total: int
+    more: bool
+
+
 def edition(database: Database) -> int:
     """Return a number that grows whenever something changes that a page for everyone shows."""
-    number: int = database.glance("SELECT number FROM editions")
+    number: int = database.glance(_EDITION)
+    return number
+
+
+def edition_of(session: Session) -> int:
+    """Return the same as it is in *session*, which all that is read there agrees with."""
+    number: int = session.connection().exec_driver_sql(_EDITION).scalar_one()
     return number
 
 
 def find(session: Session, wanted: Search, sort: Sort = Sort.RELEVANCE, *, limit: int, offset: int = 0) -> Found:
     """Return the papers that have all that is *wanted*, from the one after *offset* on."""
+    places = find_places(session, wanted, sort, limit=limit, offset=offset)
+    papers_there = load(session, places.results)
+    return Found(tuple(papers_there[one.paper_id] for one in places.results), places.total, places.more)
+
+
+def find_places(
+    session: Session, wanted: Search, sort: Sort = Sort.RELEVANCE, *, limit: int, offset: int = 0
+) -> Places:
+    """Return which papers these are."""
     if wanted.is_empty:
-        return Found()
+        return Places()
     match = {"match": _expression(wanted.terms)}
     enough = max(COUNTED, min(offset + limit, FARTHEST)) + 1
     total = session.connection().execute(_COUNT, match | {"enough": enough}).scalar_one()
     if offset >= total:
-        return Found(total=total)
+        return Places(total=total)
     rows = session.connection().execute(_PAGES[sort], match | {"limit": limit, "offset": offset})
-    found = tuple(_candidate(papers.paper_of(i, facts, said), *listed) for i, facts, said, *listed in rows)
     last = _RANKED_AT_MOST if sort is Sort.RELEVANCE else FARTHEST
-    return Found(found, total, more=offset + limit < min(total, last))
+    return Places(tuple(Place(*row) for row in rows), total, more=offset + limit < min(total, last))
 
 
-def _candidate(paper: Paper, day: str, upvotes: int) -> Candidate:
-    said = date.fromisoformat(day)
-    return Candidate(paper=paper, listings=(Listing(source="", day=said, upvotes=upvotes),), first_listed=said)
+def load(session: Session, places: Iterable[Place]) -> dict[int, Candidate]:
+    """Return the papers at *places*, by their ids."""
+    by_id = {place.paper_id: place for place in places}
+    return {paper.id: _candidate(paper, by_id[paper.id]) for paper in papers.load_these(session, by_id)}
+
+
+def _candidate(paper: Paper, place: Place) -> Candidate:
+    said = date.fromisoformat(place.day)
+    listing = Listing(source="", day=said, upvotes=place.upvotes)
+    return Candidate(paper=paper, listings=(listing,), first_listed=said)
 
 
 def _expression(terms: Iterable[Wanted]) -> str:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -78,6 +79,10 @@ class Pages:
     def sentence(self, template: str, **said: Any) -> str:
         """Return what a template says that is plain text."""
         return render(self._templates, f"web/{template}", **self._shared, **said).strip()
+
+    def part(self, template: str, **said: Any) -> Markup:
+        """Return a part of a page, made once for many."""
+        return Markup(render(self._templates, f"web/{template}", **self._shared, **said))  # noqa: S704 - escaped there
 
     def _html(self, template: str, **said: Any) -> str:
         return render(

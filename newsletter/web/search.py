@@ -16,7 +16,7 @@ from newsletter.services.ledger import Clock
 from newsletter.storage import search
 from newsletter.storage.search import Found
 from newsletter.web.pages import Site
-from newsletter.web.shown import shown_card
+from newsletter.web.results import Results
 
 PAGE = 20  # results
 
@@ -35,6 +35,11 @@ class Asked:
         sort = "" if self.sort is Sort.RELEVANCE else f"&sort={self.sort}"
         return f"q={quote(self.wanted.text)}{sort}"
 
+    @property
+    def part(self) -> dict[str, int]:
+        """Return which of the results are on the page."""
+        return {"limit": PAGE, "offset": PAGE * (self.page - 1)}
+
 
 def asked_for(request: Request) -> Asked:
     """Return what a request asks for. Raises UsageError for a page or an order that there is none of."""
@@ -50,7 +55,7 @@ def asked_for(request: Request) -> Asked:
 def look_for(app: App, asked: Asked) -> Found:
     """Return the results of one page."""
     with app.database.read() as session:
-        return search.find(session, asked.wanted, asked.sort, limit=PAGE, offset=PAGE * (asked.page - 1))
+        return search.find(session, asked.wanted, asked.sort, **asked.part)
 
 
 class SearchPages:
@@ -58,7 +63,7 @@ class SearchPages:
 
     def __init__(self, app: App, site: Site, clock: Clock) -> None:
         self._app, self._site, self._clock = app, site, clock
-        self._zone = app.settings.newsletter.zone
+        self._zone, self._results = app.settings.newsletter.zone, Results()
 
     def routes(self, below: str) -> list[Route]:
         """Return the page of one language, whose addresses begin with *below*."""
@@ -70,12 +75,15 @@ class SearchPages:
             asked, pages = asked_for(request), self._site.asked(request)
         except UsageError as error:  # the addresses of such pages are ours, and there is none like this
             raise HTTPException(404) from error
-        found, today = look_for(self._app, asked), local_date(self._clock(), self._zone)
+        today = local_date(self._clock(), self._zone)
+        with self._app.database.read() as session:
+            found = search.find_places(session, asked.wanted, asked.sort, **asked.part)
+            results = self._results.of(session, found.results, today, pages)
         return pages.public(
             "search.html",
             asked=asked,
             sorts=list(Sort),
-            results=[shown_card(candidate, "", today, pages) for candidate in found.papers],
+            results=results,
             first=PAGE * (asked.page - 1) + 1,
             total=min(found.total, search.COUNTED),
             more_than=found.total > search.COUNTED,

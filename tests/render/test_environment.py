@@ -29,6 +29,13 @@ def test_an_operators_template_replaces_the_packaged_one(theirs):
     assert "Thursday, 9 July 2026" in rendered.html
 
 
+def test_a_folder_of_the_operators_changes_nothing_by_itself(theirs):
+    """What is packaged says the same in the sandbox, where it runs beside theirs, as by itself."""
+    said = digest(candidate(1, title="A <b> C", upvotes=3, comments=1, abstract="We show it. " * 40), candidate(2))
+    folder = theirs("mine.txt", "")
+    assert renderer(overrides=folder).digest(said, READER) == renderer().digest(said, READER)
+
+
 @pytest.mark.parametrize(
     ("content", "line", "reason"),
     [

@@ -51,6 +51,20 @@ def test_searches_are_told_apart_and_languages_too(site):
     assert site.client.get("/de/search?q=alpha").text != site.client.get("/search?q=alpha").text
 
 
+def test_a_result_that_changes_is_seen_at_once(site):
+    """Wherever it was found before: its title, its upvotes; of others of that page nothing is lost."""
+    site.room.publish(DAY, "Alpha beta", "Beta gamma", upvotes=5)
+    site.room.run("gather", "--date", DAY)
+    assert "Alpha beta" in site.client.get("/search?q=alpha").text
+    assert "5\u00a0upvotes" in site.client.get("/search?q=gamma").text
+    with closing(sqlite3.connect(site.app.database.path)) as other, other:
+        changed = "UPDATE papers SET facts = json_set(facts, '$.title', 'Omega beta') WHERE title = 'Alpha beta'"
+        assert other.execute(changed).rowcount == 1
+        other.execute("UPDATE listings SET upvotes = 7")
+    shown = site.client.get("/search?q=beta").text
+    assert (">Omega beta<" in shown, ">Alpha beta<" in shown, shown.count("7\u00a0upvotes")) == (True, False, 2)
+
+
 def test_what_is_kept_waits_for_nobody(site):
     """While as many readers as like wait to be written down, a page that is kept is answered."""
     site.room.publish(DAY, "Alpha")
