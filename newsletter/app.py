@@ -24,6 +24,7 @@ from newsletter.config.settings import (
 )
 from newsletter.domain.people import Person
 from newsletter.domain.topics import parse_topic
+from newsletter.errors import NotFoundError
 from newsletter.mail.tokens import Signer
 from newsletter.render.languages import Languages
 from newsletter.services.alone import Service
@@ -42,7 +43,7 @@ from newsletter.sources.feeds import Feed
 from newsletter.sources.file import PaperFile
 from newsletter.sources.huggingface import HuggingFace
 from newsletter.storage.database import Database
-from newsletter.storage.upgrade import upgrade
+from newsletter.storage.upgrade import absent, upgrade
 
 if TYPE_CHECKING:
     from newsletter.mail.dkim import DkimSigner
@@ -163,14 +164,21 @@ def _source(settings: SourceSettings, name: str) -> Source:
 
 
 @contextmanager
-def open_app(named: Path | None, now: datetime) -> Iterator[App]:
+def open_app(named: Path | None, now: datetime, tell: Callable[[str], object] = lambda _: None) -> Iterator[App]:
     """Give the App of the configuration *named* (or found), its database created or upgraded first.
 
-    Raises ConfigurationError, StorageError.
+    That it was created is told: an empty list is seldom what somebody has who did not just begin.
+    Raises ConfigurationError, StorageError, and NotFoundError where none may be created.
     """
     settings = config.load(named)
-    upgrade(settings.database.path, now)
-    database = Database(settings.database.path, settings.database.durability)
+    path = settings.database.path
+    is_there = path.exists()
+    if not is_there and not settings.database.create:
+        raise NotFoundError(absent(path))
+    upgrade(path, now)
+    if not is_there:
+        tell(f"There was no database {path}: made an empty one")
+    database = Database(path, settings.database.durability)
     try:
         yield App(settings, database)
     finally:

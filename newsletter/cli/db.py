@@ -24,7 +24,7 @@ def group() -> None:
 def upgrade(terminal: Terminal) -> None:
     """Create the database, or bring it to this program's version after a backup beside it.
 
-    Every other command does so too when it comes first.
+    Every other command does so too when it comes first, but creates none where 'database.create' is false.
     """
     from newsletter.storage import upgrade as storage
     from newsletter.storage.copies import version
@@ -150,8 +150,9 @@ def _path(terminal: Terminal) -> Path:
 
 def _existing(terminal: Terminal) -> Path:
     from newsletter.errors import NotFoundError
+    from newsletter.storage.upgrade import absent
 
     path = _path(terminal)
     if not path.is_file():
-        raise NotFoundError(f"there is no database {path} yet; 'newsletter db upgrade' makes it")
+        raise NotFoundError(absent(path))
     return path

@@ -53,8 +53,8 @@ group = Group(
 def list_(terminal: Terminal, /, status: str | None, issued: date | None, limit: int) -> None:
     """Show deliveries, the newest first.
 
-    For those that were put off also their destination, and when they are tried again. Looks at no more than it shows,
-    however long the ledger is.
+    For those that were put off also their destination, and when they are tried again; and why the last run could send
+    to nobody, if it could not. Looks at no more than it shows, however long the ledger is.
     """
     from newsletter.domain.delivery import Status
     from newsletter.services import records
@@ -62,8 +62,9 @@ def list_(terminal: Terminal, /, status: str | None, issued: date | None, limit:
     with terminal.app() as app:
         wanted = Status(status) if status else None
         found = records.page(app.database, status=wanted, issued=issued, limit=limit)
-    document = {"deliveries": [records.document(line) for line in found]}
-    terminal.answer(document, lambda: _table(terminal, found))
+        stopped = records.stopped(app.database)
+    document = {"deliveries": [records.document(line) for line in found], **({"stopped": stopped} if stopped else {})}
+    terminal.answer(document, lambda: "\n".join(filter(None, [_table(terminal, found), stopped])))
 
 
 @group.command(epilog=examples("newsletter deliveries show 1f0c8a5d2b3e4f60 --json"))

@@ -98,7 +98,7 @@ def add(
             pending=confirm,
             resubscribe=resubscribe,
         )
-        view.answer_added(terminal, app.settings.newsletter, done)
+        view.answer_added(terminal, app, done)
         view.warn_of_unchanged(terminal, done, _texts(given))
         view.warn_of_language(terminal, app, _texts(given))
 
@@ -111,7 +111,7 @@ def _invite(terminal: Terminal, emails: tuple[str, ...], texts: dict[str, str], 
 
     with terminal.app() as app:
         invited = asyncio.run(invite(app.dispatch, emails, texts, terminal.now(), source=source))
-        view.answer_added(terminal, app.settings.newsletter, invited.added)
+        view.answer_added(terminal, app, invited.added)
         view.warn_of_unchanged(terminal, invited.added, texts)
     for problem in invited.problems:
         terminal.warn(problem)
@@ -145,7 +145,7 @@ def list_(terminal: Terminal, /, status: str | None, limit: int, offset: int, **
     wanted = Selection(status=Status(status) if status else None, limit=limit, offset=offset, **filters)
     with terminal.app() as app:
         found, total = subscribe.page(app.database, wanted)
-        view.answer_page(terminal, app.settings.newsletter, found, wanted, total)
+        view.answer_page(terminal, app, found, wanted, total)
 
 
 @group.command(epilog=examples("newsletter subscribers show ann@example.org --json"))
@@ -161,7 +161,7 @@ def show(terminal: Terminal, /, email: str) -> None:
         held = subscribe.find(app.database, email)
         with app.database.read() as session:
             back = standing(session, held.id, terminal.now())
-        view.answer_one(terminal, app.settings.newsletter, held, *back)
+        view.answer_one(terminal, app, held, *back)
 
 
 @group.command(
@@ -186,7 +186,7 @@ def edit(terminal: Terminal, /, email: str, **given: Any) -> None:
         raise click.UsageError("Nothing to change: give at least one option.")
     with terminal.app() as app:
         edited = subscribe.edit(app.database, app.settings.newsletter, email, texts, terminal.now())
-        view.answer_one(terminal, app.settings.newsletter, edited)
+        view.answer_one(terminal, app, edited)
         view.warn_of_language(terminal, app, texts)
 
 
@@ -209,7 +209,7 @@ def pause(terminal: Terminal, /, email: str, until: datetime | None) -> None:
     with terminal.app() as app:
         day = until.date() if until else None
         moved = subscribe.pause(app.database, app.settings.newsletter, email, day, terminal.now())
-        view.answer_move(terminal, app.settings.newsletter, moved)
+        view.answer_move(terminal, app, moved)
 
 
 @group.command(epilog=examples("newsletter subscribers resume ann@example.org"))
@@ -222,7 +222,7 @@ def resume(terminal: Terminal, /, email: str) -> None:
 
     with terminal.app() as app:
         moved = subscribe.resume(app.database, app.settings.newsletter, email, terminal.now())
-        view.answer_move(terminal, app.settings.newsletter, moved)
+        view.answer_move(terminal, app, moved)
 
 
 @group.command(epilog=examples("newsletter subscribers unsubscribe ann@example.org"))
@@ -235,7 +235,7 @@ def unsubscribe(terminal: Terminal, /, email: str) -> None:
 
     with terminal.app() as app:
         moved = subscribe.unsubscribe(app.database, email, terminal.now())
-        view.answer_move(terminal, app.settings.newsletter, moved)
+        view.answer_move(terminal, app, moved)
 
 
 @group.command(epilog=examples("newsletter subscribers suppress ann@example.org --reason 'complained by phone'"))
@@ -249,7 +249,7 @@ def suppress(terminal: Terminal, /, email: str, reason: str) -> None:
 
     with terminal.app() as app:
         moved = subscribe.suppress(app.database, email, reason, terminal.now())
-        view.answer_move(terminal, app.settings.newsletter, moved)
+        view.answer_move(terminal, app, moved)
 
 
 @group.command(epilog=examples("newsletter subscribers remove ann@example.org"))

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from newsletter.app import App
 from newsletter.cli.terminal import Terminal
-from newsletter.config.settings import NewsletterSettings
 from newsletter.domain.bounce import ENOUGH
 from newsletter.domain.subscriber import Status, Subscriber, preference_texts
+from newsletter.services.coming import next_digests
 from newsletter.services.joining import Added, Outcome
 from newsletter.services.subscribe import changed, defaults, rhythm_of
 from newsletter.services.subscriber_files import document
@@ -20,15 +20,20 @@ _UNSET = {"alerts": "none"}
 _UNCHANGED = "nothing was changed, 'subscribers edit' changes preferences"
 
 
-def answer_added(terminal: Terminal, newsletter: NewsletterSettings, done: Sequence[Added]) -> None:
+def answer_added(terminal: Terminal, app: App, done: Sequence[Added]) -> None:
     """Answer what became of each address."""
     documents = [document(each.subscriber) | {"outcome": each.outcome} for each in done]
-    terminal.answer({"subscribers": documents}, lambda: "\n".join(_added(newsletter, each) for each in done))
+
+    def text() -> str:
+        following = _following(terminal, app, [each.subscriber for each in done])
+        return "\n".join(_added(each, following) for each in done)
+
+    terminal.answer({"subscribers": documents}, text)
 
 
 def answer_one(
     terminal: Terminal,
-    newsletter: NewsletterSettings,
+    app: App,
     subscriber: Subscriber,
     back: Sequence[Return] = (),
     score: float = 0,
@@ -36,26 +41,28 @@ def answer_one(
     """Answer everything about one subscriber, with what came *back* lately and the *score* that it comes to."""
     told = {"bounce_score": round(score, 2), "returns": [one.document for one in back]} if back else {}
     terminal.answer(
-        document(subscriber) | told, lambda: "\n".join([_lines(newsletter, subscriber), *_returned(back, score)])
+        document(subscriber) | told, lambda: "\n".join([_lines(terminal, app, subscriber), *_returned(back, score)])
     )
 
 
-def answer_move(terminal: Terminal, newsletter: NewsletterSettings, subscriber: Subscriber) -> None:
+def answer_move(terminal: Terminal, app: App, subscriber: Subscriber) -> None:
     """Answer where a subscription stands now."""
-    terminal.answer(document(subscriber), lambda: f"{subscriber.email}: {_standing(newsletter, subscriber)}")
+
+    def text() -> str:
+        return f"{subscriber.email}: {_standing(subscriber, _following(terminal, app, [subscriber]))}"
+
+    terminal.answer(document(subscriber), text)
 
 
-def answer_page(
-    terminal: Terminal, newsletter: NewsletterSettings, found: Sequence[Subscriber], wanted: Selection, total: int
-) -> None:
+def answer_page(terminal: Terminal, app: App, found: Sequence[Subscriber], wanted: Selection, total: int) -> None:
     """Answer a page of the list, and how much more there is."""
     documents = [document(one) for one in found]
     page = {"subscribers": documents, "total": total, "limit": wanted.limit, "offset": wanted.offset}
-    terminal.answer(page, lambda: _page(terminal, newsletter, found, wanted, total))
+    terminal.answer(page, lambda: _page(terminal, app, found, wanted, total))
 
 
-def _added(newsletter: NewsletterSettings, each: Added) -> str:
-    standing = _standing(newsletter, each.subscriber)
+def _added(each: Added, following: Mapping[int, str]) -> str:
+    standing = _standing(each.subscriber, following)
     match each.outcome:
         case Outcome.ALREADY:
             return f"{each.subscriber.email}: already there, {standing}; {_UNCHANGED}"
@@ -65,10 +72,10 @@ def _added(newsletter: NewsletterSettings, each: Added) -> str:
             return f"{each.subscriber.email}: {each.outcome}, {standing}"
 
 
-def _standing(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
+def _standing(subscriber: Subscriber, following: Mapping[int, str]) -> str:
     match subscriber.status:
-        case Status.ACTIVE if subscriber.next_due_at:
-            return f"active, next digest {_next(newsletter, subscriber)}"
+        case Status.ACTIVE if subscriber.id in following:
+            return f"active, next digest {following[subscriber.id]}"
         case Status.ACTIVE:
             return "active, gets what alerts find"
         case Status.PAUSED if subscriber.paused_until:
@@ -79,13 +86,13 @@ def _standing(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
             return str(subscriber.status)
 
 
-def _lines(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
+def _lines(terminal: Terminal, app: App, subscriber: Subscriber) -> str:
     own = preference_texts(subscriber.preferences)
-    usual = preference_texts(defaults(newsletter))
+    usual = preference_texts(defaults(app.settings.newsletter))
     chosen = {name: text or f"{usual[name] or _UNSET.get(name, 'all')} (default)" for name, text in own.items()}
     facts = {
         "email": subscriber.email,
-        "status": _standing(newsletter, subscriber),
+        "status": _standing(subscriber, _following(terminal, app, [subscriber])),
         **{name.replace("_", " "): text for name, text in chosen.items()},
         "on the list since": _utc(subscriber.created_at),
         "confirmed": _utc(subscriber.confirmed_at),
@@ -99,13 +106,12 @@ def _returned(back: Sequence[Return], score: float) -> list[str]:
     return counted + [f"{'came back':<18} {_utc(one.came_at)}, {one.effect}: {one.summary}" for one in back[:5]]
 
 
-def _page(
-    terminal: Terminal, newsletter: NewsletterSettings, found: Sequence[Subscriber], wanted: Selection, total: int
-) -> str:
+def _page(terminal: Terminal, app: App, found: Sequence[Subscriber], wanted: Selection, total: int) -> str:
     if not found:
         return f"nobody here ({total} in all)" if total else "nobody"
+    following = _following(terminal, app, found)
     rows = [
-        (one.email, one.status, "; ".join(one.preferences.topics), one.preferences.frequency, _next(newsletter, one))
+        (one.email, one.status, "; ".join(one.preferences.topics), one.preferences.frequency, following.get(one.id, ""))
         for one in found
     ]
     table = terminal.table(("email", "status", "topics", "frequency", "next digest"), rows)
@@ -114,11 +120,12 @@ def _page(
     return f"{table}\n{wanted.offset + 1} to {last} of {total}{more}"
 
 
-def _next(newsletter: NewsletterSettings, subscriber: Subscriber) -> str:
-    if not subscriber.next_due_at:
-        return ""
-    zone = rhythm_of(subscriber.preferences, newsletter).zone
-    return f"{subscriber.next_due_at.astimezone(zone):%a %Y-%m-%d %H:%M} {zone.key}"
+def _following(terminal: Terminal, app: App, readers: Sequence[Subscriber]) -> dict[int, str]:
+    """Return when the next digest of each comes by the reader's clock, by id; nothing of whoever gets none."""
+    newsletter = app.settings.newsletter
+    zones = {reader.id: rhythm_of(reader.preferences, newsletter).zone for reader in readers}
+    found = next_digests(app.database, newsletter, readers, terminal.now())
+    return {who: f"{at.astimezone(zones[who]):%a %Y-%m-%d %H:%M} {zones[who].key}" for who, at in found.items()}
 
 
 def _utc(at: datetime | None) -> str:

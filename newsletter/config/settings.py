@@ -115,9 +115,10 @@ class LookSettings(Section):
 
 
 class DatabaseSettings(Section):
-    """``[database]``: where it is, and what of it survives."""
+    """``[database]``: where it is, whether an empty one may take its place, and what of it survives."""
 
     url: str
+    create: bool = True
     durability: Literal["power-cut", "crash"] = "crash"
 
     @model_validator(mode="after")
@@ -312,7 +313,7 @@ class Settings(BaseSettings):
     @cached_property
     def passwords(self) -> Mapping[str, str]:
         """Return the password of each of ``smtp.ways``, by its name, '' without one. Raises ConfigurationError."""
-        return {way.name: self._password(way, number) for number, way in enumerate(self.smtp.ways)}
+        return {way.name: self._password(way, number) for number, way in enumerate(self.smtp.ways, 1)}
 
     @cached_property
     def bounce_secrets(self) -> Mapping[str, str]:

@@ -77,6 +77,11 @@ class Card:
         """Return whom the paper is by."""
         return [text for text in (self.authors, self.organisation) if text]
 
+    @property
+    def by_whom(self) -> str:
+        """Return the byline as pages show it: where it is broken, no line begins with the dot."""
+        return "\u00a0· ".join(self.byline)
+
 
 def card(candidate: Candidate, note: str, today: date, language: Language) -> Card:
     """Return what an issue of *today* shows of *candidate*, with the editor's *note* on it."""

@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 from sqlmodel import Session
 
 from newsletter.config.sending import RouteSettings
-from newsletter.config.settings import Settings
+from newsletter.config.settings import DatabaseSettings, Settings
 from newsletter.errors import ConfigurationError, NewsletterError
 from newsletter.mail.published import Names
 from newsletter.mail.smtp import Connection, SmtpTrouble
@@ -26,7 +26,7 @@ from newsletter.services.reachable import reachable
 from newsletter.services.reputation import reputation
 from newsletter.storage import fetches, laws, subscribers
 from newsletter.storage.copies import version
-from newsletter.storage.upgrade import HEAD
+from newsletter.storage.upgrade import HEAD, absent
 
 _PATIENCE = 20  # seconds for opening the route
 _STALE = timedelta(days=3)  # a source without a success for as long: longer than a weekend
@@ -44,7 +44,7 @@ def examine(settings: Settings, dispatch: Dispatch, now: datetime, names: Names)
     yield from _modes(settings)
     yield from _signatures(dispatch)
     yield from _templates(settings.look.templates, dispatch, now)
-    found = _database(settings.database.path)
+    found = _database(settings.database)
     yield found
     if found.level is Level.OK:
         with dispatch.database.read() as session:
@@ -158,7 +158,10 @@ def _templates(own: Path | None, dispatch: Dispatch, now: datetime) -> Iterator[
         yield Finding("templates", Level.OK, text)
 
 
-def _database(path: Path) -> Finding:
+def _database(database: DatabaseSettings) -> Finding:
+    path = database.path
+    if not path.exists() and not database.create:
+        return Finding("database", Level.FAIL, absent(path))
     try:
         found = version(path)
         damage = laws.broken(path) if found == HEAD else []
@@ -179,6 +182,7 @@ def _secret(session: Session, dispatch: Dispatch) -> Finding:
         dispatch.check_secret(session)
     except ConfigurationError as error:
         return Finding("secret", Level.FAIL, str(error))
+    session.expunge_all()  # what a sender would remember of it is not ours to write
     return Finding("secret", Level.OK, "is the one that this database was used with")
 
 
@@ -193,7 +197,7 @@ def _languages(session: Session, dispatch: Dispatch) -> Finding:
 
 
 def _sources(session: Session, settings: Settings, now: datetime) -> Iterator[Finding]:
-    asked = fetches.newest_fetches(session)
+    asked = fetches.newest_fetches(session, [source.name or source.kind for source in settings.sources])
     for source in settings.sources:
         name = source.name or source.kind
         fetch = asked.get(name)

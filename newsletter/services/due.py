@@ -59,10 +59,10 @@ class Maker:
         occasion = cache(lambda rhythm, last, at: self._occasion(rhythm, last, at, now))
         known: dict[tuple[int, date | None, datetime], _Occasion] = {}
         for reader in readers:
-            rhythm = self._rhythm(reader)
-            alike = id(rhythm), reader.last_digest_on, reader.next_due_at
+            alike = id(reader.preferences), reader.last_digest_on, reader.next_due_at
             found = known.get(alike)
             if found is None:
+                rhythm = self._rhythm(reader)
                 # Whenever they were due in their rhythm, it is the same: what is looked up is shared.
                 at = max(reader.next_due_at, in_rhythm(rhythm))
                 found = known[alike] = occasion(rhythm, reader.last_digest_on, at)

@@ -53,10 +53,12 @@ class Facts:
     days: tuple[str, ...]  # on which issues appear
     seals_at: datetime  # of that date
     delivery: Delivery | None = None
+    next_at: datetime | None = None  # when the next digest comes
     issue: Issue | None = None
     came_on: date | None = None
     owed: Issue | None = None
     route_paused_until: datetime | None = None
+    stopped: str = ""  # why the last run could send to nobody, as with a template that does not work
     totals: str = ""  # of the issue: how many deliveries ended how, of those that are not kept one by one any more
     left_because: str = ""
     silent: tuple[str, ...] = ()  # sources that were asked and listed nothing on that date, or the issue's
@@ -82,9 +84,14 @@ class Facts:
 
     @property
     def next(self) -> str:
-        """Return when the next digest is due, '' if none is."""
-        at = self.subscriber.next_due_at
-        return f"next digest: {self.when(at)}" if at else ""
+        """Return when the next digest comes, '' if none does."""
+        return f"next digest: {self.when(self.next_at)}" if self.next_at else ""
+
+    @property
+    def left(self) -> str:
+        """Return how the reader stands who gets nothing more since what became of a delivery, '' for who does."""
+        withdrawn = self.delivery and self.delivery.status is Sending.WITHDRAWN
+        return "" if self.subscriber.status is Status.ACTIVE or not self.delivery or withdrawn else _standing(self)[1]
 
 
 Explained = tuple[Answer, str]
@@ -178,12 +185,18 @@ def _waiting(facts: Facts, delivery: Delivery) -> Explained:
         return Answer.WAITING, f"offered to the server {offered}, whose answer is awaited"
     if halted := _halted(facts.issue):
         return Answer.WAITING, f"{halted}; {_attempts(delivery)}"
+    return Answer.WAITING, _until(facts, delivery)
+
+
+def _until(facts: Facts, delivery: Delivery) -> str:
     if facts.route_paused_until:
         until = facts.when(facts.route_paused_until)
-        return Answer.WAITING, f"waits until {until}: too many addresses failed; 'deliver --retry-failed' goes on now"
-    due = delivery.next_attempt_at
+        return f"waits until {until}: too many addresses failed; 'deliver --retry-failed' goes on now"
+    due, ends, attempts = delivery.next_attempt_at, facts.when(delivery.expires_at), _attempts(delivery)
+    if facts.stopped and not (delivery.reply and delivery.reply in facts.stopped):
+        return f"{facts.stopped}; each run tries again, until {ends}; {attempts}"
     until = f"waits until {facts.when(due)}" if due > facts.now else "the next run sends it"
-    return Answer.WAITING, f"{until}, or gives up {facts.when(delivery.expires_at)}; {_attempts(delivery)}"
+    return f"{until}, or gives up {ends}; {attempts}"
 
 
 def _attempts(delivery: Delivery) -> str:
@@ -270,7 +283,8 @@ def _without_delivery(facts: Facts, issue: Issue, today: date) -> Explained:
 
 def _due(facts: Facts, issue: Issue) -> str:
     since = facts.when(facts.subscriber.next_due_at or facts.now)
-    return f"due since {since}; the next run sends the issue of {issue.date}"
+    stopped = f"; the last one could not: {facts.stopped}" if facts.stopped else ""
+    return f"due since {since}; the next run sends the issue of {issue.date}{stopped}"
 
 
 def _halted(issue: Issue | None) -> str:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
-from newsletter.domain.calendar import local_date, next_due
+from newsletter.domain.calendar import Rhythm, local_date, next_due
 from newsletter.domain.subscriber import Subscriber
 from newsletter.errors import NewsletterError
 from newsletter.mail.tokens import Purpose
@@ -18,9 +18,10 @@ from newsletter.render.foot import Reader
 from newsletter.render.language import Language
 from newsletter.render.typesetting import Rendered
 from newsletter.services import subscribe
+from newsletter.services.coming import coming
 from newsletter.services.confirm import claim, give_back
 from newsletter.services.dispatch import Dispatch
-from newsletter.services.notify import send_one
+from newsletter.services.notify import may_have_gone, send_one
 from newsletter.storage import issues
 from newsletter.storage.subscribers import Single
 
@@ -53,7 +54,8 @@ async def _send(
     except NewsletterError as error:
         # Not its text: a server's reply names the address, which no log of the pages has.
         log.warning("the %s could not be sent (%s)", mail.name.lower(), type(error).__name__)
-        await asyncio.to_thread(give_back, dispatch, mail, to, now)
+        if not may_have_gone(error):
+            await asyncio.to_thread(give_back, dispatch, mail, to, now)
         return False
     return True
 
@@ -65,9 +67,7 @@ def welcoming(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rend
     templates, imprint = dispatch.look(chosen.language)
     rhythm = subscribe.rhythm_of(chosen, newsletter)
     at_once = subscriber.next_due_at is not None and subscriber.next_due_at <= now
-    first = subscriber.next_due_at or next_due(rhythm.of_alerts, now, None).at
-    if at_once:
-        first = next_due(rhythm, now, local_date(now, rhythm.zone)).at
+    first = _first(dispatch, subscriber, rhythm, now, at_once=at_once)
     subscription = notices.Subscription(
         frequency=rhythm.frequency,
         first=first.astimezone(rhythm.zone),
@@ -85,6 +85,17 @@ def welcoming(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rend
         preferences_url=mail.page_url("preferences", mail.preferences_token(subscriber.id, now)),
     )
     return notices.welcome(templates, imprint, subscription, reader)
+
+
+def _first(dispatch: Dispatch, subscriber: Subscriber, rhythm: Rhythm, now: datetime, *, at_once: bool) -> datetime:
+    """Return when the first digest comes, or the first that follows the one that comes *at_once*."""
+    if not subscriber.next_due_at:
+        return next_due(rhythm.of_alerts, now, None).at
+    with dispatch.database.read() as session:
+        known = coming(session, dispatch.settings.newsletter, now)
+    if at_once:
+        return known.digest_at(next_due(rhythm, now, local_date(now, rhythm.zone)).at, rhythm, known.newest)
+    return known.digest_at(subscriber.next_due_at, rhythm, None)
 
 
 def why_welcome(language: Language, newsletter: str, day: date) -> str:

@@ -19,7 +19,7 @@ from newsletter.domain.pool import Why
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
 from newsletter.render.language import Language
 from newsletter.render.wording import reason
-from newsletter.storage import deliveries, issues, papers
+from newsletter.storage import deliveries, issues, papers, problems
 from newsletter.storage.database import Database
 from newsletter.storage.deliveries import Line
 
@@ -99,6 +99,12 @@ def page(database: Database, *, status: Status | None, issued: date | None, limi
         if issued and not issue:
             raise NotFoundError(f"no issue of {issued}; 'newsletter issues list' shows which there are")
         return deliveries.page(session, status=status, issue_id=issue.id if issue else None, limit=limit)
+
+
+def stopped(database: Database) -> str:
+    """Return why the last run could send to nobody, '' where it could."""
+    with database.read() as session:
+        return problems.open_text(session, problems.DELIVERY)
 
 
 def find(database: Database, named: str) -> tuple[Line, list[PickedPaper]]:

@@ -43,6 +43,7 @@ from newsletter.services.subscribe import wake
 from newsletter.services.summarise import ROUND, summarise
 from newsletter.storage import claims, deliveries, due, issues
 from newsletter.storage.copies import rehearsal
+from newsletter.storage.problems import DELIVERY
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +180,7 @@ def _counted(service: Service, outcome: Outcome) -> str:
     if path := service.settings.metrics.path:
         try:
             with service.database.read() as session:
-                write_exposition(session, service.database.path, path)
+                write_exposition(session, service.database.path, service.dispatch.policy.shares, path)
         except NewsletterError as error:
             return str(error)
     return ""
@@ -261,7 +262,7 @@ async def _tell(service: Service, outcome: Outcome, progress: Progress, held: in
         return outcome
     found = {f"source {r.name}": f"source {r.name}: {r.error}" for r in outcome.sources if r.error}
     if progress.stopped:
-        found["delivery"] = f"delivery stopped: {progress.stopped}"
+        found[DELIVERY] = f"delivery stopped: {progress.stopped}"
     else:
         found |= {f"route {name}": f"route {name}: {why}" for name, why in progress.ended.items()}
     if held:

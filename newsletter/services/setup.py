@@ -134,6 +134,7 @@ def configuration(*, provider: str, sender: str, zone: str) -> str:
     """
     text = (packaged("config") / "newsletter.toml").read_text("utf-8")
     text = _fill(text, "newsletter", "time_zone", zone)
+    text = _fill(text, "database", "create", value=False)  # it is made with this file
     if sender:
         text = _fill(text, "newsletter", "sender", _checked(sender))
         text = _fill(text, "newsletter", "reply_to", parseaddr(sender)[1])

@@ -15,10 +15,11 @@ from newsletter.domain.delivery import Delivery
 from newsletter.domain.subscriber import Status, Subscriber
 from newsletter.services import records, subscribe
 from newsletter.services.bounces import standing
+from newsletter.services.coming import coming
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.explain import Answer, Facts, explain
 from newsletter.services.records import PickedPaper
-from newsletter.storage import deliveries, departures, fetches, issues, papers, retention, subscribers
+from newsletter.storage import deliveries, departures, fetches, issues, papers, problems, retention, subscribers
 from newsletter.storage.returns import Return
 
 
@@ -30,7 +31,7 @@ class Why:
     day: date
     answer: Answer
     text: str
-    next: str  # when the next digest is due, '' if none is
+    next: str  # when the next digest comes, '' if none does
     delivery: dict[str, Any] | None
     papers: list[PickedPaper]
     returns: list[Return]  # what came back of that mail, the newest first
@@ -68,11 +69,12 @@ def why(dispatch: Dispatch, email: str, day: date | None, now: datetime) -> Why:
             one for one in standing(session, subscriber.id, now)[0] if delivery and one.delivery_id == delivery.id
         ]
     told = records.document(line) if line else None
+    back = [f"it came back {facts.when(one.came_at)}: {one.summary}" for one in came_back]
     return Why(
         subscriber=subscriber,
         day=asked,
         answer=answer,
-        text="; ".join([text, *(f"it came back {facts.when(one.came_at)}: {one.summary}" for one in came_back)]),
+        text="; ".join(filter(None, [text, *back, facts.left])),
         next=facts.next,
         delivery=told,
         papers=picked,
@@ -99,13 +101,15 @@ def _asked(
 def _silent(session: Session, dispatch: Dispatch, day: date) -> tuple[str, ...]:
     """Return the sources that were asked since *day* began and listed nothing on it: it was a holiday there."""
     zone = dispatch.settings.newsletter.zone
-    asked = {name for name, last in fetches.newest_fetches(session).items() if _answered(last.succeeded_at, day, zone)}
+    newest = fetches.newest_fetches(session, dispatch.policy.shares)
+    asked = {name for name, last in newest.items() if _answered(last.succeeded_at, day, zone)}
     return tuple(name for name in dispatch.policy.shares if name in asked - papers.sources_of(session, day))
 
 
 def _failed(session: Session, dispatch: Dispatch, day: date) -> dict[str, str]:
     """Return the sources that were asked since *day* began and have given nothing since, with what went wrong."""
-    zone, newest = dispatch.settings.newsletter.zone, fetches.newest_fetches(session)
+    zone = dispatch.settings.newsletter.zone
+    newest = fetches.newest_fetches(session, dispatch.policy.shares)
     return {
         name: last.error.partition("; ")[0]
         for name in dispatch.policy.shares
@@ -139,11 +143,13 @@ def _facts(
         rhythm=rhythm,
         days=newsletter.days,
         seals_at=instant(day, newsletter.send_at, newsletter.zone),
+        next_at=coming(session, newsletter, now).digest_at(due, rhythm, history.last_issue_on) if due else None,
         delivery=delivery,
         issue=issue,
         came_on=elsewhere.day if elsewhere else None,
         owed=newest if is_due and newest and newest.date > (history.last_issue_on or date.min) else None,
         route_paused_until=dispatch.paused_until(session, now),
+        stopped=problems.open_text(session, problems.DELIVERY),
         totals=_totals(session, issue.id) if issue else "",
         left_because=str(departures.of(session, subscriber.id) or ""),
         silent=_silent(session, dispatch, issue.date if issue else day),

@@ -5,20 +5,24 @@ An alert is a delivery like a digest: one row per reader and date, made by ``mak
 """
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date, datetime
+from json import loads
 
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, update
 
 from newsletter.domain.issue import Issue
-from newsletter.domain.subscriber import Status
 from newsletter.storage.database import listed
 from newsletter.storage.due import FACTS, DueReader, due_reader
-from newsletter.storage.tables import IS_ALERTED, SubscriberRow
+from newsletter.storage.tables import SubscriberRow, instant_of, stored
 
 _S = SubscriberRow
-_NEVER = datetime.max.replace(tzinfo=UTC)
+_READERS = f"""SELECT json_group_array(json_array(next_alert_at, {FACTS})) FROM (
+  SELECT next_alert_at, {FACTS} FROM subscribers
+  WHERE next_alert_at IS NOT NULL AND next_alert_at <= :now AND status = 'active'
+  ORDER BY next_alert_at, id LIMIT :limit
+)
+"""  # noqa: S608 - of a text of ours
 
 
 def readers(session: Session, now: datetime, limit: int) -> list[tuple[DueReader, datetime]]:
@@ -26,11 +30,9 @@ def readers(session: Session, now: datetime, limit: int) -> list[tuple[DueReader
 
     Who wants no digest has one due in the farthest future.
     """
-    due = (IS_ALERTED, col(_S.next_alert_at) <= now, col(_S.status) == Status.ACTIVE)
-    query = sql(col(_S.next_alert_at), *FACTS).where(*due)
-    ordered = session.connection().execute(query.order_by(col(_S.next_alert_at), col(_S.id)).limit(limit))
-    rows: list[Any] = list(ordered)
-    return [(due_reader(i, at or _NEVER, *facts), alert_at) for alert_at, i, at, *facts in rows]
+    rows = session.connection().exec_driver_sql(_READERS, {"now": stored(now), "limit": limit})
+    found = loads(rows.scalar_one())
+    return [(due_reader(facts), instant_of(at)) for at, *facts in found]
 
 
 def advance(session: Session, at: datetime, reader_ids: Collection[int]) -> None:

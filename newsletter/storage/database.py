@@ -210,17 +210,48 @@ def address(path: Path) -> URL:
 
 def reader(path: Path, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     """Return a plain connection that can only read the file *path*, and does not make it. One thread at a time."""
-    name = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(name, uri=True, timeout=timeout, check_same_thread=False)
+    return _opened(f"{path.absolute().as_uri()}?mode=ro", timeout) or _without_room(path)
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    return _opened(path.absolute().as_uri(), BUSY_TIMEOUT) or _without_room(path)
+
+
+def _opened(uri: str, timeout: float) -> sqlite3.Connection | None:
+    """Return a connection, None where the disk has no room for the index of the log that lies beside the file."""
+    connection = sqlite3.connect(uri, uri=True, timeout=timeout, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()  # reads, for which that index is needed
+    except sqlite3.Error as error:
+        connection.close()
+        if not error.sqlite_errorname.startswith("SQLITE_IOERR_SHM"):
+            raise
+        return None
+    return connection
+
+
+def _without_room(path: Path) -> sqlite3.Connection:
+    """Return a connection that reads where there is no room, the index being in memory: others are kept out meanwhile.
+
+    It cannot write, so that nobody stays who keeps others out for long: what serves, writes when it begins.
+    """
+    name = f"{path.absolute().as_uri()}?mode=rw&vfs=unix-excl"
+    connection = sqlite3.connect(name, uri=True, timeout=BUSY_TIMEOUT, check_same_thread=False, factory=_OnlyReads)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+class _OnlyReads(sqlite3.Connection):
+    """A connection to a database beside which nothing can be written."""
 
 
 def _engine(path: Path) -> Engine:
     engine = create_engine(
         address(path),
+        creator=lambda: _connection(path),
         poolclass=QueuePool,
         pool_size=_CONNECTIONS,
         pool_use_lifo=True,  # the one whose pages are the newest in memory; others are there when needed
-        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
         hide_parameters=True,  # an error's text goes into logs, which have nobody's address
     )
 
@@ -232,8 +263,11 @@ def _engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        execute = _driver(connection).execute  # a third of what it takes by way of SQLAlchemy
+        driver = _driver(connection)
+        execute = driver.execute  # a third of what it takes by way of SQLAlchemy
         if connection.get_execution_options().get("immediate"):
+            if isinstance(driver, _OnlyReads):
+                raise sqlite3.OperationalError("disk I/O error")  # what opening it for a writer ended with
             execute("PRAGMA busy_timeout = 0")
             try:
                 _take_the_lock(path, execute)
@@ -280,7 +314,7 @@ def _queue(path: Path) -> IO[str]:
 
 
 _REMEDIES = {
-    "disk is full": "free some room; nothing is lost, the next run continues",
+    "disk is full": "free some room, and do again what did not get done; the next run does so by itself",
     "database is locked": "another process holds it for long; try again, or look for a stuck 'newsletter'",
     "unable to open": "check that the folder exists and may be written",
     "readonly": "check who owns the file and its folder",

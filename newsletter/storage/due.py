@@ -6,26 +6,41 @@ chunk costs, however long the list is. Not here: who gets what (``services/due.p
 the rows that are made for them (``making``).
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
-from itertools import starmap
+from json import loads
 from typing import Any, NamedTuple
 
-from sqlalchemy import String, cast, func
+from sqlalchemy import Update, bindparam, func
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, exists, update
 
 from newsletter.domain.subscriber import Preferences
 from newsletter.domain.subscriber import Status as SubscriberStatus
 from newsletter.storage.database import listed
-from newsletter.storage.tables import SubscriberRow
+from newsletter.storage.tables import SubscriberRow, day_of, instant_of, stored
 
 _S = SubscriberRow
 _ACTIVE = col(_S.status) == SubscriberStatus.ACTIVE
 _KEPT = 4096  # wishes that are remembered: most readers share theirs with others
+NEVER = datetime.max.replace(tzinfo=UTC)  # when who wants no digest is due for one
+# In the order of ``DueReader``, topics and what else they wish for last. Plain SQL and all rows as one text, as in
+# ``turns``: for a thousand readers anything between would cost more than SQLite does.
+FACTS = """
+  id, next_due_at, last_digest_on, last_issue_on, last_accepted_on, quiet_since, quiet_told,
+  email, format, language, created_at,
+  topics, alerts, only_topics, frequency, hour, zone, max_papers, min_upvotes
+"""
+_READERS = f"""SELECT json_group_array(json_array({FACTS}))
+FROM (SELECT {FACTS} FROM subscribers WHERE {{which}} ORDER BY next_due_at, id LIMIT :limit)
+"""  # noqa: S608 - of the texts above
+_NEVER_SERVED, _SERVED = "last_accepted_on IS NULL", "last_accepted_on = :served"
+_IS_DUE, _IS_EVER_DUE = "next_due_at <= :now", "next_due_at IS NOT NULL"  # who wants alerts only is due for no digest
+# Behind a place, in two ranges of the index: as one, SQLite would go through all who share an instant to find who is
+# next.
+_BEHIND_IT = ("next_due_at = :at AND id > :after", "next_due_at > :at")
 
 
 class DueReader(NamedTuple):
@@ -76,22 +91,17 @@ def readers(
     session: Session, served_on: date | None, after: Place | None, limit: int, now: datetime | None = None
 ) -> list[DueReader]:
     """Return readers of a group in the order of their instants, those behind *after*; with *now* only who is due."""
-    query, instant = _of_group(served_on), col(_S.next_due_at)
-    if now:
-        query = query.where(instant <= now)
-    elif not after:
-        query = query.where(instant.is_not(None))  # who wants alerts only is due for no digest
-    # Two ranges of the index: as one, SQLite would go through all who share an instant to find who is next.
-    parts = [query]
+    group = _NEVER_SERVED if served_on is None else _SERVED
+    values: dict[str, Any] = {"served": served_on and served_on.isoformat(), "now": now and stored(now)}
     if after:
-        parts = [query.where(instant == after.next_due_at, col(_S.id) > after.id)]
-        parts += [query.where(instant > after.next_due_at)]
-    found: list[Any] = []
-    for part in parts:
-        left = limit - len(found)
-        if left:
-            found += session.connection().execute(part.order_by(instant, col(_S.id)).limit(left)).all()
-    return list(starmap(due_reader, found))
+        values |= {"at": stored(after.next_due_at), "after": after.id}
+    found: list[DueReader] = []
+    for part in _BEHIND_IT if after else ("true",):
+        if left := limit - len(found):
+            which = f"status = 'active' AND {group} AND {_IS_DUE if now else _IS_EVER_DUE} AND {part}"
+            rows = session.connection().exec_driver_sql(_READERS.format(which=which), values | {"limit": left})
+            found += map(due_reader, loads(rows.scalar_one()))
+    return found
 
 
 def any_reader(session: Session, now: datetime) -> bool:
@@ -99,52 +109,43 @@ def any_reader(session: Session, now: datetime) -> bool:
     return any(readers(session, day, None, 1, now) for day in groups(session, now))
 
 
-# Topics and alerts as they are written: most readers' are those of another one.
-WISHES = (
-    *(cast(col(_S.topics), String), cast(col(_S.alerts), String), col(_S.only_topics)),
-    *(col(_S.frequency), col(_S.hour), col(_S.zone), col(_S.max_papers), col(_S.min_upvotes)),
-)
-
-
-FACTS = (
-    *(col(_S.id), col(_S.next_due_at), col(_S.last_digest_on), col(_S.last_issue_on), col(_S.last_accepted_on)),
-    *(col(_S.quiet_since), col(_S.quiet_told)),
-    *(col(_S.email), col(_S.format), col(_S.language), col(_S.created_at)),
-    *WISHES,
-)
-
-
-def due_reader(reader_id: int, next_due_at: datetime, *rest: Any) -> DueReader:
-    """Return the reader of whom ``FACTS`` says this."""
-    return DueReader(reader_id, wishes(*rest[_SAID:]), next_due_at, *rest[:_SAID])
-
-
-_SAID = len(FACTS) - len(WISHES) - 2
-
-
-def _of_group(served_on: date | None) -> Any:
-    last = col(_S.last_accepted_on)
-    return sql(*FACTS).where(_ACTIVE, last.is_(None) if served_on is None else last == served_on)
+def due_reader(row: Sequence[Any]) -> DueReader:
+    """Return the reader of whom ``FACTS`` say this, as they are stored."""
+    (id_, at, digest, issue, accepted, quiet, told, email, format_, language, created, *wished) = row
+    return DueReader(
+        id_,
+        _wishes(*wished),
+        instant_of(at) if at else NEVER,
+        digest and day_of(digest),
+        issue and day_of(issue),
+        accepted and day_of(accepted),
+        quiet and day_of(quiet),
+        bool(told),
+        email,
+        format_,
+        language,
+        instant_of(created),
+    )
 
 
 @lru_cache(maxsize=_KEPT)
-def wishes(
+def _wishes(
     topics: str,
     alerts: str,
-    only_topics: bool | None,
+    only_topics: int | None,
     frequency: str | None,
-    hour: time | None,
+    hour: str | None,
     zone: str | None,
     max_papers: int | None,
     min_upvotes: int | None,
 ) -> Preferences:
-    """Return the preferences that ``WISHES`` say: the same for equal ones."""
+    """Return the preferences of which this is stored: the same for equal ones."""
     return Preferences(
-        topics=tuple(json.loads(topics)),
-        alerts=tuple(json.loads(alerts)),
-        only_topics=only_topics,
+        topics=tuple(loads(topics)),
+        alerts=tuple(loads(alerts)),
+        only_topics=None if only_topics is None else bool(only_topics),
         frequency=frequency,
-        hour=hour,
+        hour=time.fromisoformat(hour) if hour else None,
         zone=zone,
         max_papers=max_papers,
         min_upvotes=min_upvotes,
@@ -162,5 +163,10 @@ def advance(session: Session, due: Iterable[tuple[DueReader, datetime]]) -> None
 
 def remember(session: Session, reader_ids: list[int], **facts: Any) -> None:
     """Change *facts* of these readers."""
-    those = update(_S).where(col(_S.id).in_(listed("readers"))).values(**facts)
-    session.connection().execute(those, {"readers": reader_ids})
+    session.connection().execute(_remembering(tuple(facts)), {"readers": reader_ids, **facts})
+
+
+@lru_cache(maxsize=64)
+def _remembering(names: tuple[str, ...]) -> Update:
+    """Return the statement that changes the facts so *named*: making it anew costs as much as what it does."""
+    return update(_S).where(col(_S.id).in_(listed("readers"))).values({name: bindparam(name) for name in names})

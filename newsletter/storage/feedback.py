@@ -22,12 +22,15 @@ def say(session: Session, subscriber_id: int, paper_id: int, said: Said, now: da
     session.exec(upsert(FeedbackRow).values(new).on_conflict_do_update(index_elements=same, set_=new))
 
 
-_SAID_BY = select(FeedbackRow).where(col(FeedbackRow.subscriber_id).in_(listed("readers")))
+_F = FeedbackRow
+_SAID_BY = sql(col(_F.subscriber_id), col(_F.paper_id), col(_F.said), col(_F.said_at)).where(
+    col(_F.subscriber_id).in_(listed("readers"))
+)
 
 
 def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Feedback]]:
     """Return what these readers said, by reader, the newest first and no more than counts; papers by today's ids."""
-    rows = session.execute(_SAID_BY, {"readers": list(subscriber_ids)}).scalars().all()
+    rows = session.connection().execute(_SAID_BY, {"readers": list(subscriber_ids)}).all()
     today = papers.resolve(session, (row.paper_id for row in rows)) if rows else {}
     found: dict[int, dict[int, Feedback]] = defaultdict(dict)
     for row in sorted(rows, key=lambda row: (row.said_at, row.paper_id), reverse=True):
@@ -61,11 +64,16 @@ def unsay(session: Session, subscriber_id: int, paper_id: int) -> None:
     session.exec(delete(FeedbackRow).where(*theirs))
 
 
+_COUNTS = (
+    sql(col(FeedbackRow.subscriber_id), func.count())
+    .where(col(FeedbackRow.subscriber_id).in_(listed("readers")))
+    .group_by(col(FeedbackRow.subscriber_id))
+)
+
+
 def counts(session: Session, subscriber_ids: Collection[int]) -> dict[int, int]:
     """Return of how many papers each of these readers said something that counts; who said nothing is left out."""
-    theirs = col(FeedbackRow.subscriber_id)
-    query = sql(theirs, func.count()).where(theirs.in_(listed("readers"))).group_by(theirs)
-    found = session.connection().execute(query, {"readers": list(subscriber_ids)})
+    found = session.connection().execute(_COUNTS, {"readers": list(subscriber_ids)})
     return {reader: min(count, REMEMBERED) for reader, count in found}
 
 

@@ -14,7 +14,7 @@ from functools import cache, cached_property, lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnDefault, Connection, Dialect
+from sqlalchemy import ColumnDefault, Connection, Dialect
 from sqlmodel import Session, SQLModel
 
 from newsletter.domain.delivery import Status
@@ -25,6 +25,7 @@ from newsletter.storage.turns import Claimed
 
 _LEDGER = SQLModel.metadata.tables["deliveries"]
 _RANDOM_BITS = 20
+_READY = 1024  # dates and instants that are remembered as the driver takes them
 _AHEAD = timedelta(days=1)  # how far a clock may have been set back
 
 
@@ -174,7 +175,7 @@ def _insert(
     Half of what a row costs would else be making the same values ready again and again: dates, instants and picks.
     """
     taken = taker.take(issue, rows, now) if taker else set()
-    stored = {c.name: _stored(c, connection.dialect) for c in _LEDGER.columns}
+    stored = _stored(connection.dialect)
     day, instant, served_on = stored["day"], stored["expires_at"], stored["served_on"]
 
     @cache
@@ -215,7 +216,8 @@ def _inserting(rows: int, alike: Sequence[str]) -> str:
     return f"INSERT INTO {_LEDGER.name} ({columns}) SELECT {taken} FROM (VALUES {values})"  # noqa: S608
 
 
-def _stored(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any]:
-    """Return what makes a value of *column* ready for the driver, each once."""
-    ready = column.type.dialect_impl(dialect).bind_processor(dialect)
-    return cache(ready) if ready else lambda value: value
+@lru_cache(maxsize=1)
+def _stored(dialect: Dialect) -> dict[str, Callable[[Any], Any]]:
+    """Return by column what makes a value ready for the driver, each once while it comes again and again."""
+    ready = {c.name: c.type.dialect_impl(dialect).bind_processor(dialect) for c in _LEDGER.columns}
+    return {name: lru_cache(maxsize=_READY)(make) if make else lambda value: value for name, make in ready.items()}

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from newsletter.storage.tables import MetaRow, ProblemRow
 
+DELIVERY = "delivery"  # the problem that the last run had to stop sending
 _AGAIN = timedelta(hours=1)
 
 
@@ -51,6 +52,12 @@ def open_since(session: Session, name: str) -> datetime | None:
     """Return since when there is a problem that was not seen solved, None where there is none."""
     row = session.exec(select(ProblemRow).where(col(ProblemRow.name) == name)).first()
     return row.since if row and row.solved_at is None else None
+
+
+def open_text(session: Session, name: str) -> str:
+    """Return what is told of a problem that was not seen solved, '' where there is none."""
+    row = session.exec(select(ProblemRow).where(col(ProblemRow.name) == name)).first()
+    return row.text if row and row.solved_at is None else ""
 
 
 def count_open(session: Session) -> int:

@@ -19,6 +19,7 @@ from sqlmodel import Session, SQLModel, col, delete, select, update
 from newsletter.domain.delivery import Status as DeliveryStatus
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, move
 from newsletter.storage import address_changes, consents, departures, feedback, returns, sign_ups, suppressions
+from newsletter.storage.database import listed
 from newsletter.storage.tables import DeliveryRow, SubscriberRow
 
 PREFERENCES = tuple(f.name for f in fields(Preferences))
@@ -64,6 +65,14 @@ def last_digest_on(session: Session, subscriber_id: int) -> date | None:
     """Return the date of the last digest made for this subscriber."""
     row = session.get(SubscriberRow, subscriber_id)
     return row.last_digest_on if row else None
+
+
+def last_issues(session: Session, ids: Sequence[int]) -> dict[int, date]:
+    """Return the date of the last issue that was made for each of these subscribers, whoever had one."""
+    query = sql(col(SubscriberRow.id), col(SubscriberRow.last_issue_on))
+    query = query.where(col(SubscriberRow.id).in_(listed("readers")))
+    rows = session.connection().execute(query, {"readers": list(ids)})
+    return {subscriber: day for subscriber, day in rows if day}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ SQLModel does not check values of tables, so the domain does before they come he
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -45,6 +46,15 @@ class Instant(TypeDecorator[datetime]):
 def stored(instant: datetime) -> str:
     """Return *instant* (aware) as SQLite keeps it, for statements that go past the column types."""
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+@lru_cache(maxsize=4096)
+def instant_of(kept: str) -> datetime:
+    """Return the instant that SQLite keeps as *kept*. Remembered: those of one chunk are mostly the same."""
+    return datetime.fromisoformat(kept + "+00:00")
+
+
+day_of = lru_cache(maxsize=4096)(date.fromisoformat)
 
 
 def _instant(*, nullable: bool = True) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from newsletter.domain.issue import Brake
 from newsletter.storage.picks import Picks, unpacked
-from newsletter.storage.tables import stored
+from newsletter.storage.tables import day_of, instant_of, stored
 
 _MORE = 1000  # beyond what is wanted are looked at where some of it is not: however many wait for a busy domain
 # From one issue to the next in the index: what lies between them is not gone through.
@@ -206,14 +206,14 @@ def _claimed(row: Sequence[Any]) -> Claimed:
         id_,
         reader,
         issue,
-        _day(day),
+        day_of(day),
         message_id,
-        _instant(made),
-        _day(since) if since else None,
+        instant_of(made),
+        day_of(since) if since else None,
         unpacked(picks),
         email,
         format_,
-        datetime.fromisoformat(created + "+00:00"),
+        instant_of(created),
         frequency,
         time.fromisoformat(hour) if hour else None,
         zone,
@@ -221,14 +221,6 @@ def _claimed(row: Sequence[Any]) -> Claimed:
         _corrections(corrections) if corrections else (),
         language,
     )
-
-
-_day = lru_cache(maxsize=64)(date.fromisoformat)
-
-
-@lru_cache(maxsize=64)  # those of one chunk are the same
-def _instant(kept: str) -> datetime:
-    return datetime.fromisoformat(kept + "+00:00")
 
 
 @lru_cache(maxsize=64)

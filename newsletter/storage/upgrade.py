@@ -44,6 +44,14 @@ def upgrade(path: Path, now: datetime, *, migrations: Path = MIGRATIONS, head: s
         return saved
 
 
+def absent(path: Path) -> str:
+    """Return what is said where a database must be and is none, and what to do."""
+    return (
+        f"there is no database {path}: look at database.url and whether its disk is there; "
+        "'newsletter db restore FILE' puts a backup there, 'newsletter db upgrade' an empty one"
+    )
+
+
 class OutdatedError(StorageError):
     """A newer program has upgraded the database: this one must end."""
 

@@ -19,6 +19,7 @@ from newsletter.domain.subscriber import ALERTS, Status, Subscriber
 from newsletter.errors import UsageError
 from newsletter.mail.tokens import Purpose
 from newsletter.services import letters, moving, subscribe
+from newsletter.services.coming import next_digests
 from newsletter.web import wishes
 from newsletter.web.entry import Entrance
 from newsletter.web.forms import Form
@@ -127,7 +128,8 @@ class PreferencesPages:
         reader, language = visit.reader, visit.pages.language
         shown = wished or self._wishes(reader)
         alerts = (ALERTS, language.gettext("Only what my alerts find"))
-        following = reader.next_due_at or reader.next_alert_at
+        coming = next_digests(self._app.database, self._newsletter, [reader], visit.now)
+        following = coming.get(reader.id) or reader.next_alert_at
         rhythm = subscribe.rhythm_of(reader.preferences, self._newsletter)
         leave = self._app.correspondence.signer.token(Purpose.UNSUBSCRIBE, subscriber=reader.id)
         return visit.pages.private(

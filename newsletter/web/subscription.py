@@ -22,6 +22,7 @@ from newsletter.mail.tokens import Purpose
 from newsletter.render.language import Language
 from newsletter.render.wrapping import shorten
 from newsletter.services import greet, joining, subscribe
+from newsletter.services.coming import next_digests
 from newsletter.services.ledger import Clock
 from newsletter.services.throttle import Rule
 from newsletter.storage.consents import Consent, Step
@@ -100,7 +101,7 @@ class Subscription:
         pages = self._site.of(held.preferences.language)
         match held.status:
             case Status.ACTIVE | Status.PAUSED:
-                return self._welcome(held)
+                return self._welcome(held, self._clock())
             case Status.SUPPRESSED:
                 return too_late(pages)
             case _:
@@ -115,7 +116,7 @@ class Subscription:
             held = joining.confirm(self._app.database, self._newsletter, who, now, agreed)
         except (NotFoundError, IllegalMoveError):
             return self._ask_to_confirm(who)
-        answer = self._welcome(held)
+        answer = self._welcome(held, now)
         answer.background = BackgroundTask(greet.welcome, self._app.dispatch, held, now)
         return answer
 
@@ -123,10 +124,10 @@ class Subscription:
         text = self._site.of(held.preferences.language).sentence("confirm.txt", whose=partly(held.email))
         return Consent(step=Step.CONFIRMED, at=now, network=network, text=text)
 
-    def _welcome(self, held: Subscriber) -> Response:
-        first: datetime | None = None
-        if held.next_due_at:
-            first = held.next_due_at.astimezone(subscribe.rhythm_of(held.preferences, self._newsletter).zone)
+    def _welcome(self, held: Subscriber, now: datetime) -> Response:
+        first = next_digests(self._app.database, self._newsletter, [held], now).get(held.id)
+        if first:
+            first = first.astimezone(subscribe.rhythm_of(held.preferences, self._newsletter).zone)
         return self._site.of(held.preferences.language).private("welcome.html", whose=partly(held.email), first=first)
 
 

@@ -40,7 +40,7 @@ sys.argv = sys.argv[4:]
 runpy.run_module("newsletter", run_name="__main__", alter_sys=True)
 """
 _FAILURES = ("posix/io/rw/pwrite", "posix/io/sync/fsync", "posix/io/sync/fdatasync")
-_IS_FULL, _FAILS = "free some room; nothing is lost, the next run continues", "the next run"
+_IS_FULL, _FAILS = "free some room, and do again what did not get done; the next run does so by itself", "the next run"
 
 Attempt = Callable[[Proof, int, random.Random], subprocess.Popen[str]]
 

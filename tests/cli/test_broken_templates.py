@@ -5,9 +5,10 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from newsroom import Newsroom
+from newsroom import Newsroom, instant
 
 from newsletter.packaged import packaged
+from newsletter.services.why import why
 
 ANN, BOB = "ann@example.net", "bob@example.net"
 OPERATOR = "operator@example.org"
@@ -94,6 +95,29 @@ def test_what_was_sealed_before_is_sent_where_its_templates_work(newsroom, own):
     assert [len(newsroom.sink.to(who)) for who in (ANN, BOB)] == [1, 1]
     assert newsroom.tick(f"{NEXT}T08:00Z").issue is None
     assert [len(newsroom.sink.to(who)) for who in (ANN, BOB)] == [1, 1]
+
+
+def test_what_breaks_after_sealing_is_named_where_an_operator_looks(newsroom, own):
+    """Whoever waits, waits for the template, with file and line, in the ledger too; not any more once it is mended."""
+    newsroom.sink.shut()
+    newsroom.tick(f"{DAY}T08:00Z", dispatch={"patience": timedelta()})
+    newsroom.sink.open()
+    place = break_(own, "card.txt")
+    newsroom.tick(f"{DAY}T09:00Z")
+
+    def asked():
+        with newsroom.app(instant(f"{DAY}T09:05Z")) as app:
+            return why(app.dispatch, ANN, None, instant(f"{DAY}T09:05Z"))
+
+    assert asked().answer == "waiting"
+    assert f"delivery stopped: template {place}" in asked().text
+    assert place in newsroom.run("deliveries", "list").out
+    assert place in newsroom.run("deliveries", "list", "--json").json["stopped"]
+    (own / "card.txt").unlink()
+    newsroom.tick(f"{DAY}T09:10Z")
+    assert asked().answer == "sent"
+    assert place not in newsroom.run("deliveries", "list").out
+    assert newsroom.run("deliveries", "list", "--json").json.keys() == {"deliveries"}
 
 
 def test_the_operator_is_told_even_if_their_own_mail_is_broken(newsroom, own):

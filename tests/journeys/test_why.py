@@ -407,3 +407,19 @@ def test_no_such_subscriber_is_exit_status_1(newsroom, options):
     """A stranger's address is named, and where to look."""
     answer = newsroom.run("why", "nobody@example.net", *options, expect=1)
     assert "no subscriber nobody@example.net" in answer.err
+
+
+@pytest.mark.parametrize("leaves", [subscribe.unsubscribe, lambda d, e, n: subscribe.suppress(d, e, "complained", n)])
+def test_who_left_after_the_newest_digest_is_said_to_have_left(newsroom, leaves):
+    """What became of the digest, and then that nothing follows; who is still there is not said to be."""
+    newsroom.subscribe(ANN)
+    newsroom.publish(WED, "Alpha")
+    newsroom.tick(f"{WED}T08:00Z")
+    assert "since" not in said(newsroom, ANN, f"{WED}T09:00Z")[1]
+    with newsroom.app() as app:
+        leaves(app.database, ANN, instant(f"{WED}T09:00Z"))
+    for day, at in ((None, WED), (WED, FRI)):
+        answer, text = said(newsroom, ANN, f"{at}T10:00Z", day)
+        assert answer == "sent"
+        assert text.startswith("sent Wed 2026-07-15 08:00 UTC")
+        assert "ed since Wed 2026-07-15 09:00 UTC" in text

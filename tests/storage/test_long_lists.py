@@ -22,7 +22,7 @@ from newsletter.config.sending import SmtpSettings
 from newsletter.domain.delivery import Status as Sending
 from newsletter.domain.issue import Issue, Status
 from newsletter.services import records
-from newsletter.storage import claims, deliveries, due, history, stats, turns
+from newsletter.storage import claims, deliveries, history, stats, turns
 from newsletter.storage.database import Database, cursor
 
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
@@ -48,8 +48,6 @@ def explained(database: Database) -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     ("asked", "way"),
     [
-        (lambda s: due.readers(s, None, None, 2000, NOW), "(status=? AND last_accepted_on=? AND next_due_at<?)"),
-        (lambda s: due.readers(s, ISSUE.date, due.Place(NOW, 1), 2000), "(status=? AND last_accepted_on=? AND next_"),
         (lambda s: history.have_had(s, [1, 2], ISSUE, ISSUE.date), "(subscriber_id=? AND day=?)"),
         (lambda s: history.have_had(s, [1, 2], ISSUE, ISSUE.date), "(subscriber_id=? AND issue_id=?)"),
         (lambda s: history.History(s, [1], [7, 8]).of(s, [1, 2]), "(subscriber_id=? AND issue_id=?)"),

@@ -15,7 +15,7 @@ from newsletter.domain.issue import Issue
 from newsletter.errors import NotFoundError, UsageError
 from newsletter.services import records
 from newsletter.services.records import name_of
-from newsletter.storage import changes, deliveries, issues, traffic
+from newsletter.storage import changes, deliveries, issues, problems, traffic
 from newsletter.web.desk.pages import HEADERS, Desk, Visit
 
 _COUNTED, _NAMED = 5000, 8  # of what is put off: how many are looked at, and how many destinations are named
@@ -55,12 +55,14 @@ def _found(visit: Visit) -> tuple[Issue, dict[str, Any]]:
         issue = _issue(issues.get(session, visit.day), visit.day)
         report = deliveries.report(session, issue.id)
         off = deliveries.destinations(session, Status.DEFERRED, issue.id, _COUNTED) if report["deferred"] else []
+        stopped = problems.open_text(session, problems.DELIVERY)
         rate = traffic.accepted_by_all(session, (way.name for way in app.settings.smtp.ways), since)
     return issue, {
         "report": report,
         "states": {name: report[name] for name in _SHOWN},
         "done": report["audience"] - report["waiting"] - report["deferred"],
         "rate": rate,
+        "stopped": stopped,
         "deferred_by": Counter(off).most_common(_NAMED),
         "counted_all": len(off) < _COUNTED,
         "now": visit.now,

@@ -1,7 +1,7 @@
 """The list at the desk: looking for someone, why they got what they got, and what may be changed for them."""
 
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -10,6 +10,7 @@ from starlette.routing import Route
 from newsletter.domain.subscriber import FORMATS, Status, Subscriber, preference_texts
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
 from newsletter.services import subscribe
+from newsletter.services.coming import next_digests
 from newsletter.services.why import why
 from newsletter.storage import changes, stats, subscribers
 from newsletter.storage.subscribers import SORTS, Selection
@@ -60,6 +61,7 @@ def _list(visit: Visit) -> Response:
     return visit.show(
         "subscribers.html",
         found=found,
+        following=_following(visit, found),
         total=total,
         counts=counts,
         asked=asked,
@@ -84,6 +86,7 @@ def _shown(visit: Visit, who: Subscriber, *, given: dict[str, str] | None = None
         status=422 if wrong else 200,
         who=who,
         history=history,
+        following=_following(visit, [who]).get(who.id),
         why=why(app.dispatch, who.email, None, visit.now),
         texts=given or preference_texts(who.preferences),
         hints=_HINTS,
@@ -91,6 +94,12 @@ def _shown(visit: Visit, who: Subscriber, *, given: dict[str, str] | None = None
         wrong=wrong,
         may=_may(who),
     )
+
+
+def _following(visit: Visit, readers: Sequence[Subscriber]) -> Mapping[int, datetime]:
+    """Return when their next digests come, by id."""
+    app = visit.desk.app
+    return next_digests(app.database, app.settings.newsletter, readers, visit.now)
 
 
 def _may(who: Subscriber) -> set[str]:
