@@ -42,7 +42,8 @@ def command(terminal: Terminal, dir: Path, provider: str, sender: str | None) ->
         sender = click.prompt("From whom do the mails come (Name <address>)?", default="", err=True, show_default=False)
     made = set_up(dir, provider=provider, sender=sender or "", zone=machine_zone(), now=terminal.now())
     document = {"dir": made.dir, "config": made.config, "secret": made.secret, "database": made.database}
-    terminal.answer(document, "\n".join(_next_steps(made, provider, named=bool(sender))))
+    steps = _next_steps(made, provider, named=bool(sender))
+    terminal.answer(document, "" if terminal.quiet else "\n".join(steps))
 
 
 def _next_steps(made: "SetUp", provider: str, *, named: bool) -> list[str]:

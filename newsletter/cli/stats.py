@@ -23,7 +23,7 @@ def command(terminal: Terminal, /) -> None:
     from newsletter.storage import departures, fetches, stats
 
     with terminal.app() as app, app.database.read() as session:
-        asked = fetches.newest_fetches(session)
+        asked = fetches.newest_fetches(session, app.policy.shares)
         document = {
             "subscribers": stats.subscribers(session),
             "left_because": {reason or "in their own words": n for reason, n in departures.counts(session).items()},

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from newsletter.app import App
 
 
+_PADDING = 2  # that tabulate gives a heading besides what parts it from the next
 _SURROGATE = re.compile(r"[\ud800-\udfff]")  # how Python takes up bytes that are no UTF-8
 
 
@@ -100,12 +101,18 @@ class Terminal:
 
         cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
         room = (get_terminal_size().columns if sys.stdout.isatty() else 200) - 2 * (len(headings) - 1)
-        widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
-        widest = next(w for w in range(max(widths), 0, -1) if sum(min(own, w) for own in widths) <= room or w <= 10)
+        least = [len(heading) + _PADDING for heading in headings]
+        widths = [max(map(_longest, column)) for column in zip(*cells, strict=True)] or least
+        taken = [list(map(max, least, (min(own, w) for own in widths))) for w in range(max(widths) + 1)]
+        widest = next(w for w in range(max(widths), 0, -1) if sum(taken[w]) <= room or w <= 10)
         drawn = tabulate(
             cells, list(headings), tablefmt="plain", disable_numparse=True, maxcolwidths=[widest] * len(headings)
         )
         return "\n".join(line.rstrip() for line in drawn.split("\n"))
+
+
+def _longest(cell: str) -> int:
+    return max(map(len, cell.split("\n")))
 
 
 def _json(value: object) -> str:

@@ -134,8 +134,8 @@ def _explain(error: ErrorDetails) -> str:
 
 
 def _place(location: tuple[int | str, ...]) -> tuple[list[str], Any]:
-    """Return where in the file that is, and the model of its table."""
-    place = [str(part) for part in location]
+    """Return where in the file that is, of a list the place counted from 1, and the model of its table."""
+    place = [str(part + 1) if isinstance(part, int) else part for part in location]
     if place[:1] == ["sources"] and len(place) > 2:
         return [*place[:2], *place[3:]], _KINDS[place[2]]
     if place[:2] == ["smtp", "domains"]:

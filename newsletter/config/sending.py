@@ -74,7 +74,7 @@ class SmtpSettings(_WaySettings):
         names = [way.name for way in self.ways]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"routes: two are named {twice.pop()!r}; give each its own name")
-        for number, way in enumerate(self.ways):
+        for number, way in enumerate(self.ways, 1):
             way.check_login(f"routes.{number}." if self.routes else "")
         return self
 

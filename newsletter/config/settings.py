@@ -313,7 +313,7 @@ class Settings(BaseSettings):
     @cached_property
     def passwords(self) -> Mapping[str, str]:
         """Return the password of each of ``smtp.ways``, by its name, '' without one. Raises ConfigurationError."""
-        return {way.name: self._password(way, number) for number, way in enumerate(self.smtp.ways)}
+        return {way.name: self._password(way, number) for number, way in enumerate(self.smtp.ways, 1)}
 
     @cached_property
     def bounce_secrets(self) -> Mapping[str, str]:

@@ -32,6 +32,8 @@ from newsletter.render.wrapping import shorten
 __all__ = ["TOKEN", "Encoded", "IssueRenderer", "Masthead", "Reader"]
 
 _SUBJECT = 110  # characters: what wide inboxes show
+_SHOWN = 200  # characters of a preheader: then no inbox goes on with what follows it in the mail
+_BLANK, _FILLER = "&#847;&zwnj;&nbsp;", 70  # what goes there else, so often at most
 _REST_HEAD = 700  # octets that the heading over the rest takes at most
 _OWN = 800  # and what is each reader's own, which comes in later
 LARGEST = 90_000  # octets of HTML as sent: past 99 KB the largest mail service clips a message
@@ -92,6 +94,7 @@ class IssueRenderer:
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
         self._dot = encode(" · ")
+        self._filler = lru_cache(maxsize=_FILLER)(lambda blanks: encode(blanks * _BLANK))
         self._cards = Cards(self._type, notes, masthead.date, encode)
         self._lines = Lines(self._type, encode)
         self._also = lru_cache(maxsize=256)(partial(Also, self._lines))
@@ -210,10 +213,11 @@ class IssueRenderer:
         return [self._encode(html)], [self._encode(f"{text}\n\n\n")]
 
     def _preheader(self, papers: list[int]) -> bytes:
-        """Return what continues the subject: the titles that it does not name."""
+        """Return what continues the subject: the titles that it does not name, and blanks where these are few."""
         first = 0 if self._masthead.subject else 1
-        briefs = list(map(self._cards.brief, papers[first:4]))
-        return self._dot.join(briefs) or self._cards.opening(papers[0])
+        said = list(map(self._cards.brief, papers[first:4])) or [self._cards.opening(papers[0])]
+        left = _SHOWN - sum(length for _, length in said)
+        return self._dot.join([text for text, _ in said]) + self._filler(min(max(left, 0), _FILLER))
 
     def _frame(self, name: str, *, since: str = "") -> tuple[_Frame, _Frame]:
         """Return the mail *name* without what is the reader's own, in both parts."""

@@ -197,7 +197,7 @@ def _languages(session: Session, dispatch: Dispatch) -> Finding:
 
 
 def _sources(session: Session, settings: Settings, now: datetime) -> Iterator[Finding]:
-    asked = fetches.newest_fetches(session)
+    asked = fetches.newest_fetches(session, [source.name or source.kind for source in settings.sources])
     for source in settings.sources:
         name = source.name or source.kind
         fetch = asked.get(name)

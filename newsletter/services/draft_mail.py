@@ -21,7 +21,7 @@ from newsletter.render.notices import Draft, DraftPaper
 from newsletter.render.typesetting import Rendered
 from newsletter.services.board import Board, Row, board
 from newsletter.services.dispatch import Dispatch
-from newsletter.services.notify import send_one
+from newsletter.services.notify import may_have_gone, send_one
 from newsletter.storage import issues
 
 VALID_FOR = timedelta(hours=24)
@@ -37,6 +37,8 @@ async def mail_draft(dispatch: Dispatch, day: date, now: datetime) -> str:
         rendered = await asyncio.to_thread(draft_mail, dispatch, found, now)
         await send_one(dispatch, _editor(dispatch.settings), rendered, now)
     except NewsletterError as error:
+        if may_have_gone(error):
+            return f"the draft of {day} may not have reached its editor, and is not mailed again: {error}"
         await asyncio.to_thread(_give_back, dispatch, found.issue)
         return f"the draft of {day} could not be mailed to its editor: {error}"
     return ""

@@ -21,7 +21,7 @@ from newsletter.services import subscribe
 from newsletter.services.coming import coming
 from newsletter.services.confirm import claim, give_back
 from newsletter.services.dispatch import Dispatch
-from newsletter.services.notify import send_one
+from newsletter.services.notify import may_have_gone, send_one
 from newsletter.storage import issues
 from newsletter.storage.subscribers import Single
 
@@ -54,7 +54,8 @@ async def _send(
     except NewsletterError as error:
         # Not its text: a server's reply names the address, which no log of the pages has.
         log.warning("the %s could not be sent (%s)", mail.name.lower(), type(error).__name__)
-        await asyncio.to_thread(give_back, dispatch, mail, to, now)
+        if not may_have_gone(error):
+            await asyncio.to_thread(give_back, dispatch, mail, to, now)
         return False
     return True
 

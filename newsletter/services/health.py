@@ -14,7 +14,8 @@ from sqlmodel import Session
 from newsletter.config.settings import Settings
 from newsletter.errors import NewsletterError
 from newsletter.storage import fetches, locks, problems, stats
-from newsletter.storage.database import Database, StorageError
+from newsletter.storage.database import Database
+from newsletter.storage.faults import StorageError
 
 _LAST_RUN = "run.last"
 _STALE = timedelta(hours=1)  # without a run, or a sign of life of one: cron asks every five minutes
@@ -57,10 +58,10 @@ def _waiting(session: Session, longest: timedelta, now: datetime) -> Iterator[st
         yield f"mail waits since {since:%Y-%m-%d %H:%M} UTC"
 
 
-def exposition(session: Session, path: Path) -> str:
-    """Return the counts of the database at *path* as Prometheus reads them (text format 0.0.4)."""
+def exposition(session: Session, path: Path, sources: Iterable[str]) -> str:
+    """Return the counts of the database at *path* as Prometheus reads them (text format 0.0.4), of these *sources*."""
     last, accepted = _last_run(session), stats.last_accepted_at(session)
-    succeeded = {name: f.succeeded_at for name, f in fetches.newest_fetches(session).items() if f.succeeded_at}
+    asked = fetches.newest_fetches(session, sources)
     lines = [
         *_gauge("subscribers", "Subscriptions by state", _by("status", stats.subscribers(session))),
         *_gauge("papers", "Papers ever gathered", [({}, stats.papers(session))]),
@@ -74,20 +75,20 @@ def exposition(session: Session, path: Path) -> str:
         *_gauge(
             "source_success_timestamp_seconds",
             "When a source last answered",
-            _instants([({"source": name}, at) for name, at in succeeded.items()]),
+            _instants([({"source": name}, fetch.succeeded_at) for name, fetch in asked.items()]),
         ),
     ]
     return "".join(f"{line}\n" for line in lines)
 
 
-def write_exposition(session: Session, database: Path, path: Path) -> None:
+def write_exposition(session: Session, database: Path, sources: Iterable[str], path: Path) -> None:
     """Write the counts into the file *path*, for a collector that reads whole files only.
 
     Raises NewsletterError where it cannot be written.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        unfinished.write_text(exposition(session, database), "utf-8")
+        unfinished.write_text(exposition(session, database, sources), "utf-8")
         unfinished.replace(path)
     except OSError as error:
         unfinished.unlink(missing_ok=True)

@@ -180,7 +180,7 @@ def _counted(service: Service, outcome: Outcome) -> str:
     if path := service.settings.metrics.path:
         try:
             with service.database.read() as session:
-                write_exposition(session, service.database.path, path)
+                write_exposition(session, service.database.path, service.dispatch.policy.shares, path)
         except NewsletterError as error:
             return str(error)
     return ""

@@ -148,8 +148,14 @@ def _enter(dispatch: Dispatch, throttle: Throttle, asked: Asked, now: datetime) 
 
 
 def _held(session: Session, dispatch: Dispatch, throttle: Throttle, asked: Asked, now: datetime) -> Subscriber | None:
-    """Return whom a sign-up is about, on the list now; None for who must not be mailed, or was asked too often."""
+    """Return whom a sign-up is about, on the list now.
+
+    None for who must not be mailed, was asked too often, or has asked again since: the newest wishes hold.
+    """
     address = parse_address(asked.email)
+    known = subscribers.get(session, address.key)
+    if known and any(said.step is Step.ASKED and said.at > asked.asked_at for said in consents.of(session, known.id)):
+        return None
     if throttle.admit_in(session, now, (_OF_ADDRESS, address.key)):
         return None
     newsletter = dispatch.settings.newsletter

@@ -101,13 +101,15 @@ def _asked(
 def _silent(session: Session, dispatch: Dispatch, day: date) -> tuple[str, ...]:
     """Return the sources that were asked since *day* began and listed nothing on it: it was a holiday there."""
     zone = dispatch.settings.newsletter.zone
-    asked = {name for name, last in fetches.newest_fetches(session).items() if _answered(last.succeeded_at, day, zone)}
+    newest = fetches.newest_fetches(session, dispatch.policy.shares)
+    asked = {name for name, last in newest.items() if _answered(last.succeeded_at, day, zone)}
     return tuple(name for name in dispatch.policy.shares if name in asked - papers.sources_of(session, day))
 
 
 def _failed(session: Session, dispatch: Dispatch, day: date) -> dict[str, str]:
     """Return the sources that were asked since *day* began and have given nothing since, with what went wrong."""
-    zone, newest = dispatch.settings.newsletter.zone, fetches.newest_fetches(session)
+    zone = dispatch.settings.newsletter.zone
+    newest = fetches.newest_fetches(session, dispatch.policy.shares)
     return {
         name: last.error.partition("; ")[0]
         for name in dispatch.policy.shares

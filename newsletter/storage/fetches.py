@@ -1,6 +1,6 @@
 """When sources were asked and what came of it, and what their servers gave to ask again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -47,7 +47,8 @@ def keep_validators(session: Session, source: str, given: Mapping[str, tuple[str
         session.merge(ValidatorRow(source=source, url=url, etag=etag, last_modified=last_modified))
 
 
-def newest_fetches(session: Session) -> dict[str, Fetch]:
-    """Return what came of the last time that each source was asked, whatever for."""
-    rows = session.exec(select(FetchRow).where(FetchRow.source != SUMMARIES).order_by(col(FetchRow.attempted_at)))
+def newest_fetches(session: Session, sources: Iterable[str]) -> dict[str, Fetch]:
+    """Return what came of the last time that each of these *sources* was asked, whatever for."""
+    of_them = select(FetchRow).where(col(FetchRow.source).in_(list(sources)))
+    rows = session.exec(of_them.order_by(col(FetchRow.attempted_at)))
     return {row.source: Fetch(**row.model_dump(exclude={"source", "asked"})) for row in rows}

@@ -80,14 +80,9 @@ def is_held(session: Session, number: int, taken_at: datetime) -> bool:
 
 
 def enter(session: Session, asked: Asked, subscriber_id: int, mail: str) -> None:
-    """Remember that somebody is on the list by a sign-up and gets *mail*; what they typed is in its place.
-
-    What was typed for the same address before is forgotten: it would put older wishes over these.
-    """
-    number = asked.id
-    session.exec(delete(_R).where(col(_R.email) == asked.email, col(_R.id) < number))
+    """Remember that somebody is on the list by a sign-up and gets *mail*; what they typed is in its place."""
     cleared = {"email": "", "texts": "{}", "network": "", "agreed": ""}
-    session.exec(update(_R).where(col(_R.id) == number).values(subscriber_id=subscriber_id, mail=mail, **cleared))
+    session.exec(update(_R).where(col(_R.id) == asked.id).values(subscriber_id=subscriber_id, mail=mail, **cleared))
 
 
 def put_off(session: Session, number: int, until: datetime) -> None:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, bindparam, cast, func, insert, or_, true
+from sqlalchemy import ColumnElement, Row, String, and_, bindparam, cast, func, insert, or_, true
 from sqlalchemy import select as sql
 from sqlmodel import Session, SQLModel, col, delete, select, update
 
@@ -57,7 +57,7 @@ def get(session: Session, key: str) -> Subscriber | None:
 
 def by_id(session: Session, subscriber_id: int) -> Subscriber | None:
     """Return the subscriber with this id."""
-    row = session.get(SubscriberRow, subscriber_id)
+    row = session.connection().execute(_BY_ID, {"whose": subscriber_id}).first()
     return _subscriber(row) if row else None
 
 
@@ -266,6 +266,7 @@ def _withdraw(session: Session, subscriber_id: int, why: str, now: datetime) -> 
 
 
 # These are made once, since many leave at the same time by the one click of their mail programs.
+_BY_ID = sql(SQLModel.metadata.tables["subscribers"]).where(col(SubscriberRow.id) == bindparam("whose"))
 _SAVED = update(SubscriberRow).where(col(SubscriberRow.id) == bindparam("whose"))
 # What is leased is caught when it is offered: that is conditional on an active subscriber.
 _WITHDRAWN = (
@@ -291,7 +292,7 @@ def _conditions(wanted: Selection) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _subscriber(row: SubscriberRow) -> Subscriber:
+def _subscriber(row: SubscriberRow | Row[Any]) -> Subscriber:
     chosen = {name: getattr(row, name) for name in PREFERENCES}
     chosen |= {"topics": tuple(row.topics), "alerts": tuple(row.alerts)}
     facts = {name: getattr(row, name) for name in _FACTS} | {"status": Status(row.status)}

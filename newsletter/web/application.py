@@ -65,6 +65,7 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
     site = Starlette(
         routes=[  # looked through from the first on
             Route("/unsubscribe/{token}", subscription.unsubscribe, methods=["GET", "POST"]),
+            *(route for tag in ("", *pages.below) for route in shelf.holding(searching.routes(tag and f"/{tag}"))),
             *(
                 route
                 for tag in ("", *pages.below)
@@ -74,7 +75,6 @@ def application(app: App, clock: Clock = utc_now) -> Starlette:
             *(route for tag in ("", *pages.below) for route in shelf.holding(every.routes(tag and f"/{tag}"))),
             *(route for tag in ("", *pages.below) for route in coming.routes(tag and f"/{tag}")),
             *(route for tag in ("", *pages.below) for route in leaving.routes(tag and f"/{tag}")),
-            *(route for tag in ("", *pages.below) for route in shelf.holding(searching.routes(tag and f"/{tag}"))),
             *(route for tag in ("", *pages.below) for route in feeds.routes(tag and f"/{tag}")),
             *api_routes(app),
             *PreferencesPages(app, links, entrance).routes,

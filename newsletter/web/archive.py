@@ -68,7 +68,7 @@ def _said(shown: Shown, people: Collection[Person], pages: Pages) -> dict[str, o
     picks = [Pick(c, whys.get(c.paper.id, Why.FRONT)) for c in shown.arranged.front]
     cards = [shown_card(p.candidate, notes.get(p.candidate.paper.id, ""), issue.date, pages) for p in picks]
     slots = [
-        {"rank": rank, "reason": wording.reason(pages.language, pick.why, ""), "byline": "\u00a0· ".join(said.byline)}
+        {"rank": rank, "reason": wording.reason(pages.language, pick.why, ""), "byline": said.by_whom}
         for rank, (pick, said) in enumerate(zip(picks, cards, strict=True), 1)
     ]
     others = [c for c in shown.arranged.pool if c.paper.id not in front]

@@ -3,7 +3,7 @@ headers (``guard``).
 """
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,8 @@ from newsletter.render.typesetting import Imprint
 from newsletter.services.dispatch import Dispatch
 
 FRESH = "public, max-age=300"  # what is the same for everyone, and may change when an issue is sealed or stopped
+_UNLISTED = {"X-Robots-Tag": "noindex"}
+_REMEMBERED = 50  # pages of sentences
 
 
 class Pages:
@@ -45,6 +47,7 @@ class Pages:
             "feeds": bool(imprint.base_url),
         }
         self._style = render(templates, "web/style.css", **self._shared)
+        self._sentences = lru_cache(_REMEMBERED)(self._sentences_anew)  # many leave at once, and are told the same
         gettext = self.language.gettext
         self._broken = self._html(
             "message.html", title=gettext("Something went wrong here"), lines=[gettext("Please try again in a while.")]
@@ -56,7 +59,7 @@ class Pages:
 
     def private(self, template: str, *, status: int = 200, **said: Any) -> Response:
         """Return a page for one reader: nobody keeps it, and no search engine lists it."""
-        return HTMLResponse(self._html(template, **said), status, headers={"X-Robots-Tag": "noindex"})
+        return HTMLResponse(self._html(template, **said), status, headers=_UNLISTED)
 
     def message(
         self, title: str, *lines: str, status: int = 200, contact: bool = False, subscribe: str = ""
@@ -65,8 +68,10 @@ class Pages:
 
         *subscribe* is a sentence that leads to the form by which one comes.
         """
-        said = {"title": title, "lines": lines, "to_write": contact, "subscribe": subscribe}
-        return self.private("message.html", status=status, **said)
+        return HTMLResponse(self._sentences(title, lines, contact, subscribe), status, headers=_UNLISTED)
+
+    def _sentences_anew(self, title: str, lines: tuple[str, ...], contact: bool, subscribe: str) -> str:
+        return self._html("message.html", title=title, lines=lines, to_write=contact, subscribe=subscribe)
 
     def broken(self) -> Response:
         """Return the page for a fault of ours. It was rendered beforehand, so that it cannot fail too."""

@@ -15,6 +15,7 @@ from anyio import to_thread
 
 from newsletter.app import App
 from newsletter.errors import NewsletterError
+from newsletter.services.dispatch import seldom_collecting
 from newsletter.services.ledger import Clock
 from newsletter.storage import home
 from newsletter.web.application import application, utc_now
@@ -70,7 +71,8 @@ class _Server(uvicorn.Server):
         """Serve until told to end."""
         sys.setswitchinterval(_SWITCHES)
         to_thread.current_default_thread_limiter().total_tokens = _THREADS
-        await super().serve(sockets)
+        with seldom_collecting():
+            await super().serve(sockets)
 
 
 def address(host: str, listener: socket.socket) -> str:

@@ -24,6 +24,6 @@ def watched(app: App, clock: Clock) -> list[Route]:
         if network_of(request) or _BROUGHT & set(request.headers):
             return PlainTextResponse("only for this machine", 403)
         with app.database.read() as session:
-            return Response(exposition(session, app.database.path), media_type=_PROMETHEUS)
+            return Response(exposition(session, app.database.path, app.policy.shares), media_type=_PROMETHEUS)
 
     return [Route("/healthz", health), *([Route("/metrics", metrics)] if app.settings.metrics.serve else [])]

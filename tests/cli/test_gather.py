@@ -48,6 +48,20 @@ def test_a_source_that_fails_is_told_and_the_others_count(newsroom: Newsroom):
     assert len(newsroom.run("papers", "list", "--date", DAY, "--json").json["papers"]) == 1
 
 
+def test_a_source_that_is_not_asked_any_more_is_not_listed(newsroom: Newsroom):
+    """It failed last, and was taken out of the configuration: no count, no metric and no picture has it."""
+    newsroom.configure(sources=[FILE, MISSING], metrics={"path": "metrics.prom"})
+    newsroom.run("run", expect=3)
+    assert "source lost" in newsroom.run("stats").out
+    newsroom.configure(sources=[FILE])
+    newsroom.run("run", expect=None)
+    assert "lost" not in newsroom.run("stats").out
+    assert list(newsroom.run("stats", "--json").json["sources"]) == ["file"]
+    metrics = (newsroom.folder / "metrics.prom").read_text()
+    assert 'source_success_timestamp_seconds{source="file"}' in metrics
+    assert "lost" not in metrics
+
+
 def test_under_cron_only_a_failure_is_heard(newsroom: Newsroom):
     """Where nobody looks on nothing is printed, unless one asks for more."""
     newsroom.publish(DAY, "robots")

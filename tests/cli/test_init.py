@@ -77,6 +77,14 @@ def test_ready_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert newsletter("db", "check").status == 0
 
 
+@pytest.mark.parametrize("words", [("-q", "init"), ("init", "--quiet")])
+def test_quiet_is_quiet(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Who asks for less is told nothing that they did not ask for, and has the same files."""
+    done = newsletter(*words, tmp_path)
+    assert (done.status, done.out, done.err) == (0, "", "")
+    assert {path.name for path in tmp_path.iterdir()} == FILES
+
+
 def test_two_secrets_differ(tmp_path: Path) -> None:
     """A secret is drawn, not copied."""
     newsletter("init", tmp_path / "one")

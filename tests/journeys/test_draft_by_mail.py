@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from newsroom import Clock, Newsroom, instant
+from newsroom import LOST, TAKEN, Clock, Newsroom, instant
 from starlette.testclient import TestClient
 
 from newsletter.web.application import application
@@ -65,6 +65,15 @@ def test_the_editor_is_mailed_the_draft_once(room: Newsroom) -> None:
     drafts = [mail for mail in room.sink.mails if "Draft of" in str(mail.message["Subject"])]
     assert [str(mail.message["Subject"]) for mail in drafts] == ["Draft of 15 July: Alpha"]
     assert "waits for you until 10:00; then there is no issue" in " ".join(drafts[0].text.split())
+
+
+def test_a_draft_of_which_nobody_knows_is_not_mailed_again(room: Newsroom) -> None:
+    """The connection was lost after the dot: the editor is told so, and has one draft, not one for each run."""
+    room.sink.at_dot = lambda mail: LOST if "Draft of" in str(mail.message["Subject"]) else TAKEN
+    assert any("may not have reached its editor" in line for line in room.tick(SEVEN).problems)
+    for minutes in (5, 10):
+        room.tick(SEVEN + timedelta(minutes=minutes))
+    assert sum("Draft of" in str(mail.message["Subject"]) for mail in room.sink.mails) == 1
 
 
 def test_a_link_shows_and_its_button_acts(room: Newsroom) -> None:

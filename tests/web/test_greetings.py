@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from newsroom import Mail, Newsroom
+from newsroom import LOST, Mail, Newsroom
 from served import Site
 
 from newsletter.domain.subscriber import Status
@@ -117,6 +117,20 @@ def test_who_is_added_by_the_operator_is_not_welcomed(site: Site) -> None:
     """They may not know of it yet; a digest says why it comes."""
     site.room.run("subscribers", "add", ANN)
     assert site.room.sink.mails == []
+
+
+def test_a_welcome_of_which_nobody_knows_is_not_repeated(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """The connection was lost after the dot: it may have come, and pressing again or coming back sends no other."""
+    site.room.run("subscribers", "add", ANN, "--confirm")
+    site.room.sink.at_dot = lambda _: LOST
+    assert site.client.post(path_of(site, Purpose.CONFIRM)).status_code == 200
+    ends = time.monotonic() + 20
+    while "the welcome could not be sent" not in caplog.text:  # written after the answer
+        assert time.monotonic() < ends, caplog.text
+        time.sleep(0.01)
+    reader = subscribe.find(site.app.database, ANN)
+    assert not asyncio.run(greet.welcome(site.app.dispatch, reader, datetime.now(UTC)))
+    assert len(site.room.sink.to(ANN)) == 2, "the question, and one welcome"
 
 
 def test_a_welcome_that_cannot_be_sent_stops_nobody(site: Site, caplog: pytest.LogCaptureFixture) -> None:

@@ -154,10 +154,11 @@ def test_an_address_that_is_put_off_holds_up_no_other(newsroom: Newsroom) -> Non
     assert [mail.recipient for mail in newsroom.sink.mails] == [ANN, BOB]
 
 
-def test_older_wishes_do_not_come_over_newer_ones(newsroom: Newsroom) -> None:
-    """Who asks again while the first sign-up is left behind gets what they asked for last."""
+@pytest.mark.parametrize("written", [ANN, "Ann@Example.NET"])
+def test_older_wishes_do_not_come_over_newer_ones(newsroom: Newsroom, written: str) -> None:
+    """Who asks again while the first sign-up is left behind gets what they asked for last, however they write."""
     newsroom.run("stats")
-    _lost(newsroom, ANN)
+    _lost(newsroom, written)
     with newsroom.app() as app:
         now = datetime.now(UTC)
         again = SignUp(address=parse_address(ANN), texts={"topics": "cat:cs.CL"}, network="192.0.2.0/24", agreed="yes")
@@ -168,6 +169,7 @@ def test_older_wishes_do_not_come_over_newer_ones(newsroom: Newsroom) -> None:
     with newsroom.app() as app:
         assert subscribe.find(app.database, ANN).preferences.topics == ("cat:cs.CL",)
     assert len(newsroom.sink.mails) == 1
+    assert _waiting(newsroom) == []
 
 
 def test_a_backup_brings_back_nothing_that_was_done_since(newsroom: Newsroom) -> None:

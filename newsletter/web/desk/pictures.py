@@ -55,7 +55,7 @@ def _show(visit: Visit) -> Response:
             _reactions(session, visit),
             _sources(session, list(visit.desk.app.policy.shares), today),
         ]
-        asked = {name: one for name, one in fetches.newest_fetches(session).items() if name != fetches.SUMMARIES}
+        asked = fetches.newest_fetches(session, visit.desk.app.policy.shares)
     return visit.show("pictures.html", pictures=pictures, asked=asked)
 
 
