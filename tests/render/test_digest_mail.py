@@ -331,11 +331,11 @@ def test_each_slot_of_a_card_and_a_frame_has_a_line_of_its_own():
     issue = renderer().issue
     issue.digest(digest(candidate(1), since=date(2026, 7, 1)), READER)
     mails = issue._cards.slotted()
-    mails += [part for frame in issue._frames.values() for part in frame]
+    mails += [around for frame in issue._frames.values() for part in frame for around in part if around.names]
+    assert {"cards", "also", "rank", "reason"} <= {name for slotted in mails for name in slotted.names}
     for slotted in mails:
         marked = slotted.fill({name: f"\x00{name}\x00".encode() for name in slotted.names}).decode()
         lines = [line.strip() for line in marked.splitlines() if "\x00" in line]
-        assert slotted.names
         assert lines == [f"\x00{line.strip(chr(0))}\x00" for line in lines]
 
 
