@@ -100,7 +100,7 @@ def message_bytes(head: Head, *, text: Body | None = None, html: Body | None = N
     own = own_headers(head.to, head.message_id, head.date, smtputf8=smtputf8)
     leave = leaving(head.unsubscribe_url, head.unsubscribe_mailto).encode()
     headers = headers_between(shared_headers(head, smtputf8=smtputf8), head.subject, head.papers)
-    return b"".join((own, leave, *headers, *body_pieces(text=text, html=html)))
+    return b"".join((own, leave, *headers, *body_pieces(text=text, html=html)[0]))
 
 
 def own_headers(to: str, message_id: str, date: datetime, *, smtputf8: bool) -> bytes:
@@ -136,14 +136,16 @@ def headers_between(shared: tuple[bytes, bytes], subject: str, papers: Collectio
     return [before, _subject(subject), behind, _papers(papers)]
 
 
-def body_pieces(*, text: Body | None = None, html: Body | None = None) -> list[bytes]:
-    """Return the message from MIME-Version on, in pieces."""
+def body_pieces(*, text: Body | None = None, html: Body | None = None) -> tuple[list[bytes], list[int]]:
+    """Return the message from MIME-Version on, in pieces, and at which of them each part's content begins."""
     assert text is not None or html is not None
     if text is None or html is None:
         kind, body = (_TEXT, text) if html is None else (_HTML, html)
         assert body is not None
-        return [_VERSION, kind, *_part(body)]
-    return [_VERSION, _ALTERNATIVES, _TEXT, *_part(text), _NEXT, _HTML, *_part(html), _END]
+        return [_VERSION, kind, *_part(body)], [2]
+    pieces = [_VERSION, _ALTERNATIVES, _TEXT, *_part(text), _NEXT, _HTML]
+    at = len(pieces)
+    return [*pieces, *_part(html), _END], [3, at]
 
 
 def leaving(url: str, mailto: str) -> str:

@@ -13,6 +13,7 @@ import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from newsletter.errors import TokenError, TokenExpiredError
 
@@ -58,7 +59,7 @@ class Signer:
 
     def token(self, purpose: Purpose, *, subscriber: int, delivery: int = 0, expires: datetime | None = None) -> str:
         """Return a token for *purpose*, good before *expires* (aware, cut to the second), or for ever."""
-        payload = _PAYLOAD.pack(subscriber, delivery, int(expires.timestamp()) if expires else 0)
+        payload = _PAYLOAD.pack(subscriber, delivery, _seconds(expires) if expires else 0)
         return _base32(payload + self._signing[purpose].digest(payload)[:_MAC_LENGTH])
 
     def read(self, purpose: Purpose, token: str, now: datetime) -> Claims:
@@ -78,6 +79,11 @@ class Signer:
     def fingerprints(self) -> tuple[str, ...]:
         """Return a short hash of each secret, for a database to remember which one signed."""
         return tuple(hmac.digest(key, b"fingerprint", "sha256").hex()[:16] for key in self._keys)
+
+
+@lru_cache(maxsize=256)  # mails of one chunk expire at once
+def _seconds(expires: datetime) -> int:
+    return int(expires.timestamp())
 
 
 class _Hmac:

@@ -31,10 +31,9 @@ _OPENING = 140  # of a summary, in a preheader and on a short card
 
 # In a label's quotes they are harmless, but the inliner writes them bare, and not all who filter mail know quotes.
 _ANGLES = str.maketrans("<>", "‹›")
-# What comes before the first letter of a title says nothing of its direction; then letters of Hebrew, Arabic and kin.
-_RIGHT_TO_LEFT = re.compile(
-    r"[\W\d_]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
-)
+# Letters of Hebrew, Arabic and kin; what comes before the first letter of a title says nothing of its direction.
+_FROM_THE_RIGHT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
+_RIGHT_TO_LEFT = re.compile(rf"[\W\d_]*{_FROM_THE_RIGHT.pattern}")
 _PART = r"[^\s<>\"\\`^{|}#\[\]]"  # RFC 3986: brackets stand around addresses of hosts only
 _WEB = re.compile(rf"https?://{_PART}+(#{_PART}*)?", re.IGNORECASE)
 
@@ -46,6 +45,11 @@ class Link:
     label: str
     url: str
     stars: int = 0
+
+    @property
+    def mixed(self) -> bool:
+        """Return whether any letter of the label runs from the right."""
+        return bool(_FROM_THE_RIGHT.search(self.label))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,12 @@ class Card:
     def byline(self) -> list[str]:
         """Return whom the paper is by."""
         return [text for text in (self.authors, self.organisation) if text]
+
+    @property
+    def mixed(self) -> bool:
+        """Return whether any letter of its texts runs from the right: then each has a direction of its own."""
+        texts = (self.title, *self.names, self.organisation, self.note, self.summary)
+        return any(map(_FROM_THE_RIGHT.search, texts))
 
     @property
     def by_whom(self) -> str:

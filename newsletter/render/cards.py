@@ -31,12 +31,12 @@ _MANY = 25  # papers of a digest; where there are more, short cards have no room
 
 @dataclass(slots=True)
 class _Set:
-    """A paper set in type, but for the reader's slots. ``brief`` and ``opening`` are HTML."""
+    """A paper set in type, but for the reader's slots. ``brief`` and ``opening`` are HTML, each with its length."""
 
     card: Card
     heading: str  # the first line of the title in the text part, where the rank goes
-    brief: bytes
-    opening: bytes
+    brief: tuple[bytes, int]
+    opening: tuple[bytes, int]
     text: Slotted
     html: dict[str, Slotted] = field(default_factory=dict)  # by size
 
@@ -56,7 +56,7 @@ class Cards:
         self._reason = lru_cache(maxsize=16384)(self._reason_anew)
         # Encoded, a token ends its line.
         self._known = {"link_token": LINK_MARK + encode(ANY_TOKEN).removeprefix(ANY_TOKEN.encode())}
-        self._between = encode("\n"), encode("\n\n\n")
+        self._gap = encode("\n\n\n")
         self._ranked = lru_cache(maxsize=16384)(self._ranked_anew)
         self._byline = lru_cache(maxsize=8192)(self._byline_anew)
         self._group = lru_cache(maxsize=8192)(self._group_anew)
@@ -75,12 +75,12 @@ class Cards:
         """Return the title of a paper that was set."""
         return self._cards[paper_id].card.title
 
-    def brief(self, paper_id: int) -> bytes:
-        """Return its title as the preheader names it."""
+    def brief(self, paper_id: int) -> tuple[bytes, int]:
+        """Return its title as the preheader names it, and in how many characters."""
         return self._cards[paper_id].brief
 
-    def opening(self, paper_id: int) -> bytes:
-        """Return how its summary begins, for a preheader."""
+    def opening(self, paper_id: int) -> tuple[bytes, int]:
+        """Return how its summary begins, for a preheader, and in how many characters."""
         return self._cards[paper_id].opening
 
     def slotted(self) -> list[Slotted]:
@@ -101,13 +101,12 @@ class Cards:
         html = self._html(one, size).fill({"rank": html_rank, "reason": html_reason, "byline": html_byline})
         text = one.text.fill({"heading": text_title, "reason": text_reason, "byline": text_byline})
         html_group, text_group = self._group(heading) if heading else (b"", b"")
-        before = (b"", b"") if rank == 1 else self._between
-        return before[0] + html_group + html, before[1] + text_group + text
+        return html_group + html, (b"" if rank == 1 else self._gap) + text_group + text
 
     def _html(self, one: _Set, size: str) -> Slotted:
         if size not in one.html:
             said = {"card": one.card, "size": size, "slots": slots("rank", "reason", "byline")}
-            one.html[size] = Slotted(self._type.fragment("card.html", **said), self._encode, self._known)
+            one.html[size] = Slotted(f"{self._type.fragment('card.html', **said)}\n", self._encode, self._known)
         return one.html[size]
 
     def _ranked_anew(self, paper_id: int, rank: int) -> tuple[bytes, bytes]:
@@ -138,7 +137,10 @@ class Cards:
         return _Set(
             card=said,
             heading=heading,
-            brief=self._encode(str(escape(shorten(said.title, _BRIEF)))),
-            opening=self._encode(str(escape(said.opening))),
+            brief=self._measured(shorten(said.title, _BRIEF)),
+            opening=self._measured(said.opening),
             text=Slotted(text, self._encode, self._known),
         )
+
+    def _measured(self, text: str) -> tuple[bytes, int]:
+        return self._encode(str(escape(text))), len(text)

@@ -32,6 +32,8 @@ from newsletter.render.wrapping import shorten
 __all__ = ["TOKEN", "Encoded", "IssueRenderer", "Masthead", "Reader"]
 
 _SUBJECT = 110  # characters: what wide inboxes show
+_SHOWN = 200  # characters of a preheader: then no inbox goes on with what follows it in the mail
+_BLANK, _FILLER = "&#847;&zwnj;&nbsp;", 70  # what goes there else, so often at most
 _REST_HEAD = 700  # octets that the heading over the rest takes at most
 _OWN = 800  # and what is each reader's own, which comes in later
 LARGEST = 90_000  # octets of HTML as sent: past 99 KB the largest mail service clips a message
@@ -40,6 +42,8 @@ _stored, _why, _topic = map(attrgetter, ("stored", "why", "topic"))
 _first_listed = attrgetter("candidate.first_listed")  # date.max: when, is not known
 _KINDS = ("digest", "alert", "quiet")  # mails with papers, each with templates of its own
 _FRAME = ("title", "preheader", "corrections", "since", "counts", "cards", "also", "foot")
+_MARKS = slots(*_FRAME)
+_Frame = tuple[Slotted, Slotted]  # before the foot, and behind it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +61,12 @@ class Masthead(Imprint):
 
 @dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
 class Encoded:
-    """A digest, both parts encoded, in pieces to be joined."""
+    """A digest, both parts encoded, in pieces to be joined; ``feet`` says where the foot begins in each."""
 
     subject: str
     html: list[bytes]
     text: list[bytes]
+    feet: tuple[int, int]  # HTML, TEXT
 
 
 class IssueRenderer:
@@ -89,10 +94,11 @@ class IssueRenderer:
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
         self._dot = encode(" · ")
+        self._filler = lru_cache(maxsize=_FILLER)(lambda blanks: encode(blanks * _BLANK))
         self._cards = Cards(self._type, notes, masthead.date, encode)
         self._lines = Lines(self._type, encode)
         self._also = lru_cache(maxsize=256)(partial(Also, self._lines))
-        self._frames: dict[tuple[str, str], tuple[Slotted, Slotted]] = {}
+        self._frames: dict[tuple[str, str], tuple[_Frame, _Frame]] = {}
         self._titled = lru_cache(maxsize=4096)(self._title)
         self._counts = lru_cache(maxsize=1024)(self._counts_anew)
         self._since = lru_cache(maxsize=64)(self._since_anew)
@@ -108,6 +114,7 @@ class IssueRenderer:
             subject=edition.subject,
             html=[own.get(piece, piece) for piece in edition.html],
             text=[own.get(piece, piece) for piece in edition.text],
+            feet=edition.feet,
         )
 
     def edition(
@@ -206,15 +213,16 @@ class IssueRenderer:
         return [self._encode(html)], [self._encode(f"{text}\n\n\n")]
 
     def _preheader(self, papers: list[int]) -> bytes:
-        """Return what continues the subject: the titles that it does not name."""
+        """Return what continues the subject: the titles that it does not name, and blanks where these are few."""
         first = 0 if self._masthead.subject else 1
-        briefs = list(map(self._cards.brief, papers[first:4]))
-        return self._dot.join(briefs) or self._cards.opening(papers[0])
+        said = list(map(self._cards.brief, papers[first:4])) or [self._cards.opening(papers[0])]
+        left = _SHOWN - sum(length for _, length in said)
+        return self._dot.join([text for text, _ in said]) + self._filler(min(max(left, 0), _FILLER))
 
-    def _frame(self, name: str, *, since: str = "") -> tuple[Slotted, Slotted]:
+    def _frame(self, name: str, *, since: str = "") -> tuple[_Frame, _Frame]:
         """Return the mail *name* without what is the reader's own, in both parts."""
         if (name, since) not in self._frames:
-            said = {"slots": slots(*_FRAME), "since": since, "subject": self._nothing, "note": self._note}
+            said = {"slots": _MARKS, "since": since, "subject": self._nothing, "note": self._note}
             html, text = self._type.document(f"{name}.html", **said), self._type.text(f"{name}.txt", **said)
             needed = {"corrections", "foot", *(["cards"] if name in _KINDS else [])}
             self._frames[name, since] = (
@@ -223,12 +231,15 @@ class IssueRenderer:
             )
         return self._frames[name, since]
 
-    def _holding(self, rendered: str, needed: set[str], template: str) -> Slotted:
+    def _holding(self, rendered: str, needed: set[str], template: str) -> _Frame:
         """Return *rendered* with its slots. Raises ConfigurationError if its template left out one it must have."""
-        slotted = Slotted(rendered, self._encode)
-        for missing in sorted(needed - slotted.names):
-            raise ConfigurationError(f"template email/{template}: {{{{ slots.{missing} }}}} is missing; put it back")
-        return slotted
+        for name in sorted(needed):
+            if _MARKS[name] not in rendered:
+                raise ConfigurationError(f"template email/{template}: {{{{ slots.{name} }}}} is missing; put it back")
+        before, *behind = rendered.split(_MARKS["foot"])
+        if len(behind) > 1:
+            raise ConfigurationError(f"template email/{template}: {{{{ slots.foot }}}} stands there twice; leave one")
+        return Slotted(before, self._encode), Slotted(behind[0], self._encode)
 
 
 def _both(piece: bytes) -> Pieces:
@@ -237,9 +248,20 @@ def _both(piece: bytes) -> Pieces:
     return alone, alone
 
 
-def _spread(subject: str, frame: tuple[Slotted, Slotted], parts: Mapping[str, Pieces]) -> Encoded:
+def _spread(subject: str, frame: tuple[_Frame, _Frame], parts: Mapping[str, Pieces]) -> Encoded:
     """Return both parts in pieces, of which most are shared with other editions."""
-    return Encoded(subject=subject, html=frame[0].spread(parts, HTML), text=frame[1].spread(parts, TEXT))
+    html, html_foot = _around_foot(frame[HTML], parts, HTML)
+    text, text_foot = _around_foot(frame[TEXT], parts, TEXT)
+    return Encoded(subject=subject, html=html, text=text, feet=(html_foot, text_foot))
+
+
+def _around_foot(frame: _Frame, parts: Mapping[str, Pieces], part: int) -> tuple[list[bytes], int]:
+    before, behind = frame
+    pieces = before.spread(parts, part)
+    at = len(pieces)
+    pieces += parts["foot"][part]
+    pieces += behind.spread(parts, part)
+    return pieces, at
 
 
 def _kind(whys: Collection[Why]) -> str:

@@ -6,7 +6,8 @@ Papers come here in their order (``domain.digest``); where it does not keep a gr
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
-from itertools import pairwise
+from itertools import compress, count
+from operator import attrgetter, ne
 
 from newsletter.domain.digest import Digest, listed_on
 from newsletter.domain.pool import Pick, Why
@@ -15,12 +16,13 @@ from newsletter.render.language import Language
 
 _BEST, _LIKED, _FOLLOWED, _CHOICE = range(4)  # kinds of groups; a topic or a day is one by itself
 _Kind = int | str | date
+_topic = attrgetter("topic")
 
 
 def groups(digest: Digest, language: Language) -> Sequence[str]:
     """Return for each pick the heading over it, '' where it begins no group."""
     kinds = _days(digest.picks) if digest.since and not digest.missed else _topics(digest.picks)
-    starts = [at for at, (before, kind) in enumerate(pairwise((None, *kinds))) if kind != before]
+    starts = [0, *compress(count(1), map(ne, kinds, kinds[1:]))]
     headings = [""] * len(kinds)
     if 1 < len(starts) == len(set(kinds)):
         for at in starts:
@@ -33,12 +35,13 @@ def _days(picks: Sequence[Pick]) -> list[_Kind]:
 
 
 def _topics(picks: Sequence[Pick]) -> list[_Kind]:
-    topics = [pick.topic for pick in picks]
-    once, again = set[str](), {""}
-    for topic in topics:
-        (again if topic in once else once).add(topic)
-    kinds = [topic if topic in again else _FOLLOWED for topic in topics]
-    return [kind or (_LIKED if pick.why is Why.TASTE else _CHOICE) for kind, pick in zip(kinds, picks, strict=True)]
+    topics = list(map(_topic, picks))
+    once = set[str]()
+    again = {topic for topic in topics if topic in once or once.add(topic)}  # type: ignore[func-returns-value]
+    return [
+        (topic if topic in again else _FOLLOWED) if topic else _LIKED if pick.why is Why.TASTE else _CHOICE
+        for topic, pick in zip(topics, picks, strict=True)
+    ]
 
 
 @lru_cache(maxsize=8192)  # for each group of each digest

@@ -13,6 +13,7 @@ from itertools import filterfalse, islice
 from newsletter.domain.digest import Named
 from newsletter.domain.ranking import Candidate
 from newsletter.render.card import line
+from newsletter.render.foot import HTML, TEXT
 from newsletter.render.slots import Slotted, slots
 from newsletter.render.typesetting import Typesetter
 
@@ -36,7 +37,8 @@ class Lines:
     def pieces(self, heading: str, html: Iterable[bytes], text: Iterable[bytes], more: int = 0) -> Pieces:
         """Return a list of lines under *heading*, and how many *more* papers it leaves out."""
         html_frame, text_frame = self._frame(heading, more)
-        return [html_frame.fill({"lines": b"".join(html)})], [text_frame.fill({"lines": b"".join(text)})]
+        lines = {"lines": (html, text)}
+        return html_frame.spread(lines, HTML), text_frame.spread(lines, TEXT)
 
     def line(self, candidate: Candidate) -> tuple[bytes, bytes]:
         """Return the line of a paper as HTML and as text."""

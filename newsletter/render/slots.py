@@ -7,7 +7,7 @@ encoding the caller has: one that lets the encodings of two texts be joined to o
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 _SLOT = re.compile("\ue000([a-z_]+)\ue001")
@@ -43,7 +43,7 @@ class Slotted:
             parts[at] = values[name]
         return b"".join(parts)
 
-    def spread(self, values: Mapping[str, Sequence[Sequence[bytes]]], part: int) -> list[bytes]:
+    def spread(self, values: Mapping[str, Sequence[Iterable[bytes]]], part: int) -> list[bytes]:
         """Return the pieces of the text, with those that *values* have for this *part* of the mail in their places."""
         pieces = self._parts[:1]
         for at, name in self._places:

@@ -11,6 +11,7 @@ from css_inline import CSSInliner
 
 from newsletter.render.colour import ACCENT, palette
 from newsletter.render.environment import Templates, render
+from newsletter.render.folding import folded
 
 _TAG = re.compile(r"<[a-z][^<>]*>")  # the inliner leaves no bare angle bracket in a text
 _CLASSES = re.compile(r' class="([^"]*)"')
@@ -79,7 +80,7 @@ class Typesetter:
     def _lean(self, html: str) -> str:
         """Return *html* without what says nothing once its style is inlined: it adds up to kilobytes."""
         html = html.replace("<tbody>", "").replace("</tbody>", "")
-        return _TAG.sub(lambda tag: _CLASSES.sub(self._wanted, tag[0]), html)
+        return folded(_TAG.sub(lambda tag: _CLASSES.sub(self._wanted, tag[0]), html))
 
     def _wanted(self, classes: re.Match[str]) -> str:
         kept = " ".join(name for name in classes[1].split() if name in self._kept)

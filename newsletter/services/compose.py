@@ -32,14 +32,16 @@ from newsletter.mail.message import (
     shared_headers,
 )
 from newsletter.mail.tokens import Purpose
-from newsletter.render.digest import Masthead
+from newsletter.render.digest import Encoded, Masthead
 from newsletter.render.environment import Templates
 from newsletter.render.foot import (
     ANY_TOKEN,
+    HTML,
     LINK,
     LINK_MARK,
     NEXT_HTML,
     NEXT_TEXT,
+    TEXT,
     TOKEN_MARK,
     WHY_HTML,
     WHY_TEXT,
@@ -48,7 +50,7 @@ from newsletter.render.foot import (
 from newsletter.render.languages import Languages
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
-from newsletter.services.voice import Voice
+from newsletter.services.voice import Voice, marks_in
 from newsletter.storage import corrections, papers
 from newsletter.storage.picks import Picks
 from newsletter.storage.turns import Claimed
@@ -57,6 +59,7 @@ _HEADERS = Mark(b"\xffheaders")
 _OWN: dict[bytes, int] = {
     mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))
 }
+_PARTS = {None: (TEXT, HTML), "both": (TEXT, HTML), "text": (TEXT,), "html": (HTML,)}  # by what a reader wants
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
@@ -196,23 +199,38 @@ class Composer:
         told = tuple(self._corrections[one] for one in corrections)
         digest = Digest(picks=tuple(found.values()), since=since, missed=not weekly, named=self._named(unlisted))
         edition = voice.renderer.edition(digest, voice.feet, told, only_text=wanted == "text")
-        text, html = edition.text if wanted != "html" else None, edition.html if wanted != "text" else None
         headers = headers_between(self._headers(smtputf8), edition.subject, keys)
-        pieces = [_HEADERS, *self._leaving, *headers, *body_pieces(text=text, html=html)]
-        return pieces, [(at, _OWN[pieces[at]]) for at, kind in enumerate(map(type, pieces)) if kind is Mark]
+        return self._with_places([*self._head, *headers], edition, voice, _PARTS[wanted])
+
+    def _with_places(
+        self, pieces: list[bytes], edition: Encoded, voice: Voice, parts: tuple[int, ...]
+    ) -> tuple[list[bytes], list[tuple[int, int]]]:
+        """Add the *parts* of the body to the headers; marks are at known places of the head and of each foot."""
+        text, html = edition.text if TEXT in parts else None, edition.html if HTML in parts else None
+        body, begins = body_pieces(text=text, html=html)
+        places = self._head_marks.copy()
+        for part, at in zip(parts, begins, strict=True):
+            foot = len(pieces) + at + edition.feet[part]
+            places += [foot + mark for mark in voice.marks[part]]
+        pieces += body
+        return pieces, [(at, _OWN[pieces[at]]) for at in places]
 
     def _named_anew(self, unlisted: str) -> Named:
         """Return what is named where it has no card: of today, then of the days before, in the newsletter's order."""
         return Named(tuple(sorted(outside(self._pool, unlisted), key=attrgetter("first_listed"), reverse=True)))
 
     @cached_property
-    def _leaving(self) -> list[bytes]:
-        """Return the headers by which to leave, with a mark at each place of the token."""
+    def _head(self) -> list[bytes]:
+        """Return the headers that begin a message, with a mark at each place of what is the reader's own."""
         mail = self._mail
         url, mailto = mail.unsubscribe_url(ANY_TOKEN), mail.unsubscribe_mailto(ANY_TOKEN)
         with _concerning_all():
             first, *rest = leaving(url, mailto or self._mailto_reply).encode().split(ANY_TOKEN.encode())
-        return [first, *(piece for part in rest for piece in (TOKEN_MARK, part))]
+        return [_HEADERS, first, *(piece for part in rest for piece in (TOKEN_MARK, part))]
+
+    @cached_property
+    def _head_marks(self) -> list[int]:
+        return marks_in(self._head)
 
     def _pick_anew(self, stored: tuple[int, str, str]) -> tuple[int, Pick, str] | None:
         """Return a pick, its paper's id of today and its key for X-Papers, None for one that is not known any more."""

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -102,7 +102,7 @@ class Correspondence:
 
     def preferences_token(self, subscriber: int, at: datetime, *, delivery: int = 0) -> str:
         """Return the token of a mail of *at* by which its reader chooses, and says what they think of its papers."""
-        expires = at + _LINKS
+        expires = _later(at, _LINKS)
         return self.signer.token(Purpose.PREFERENCES, subscriber=subscriber, delivery=delivery, expires=expires)
 
     def confirm_url(self, token: str) -> str:
@@ -150,7 +150,7 @@ class Correspondence:
         """Return where a reader's answer goes: a signed address where commands are read, else that of the editors."""
         if not self.settings.bounces.takes_commands:
             return self.settings.newsletter.reply_to
-        expires = at + _ANSWERED
+        expires = _later(at, _ANSWERED)
         return self._what_comes_back(
             self.signer.token(Purpose.REPLY, subscriber=subscriber, delivery=delivery, expires=expires)
         )
@@ -176,3 +176,8 @@ class Correspondence:
         """Return local part and domain of the address for what comes back, both '' without one."""
         local, _, domain = parseaddr(self.settings.bounces.address)[1].rpartition("@")
         return local, domain
+
+
+@lru_cache(maxsize=64)  # mails of one chunk were made at one instant
+def _later(at: datetime, by: timedelta) -> datetime:
+    return at + by

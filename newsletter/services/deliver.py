@@ -22,7 +22,7 @@ from newsletter.services.limits import domain_of
 from newsletter.services.post import Item, Post, Progress
 from newsletter.services.route import Route, Routes
 from newsletter.storage import claims
-from newsletter.storage.database import StorageError
+from newsletter.storage.faults import StorageError
 from newsletter.storage.moves import Taken
 
 __all__ = ["Post", "Progress", "Sender"]

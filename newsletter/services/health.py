@@ -14,7 +14,8 @@ from sqlmodel import Session
 from newsletter.config.settings import Settings
 from newsletter.errors import NewsletterError
 from newsletter.storage import fetches, locks, problems, stats
-from newsletter.storage.database import Database, StorageError
+from newsletter.storage.database import Database
+from newsletter.storage.faults import StorageError
 
 _LAST_RUN = "run.last"
 _STALE = timedelta(hours=1)  # without a run, or a sign of life of one: cron asks every five minutes

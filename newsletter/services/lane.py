@@ -15,7 +15,7 @@ from newsletter.mail.smtp import Connection, Envelope, SmtpTrouble
 from newsletter.services.intake import Intake
 from newsletter.services.post import Item
 from newsletter.services.route import Route, Routes
-from newsletter.storage.database import StorageError
+from newsletter.storage.faults import StorageError
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,8 @@ from newsletter.render.notices import operator_notice
 from newsletter.render.typesetting import Rendered
 from newsletter.services.dispatch import Dispatch
 from newsletter.storage import problems, traffic
-from newsletter.storage.database import StorageError, cursor
+from newsletter.storage.database import cursor
+from newsletter.storage.faults import StorageError
 from newsletter.storage.problems import Problem
 
 log = logging.getLogger(__name__)

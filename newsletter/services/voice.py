@@ -9,7 +9,7 @@ from newsletter.domain.subscriber import Preferences
 from newsletter.mail.quoted_printable import quoted_printable
 from newsletter.render.digest import IssueRenderer, Masthead
 from newsletter.render.environment import Templates
-from newsletter.render.foot import ANY_TOKEN, LINK, LINK_MARK, TOKEN, TOKEN_MARK, Reader
+from newsletter.render.foot import ANY_TOKEN, LINK, LINK_MARK, TOKEN, TOKEN_MARK, Mark, Reader
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.subscribe import rhythm_of
 
@@ -46,6 +46,12 @@ class Voice:
         html, text = self.renderer.foot.pieces(reader)
         return _with_token_ended(html), _with_token_ended(text)
 
+    @cached_property
+    def marks(self) -> tuple[list[int], list[int]]:
+        """Return where in the foot a mark is, as HTML and as text."""
+        html, text = self.feet
+        return marks_in(html), marks_in(text)
+
     def _why_mail(self, day: date) -> tuple[bytes, bytes]:
         """Return what the foot says, as HTML and as text, to all who subscribed on the same day."""
         return self.renderer.foot.sentence(
@@ -80,6 +86,11 @@ class Voice:
                 zone=zone,
             )
         )
+
+
+def marks_in(pieces: list[bytes]) -> list[int]:
+    """Return the places of what is a reader's own."""
+    return [at for at, piece in enumerate(pieces) if isinstance(piece, Mark)]
 
 
 def _with_token_ended(pieces: list[bytes]) -> list[bytes]:

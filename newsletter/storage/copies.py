@@ -12,7 +12,9 @@ from pathlib import Path
 from sqlalchemy import StaticPool, create_engine
 from sqlmodel import Session
 
-from newsletter.storage.database import BUSY_TIMEOUT, StorageError, named, reader
+from newsletter.storage.connections import reader
+from newsletter.storage.faults import StorageError, named
+from newsletter.storage.write_lock import BUSY_TIMEOUT
 
 _UNFINISHED = ("", "-journal", "-wal", "-shm")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlmodel import Session
 
 from newsletter.storage import problems
-from newsletter.storage.database import StorageError
+from newsletter.storage.faults import StorageError
 
 HOME = "home"
 _MACHINE = Path("/etc/machine-id")

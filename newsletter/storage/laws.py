@@ -4,8 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from newsletter.storage.connections import reader
 from newsletter.storage.copies import damage
-from newsletter.storage.database import reader
 
 # Each table and column that names a row of another table.
 _POINTERS = (

@@ -16,7 +16,8 @@ from typing import Self
 from sqlalchemy import func
 from sqlmodel import Session, col, delete, select, update
 
-from newsletter.storage.database import Database, StorageError, cursor
+from newsletter.storage.database import Database, cursor
+from newsletter.storage.faults import StorageError
 from newsletter.storage.tables import LeaseRow, OwnerRow
 
 

@@ -18,7 +18,8 @@ from sqlmodel import Session, col, update
 from newsletter.domain.delivery import Status
 from newsletter.errors import BusyError
 from newsletter.storage import copies, home, locks, problems, subscribers, suppressions, traces
-from newsletter.storage.database import Database, StorageError, named
+from newsletter.storage.database import Database
+from newsletter.storage.faults import StorageError, named
 from newsletter.storage.tables import DeliveryRow
 from newsletter.storage.upgrade import HEAD, MIGRATIONS, keeping_out, known, migrate
 

@@ -13,9 +13,11 @@ from datetime import datetime
 from pathlib import Path
 
 from newsletter.errors import BusyError
+from newsletter.storage.connections import address, reader
 from newsletter.storage.copies import backup, version
-from newsletter.storage.database import BUSY_TIMEOUT, StorageError, address, named, reader
+from newsletter.storage.faults import StorageError, named
 from newsletter.storage.locks import is_held, lock_file
+from newsletter.storage.write_lock import BUSY_TIMEOUT
 
 HEAD = "0018"  # the version of the tables in ``tables.py``; a test compares it with the migrations
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -35,7 +35,7 @@ from _watch import Sent, say, watch
 
 from newsletter.app import open_app
 from newsletter.mail.tokens import Purpose
-from newsletter.storage.database import reader
+from newsletter.storage.connections import reader
 
 P95_MS, P95_WHILE_SENDING_MS, SPEED_KEPT, LARGEST_KB = 50.0, 150.0, 0.9, 100.0
 _READY = 60  # seconds

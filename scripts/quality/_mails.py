@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import corpus  # noqa: E402 - it is found where the line above says
 from newsroom import Newsroom  # noqa: E402
 
 SHARED = ROOT.parent / "shared"
+LANGUAGES = ("en", *corpus.TRANSLATIONS)
 
 
 @contextmanager
@@ -26,14 +27,14 @@ def _room() -> Iterator[Newsroom]:
             made.close()
 
 
-def own_digests() -> list[corpus.Judged]:
+def own_digests(languages: Sequence[str] = ("en",)) -> list[corpus.Judged]:
     """Return the digests of five days of the project's own papers."""
     with _room() as room:
-        return list(corpus.digests(corpus.own_days(room), corpus.OWN_DAYS))
+        return list(corpus.digests(corpus.own_days(room), corpus.OWN_DAYS, languages))
 
 
 def recorded_digests() -> list[corpus.Judged]:
-    """Return the digests of five recorded days, none where ``../shared`` is absent."""
+    """Return the digests of five recorded days in every language, none where ``../shared`` is absent."""
     server = SHARED / "tools" / "upstream.py"
     if not server.is_file():
         return []
@@ -42,7 +43,7 @@ def recorded_digests() -> list[corpus.Judged]:
         url = upstream.stdout.readline().split()[-1]
         try:
             with _room() as room:
-                return list(corpus.digests(corpus.recorded_days(room, url), corpus.RECORDED_DAYS))
+                return list(corpus.digests(corpus.recorded_days(room, url), corpus.RECORDED_DAYS, LANGUAGES))
         finally:
             upstream.terminate()
 

@@ -13,20 +13,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from _mails import hostile, one_paper, other_mails, own_digests, recorded_digests
+from _mails import LANGUAGES, hostile, one_paper, other_mails, own_digests, recorded_digests
 from clients import facts, unsupported, used
 from corpus import SIZES, Judged
 from filters import Scores, rspamd, spamassassin
 
 
 def sizes(digests: Sequence[Judged]) -> dict[str, dict[str, int]]:
-    """Return the longest HTML parts in bytes, as text and as sent, by the number of papers."""
+    """Return the longest HTML parts in bytes, as text and as sent, by the number of papers and the language."""
+    alike: dict[str, list[Judged]] = {}
+    for one in digests:
+        alike.setdefault(f"{one.papers} papers {one.language}", []).append(one)
     return {
-        f"{size} papers": {
-            "text": max(len(one.mail.html.encode()) for one in digests if one.papers == size),
-            "as_sent": max(_encoded(one) for one in digests if one.papers == size),
-        }
-        for size in SIZES
+        name: {"text": max(len(one.mail.html.encode()) for one in those), "as_sent": max(map(_encoded, those))}
+        for name, those in alike.items()
     }
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     if digests := recorded_digests():
         days = "recorded"
     else:
-        digests, days = own_digests(), "own"
+        digests, days = own_digests(LANGUAGES), "own"
         left_out.append("recorded days: ../shared is not there")
     others = [*other_mails(), one_paper()]
     ordinary = [one for one in digests if one.papers == SIZES[0]] + others

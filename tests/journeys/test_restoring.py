@@ -15,7 +15,7 @@ from newsletter.errors import BusyError
 from newsletter.services import subscribe
 from newsletter.services.alone import alone
 from newsletter.storage import copies, laws, remains, returns, subscribers
-from newsletter.storage.database import StorageError
+from newsletter.storage.faults import StorageError
 from newsletter.storage.locks import Owner
 from newsletter.storage.restore import restore
 from newsletter.storage.returns import Return

@@ -8,7 +8,7 @@ import pytest
 from newsroom import Newsroom
 
 from newsletter.services.alone import alone
-from newsletter.storage.database import StorageError
+from newsletter.storage.faults import StorageError
 from newsletter.storage.upgrade import OutdatedError
 
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)

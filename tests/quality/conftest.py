@@ -41,9 +41,16 @@ def recorded_digests(
         return list(corpus.digests(corpus.recorded_days(room, replay()), corpus.RECORDED_DAYS))
 
 
-@pytest.fixture(scope="session", params=["own", "recorded"])
+@pytest.fixture(scope="session")
+def translated_digests(tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
+    """Return the digests of three days of the project's own papers in each other language."""
+    with _open(tmp_path_factory.mktemp("translated")) as room:
+        return list(corpus.digests(corpus.own_days(room), corpus.OWN_DAYS[::2], corpus.TRANSLATIONS))
+
+
+@pytest.fixture(scope="session", params=["own", "recorded", "translated"])
 def digests(request: pytest.FixtureRequest) -> list[Judged]:
-    """Return the digests of five days: first of the project's own, then of recorded ones."""
+    """Return the digests of some days: of the project's own, of recorded ones, and in each other language."""
     found: list[Judged] = request.getfixturevalue(f"{request.param}_digests")
     return found
 

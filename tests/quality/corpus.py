@@ -20,6 +20,7 @@ from newsletter.sources import values
 OWN_DAYS = tuple(date(2026, 7, day) for day in (6, 7, 8, 9, 10))
 RECORDED_DAYS = tuple(date(2026, 7, day) for day in (7, 8, 9, 10, 13))
 SIZES = (10, 25, 50)
+TRANSLATIONS = ("de", "zh-Hans")
 _DEMO = Path(__file__).parents[2] / "newsletter" / "demo" / "papers.jsonl"
 _PICTURE = "https://cdn.example.org/thumbnail.png"
 _BEFORE_DAYS = "2026-05-01T12:00Z"
@@ -63,11 +64,12 @@ HOSTILE = (
 
 @dataclass(frozen=True)
 class Judged:
-    """A mail with the name by which tests speak of it; ``papers`` were asked for, 0 where it is no digest."""
+    """A mail with the name by which tests speak of it; ``papers`` were asked for in ``language``, 0 if no digest."""
 
     name: str
     mail: Mail
     papers: int = 0
+    language: str = "en"
 
     @property
     def file(self) -> str:
@@ -94,17 +96,18 @@ def newsroom(folder: Path, **tables: Any) -> Newsroom:
     return made
 
 
-def digests(room: Newsroom, days: Sequence[date]) -> Iterator[Judged]:
+def digests(room: Newsroom, days: Sequence[date], languages: Sequence[str] = ("en",)) -> Iterator[Judged]:
     """Yield the digests of 10, 25 and 50 papers of each of the *days*, of readers who come new on each."""
     for day in days:
-        readers = {f"reader{size}-{day}@example.net": size for size in SIZES}
-        for email, size in readers.items():
-            room.subscribe(email, at=_BEFORE_DAYS, max_papers=str(size))
+        asked = [(size, language) for language in languages for size in SIZES]
+        readers = {f"reader{size}-{language}-{day}@example.net": (size, language) for size, language in asked}
+        for email, (size, language) in readers.items():
+            room.subscribe(email, at=_BEFORE_DAYS, max_papers=str(size), language=language)
         room.tick(f"{day}T08:00Z")
-        for email, size in readers.items():
+        for email, (size, language) in readers.items():
             (mail,) = room.sink.to(email)
             room.run("subscribers", "unsubscribe", email)
-            yield Judged(f"{day} {size} papers", mail, size)
+            yield Judged(f"{day} {size} papers {language}".removesuffix(" en"), mail, size, language)
 
 
 def own_days(room: Newsroom) -> Newsroom:

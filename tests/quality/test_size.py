@@ -18,8 +18,8 @@ def encoded(judged: Judged) -> int:
 
 
 def test_no_digest_is_clipped(digests: list[Judged]) -> None:
-    """Each of five days, in three sizes, with the lines of Also today and encoded as it is sent."""
-    assert len(digests) == 15
+    """Of each day, in three sizes and every language, with the lines of Also today and encoded as it is sent."""
+    assert len(digests) in {15, 18}
     assert {judged.name: encoded(judged) for judged in digests if encoded(judged) > LIMITS[judged.papers]} == {}
 
 

@@ -47,7 +47,12 @@ class TextRenderer:
 
 
 def _text(mail: Encoded) -> Rendered:
-    return Rendered(subject=mail.subject, html=b"".join(mail.html).decode(), text=b"".join(mail.text).decode())
+    return Rendered(subject=mail.subject, html=_unfolded(mail.html), text=b"".join(mail.text).decode())
+
+
+def _unfolded(html: list[bytes]) -> str:
+    """Return HTML on one line: where its lines end says nothing of what it says."""
+    return b"".join(html).decode().replace("\n", " ")
 
 
 def renderer(overrides: Path | None = None, notes: dict[int, str] | None = None, **said: Any) -> TextRenderer:

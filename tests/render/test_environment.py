@@ -181,6 +181,15 @@ def test_a_frame_that_forgets_cards_or_foot_is_refused(theirs, name, slot, holde
         renderer(overrides=folder).digest(digest(candidate(1)), READER)
 
 
+def test_a_frame_with_two_feet_is_refused(theirs):
+    """What is the reader's own is filled in once."""
+    whole = (packaged("templates") / "email" / "digest.txt").read_text("utf-8")
+    foot = "{{ slots.foot }}"
+    folder = theirs("email/digest.txt", whole.replace(foot, f"{foot}\n{foot}"))
+    with pytest.raises(ConfigurationError, match=r"email/digest.txt: {{ slots.foot }} stands there twice; leave one"):
+        renderer(overrides=folder).digest(digest(candidate(1)), READER)
+
+
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     """A wrong path is said at once, not by silently using other templates."""
     with pytest.raises(ConfigurationError, match="no such folder"):

@@ -146,5 +146,5 @@ def test_what_is_not_known_leaves_no_trace(said, seen):
     rendered = renderer().digest(digest(candidate(1, **said)), READER)
     document = lxml_html.document_fromstring(rendered.html)
     assert " ".join(document.find("body").text_content().split()).endswith(seen)
-    assert document.xpath("//h3/@dir") == ["auto"]
+    assert document.xpath("//h3/@dir") == (["auto"] if "نموذج" in seen else [])
     assert not [p for p in document.xpath("//p") if not p.text_content().strip()]

@@ -79,7 +79,7 @@ def test_the_example_works(newsroom):
     (newsroom.folder / "look/card.html").write_text(example)
     newsroom.publish(DAY, "Alpha", "Beta", upvotes=1234)
     newsroom.run("gather", "--date", DAY)
-    html = newsroom.run("issues", "preview", DAY, "--format", "html").out
+    html = " ".join(newsroom.run("issues", "preview", DAY, "--format", "html").out.split())
     assert html.count("Read the paper") == 2
     assert "Read by many: 1,234 upvotes" in html
     assert html.count("We study") == 1

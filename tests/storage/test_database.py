@@ -21,7 +21,8 @@ from sqlmodel import col, select
 from newsletter.errors import BusyError
 from newsletter.storage import locks
 from newsletter.storage.copies import backup, rehearsal, version
-from newsletter.storage.database import Database, Durability, StorageError
+from newsletter.storage.database import Database, Durability
+from newsletter.storage.faults import StorageError
 from newsletter.storage.locks import Owner
 from newsletter.storage.tables import LeaseRow, MetaRow, OwnerRow, ProblemRow
 from newsletter.storage.upgrade import HEAD, MIGRATIONS, migrate, require_current, upgrade

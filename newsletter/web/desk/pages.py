@@ -25,7 +25,7 @@ from newsletter.render.environment import environment, render
 from newsletter.services import account
 from newsletter.services.ledger import Clock
 from newsletter.storage.changes import By
-from newsletter.storage.database import StorageError
+from newsletter.storage.faults import StorageError
 from newsletter.web.desk.session import Cookies, Session, begun, is_ended
 from newsletter.web.forms import is_from_elsewhere, read_form
 

@@ -1,0 +1,45 @@
+"""HTML in lines that quoted-printable need not break.
+
+A soft break takes three octets, a line break in place of a blank one more than the blank: it adds up to kilobytes. Such
+blanks are those between words and between attributes, where HTML does not tell one from the other. Not here: the
+encoding itself (``mail``), for which a line that is too long is as good.
+"""
+
+import re
+
+_ROOM = 75  # octets of a line, encoded
+# What follows a blank of a tag is an attribute, or the inside of one; what follows one of a text comes before any ">".
+_BLANK = re.compile(r' (?=[a-z][a-z:-]*="|[^<>]*(?:<|$))')
+_KEPT = re.compile(r"<pre|<textarea|white-space", re.IGNORECASE)  # there it does tell them
+_SLOT_ENDS = "\ue001"  # and a line with it: what fills a slot is encoded by itself
+
+
+def folded(html: str) -> str:
+    """Return *html* with line breaks in place of some blanks."""
+    return html if _KEPT.search(html) else "\n".join(map(_folded, html.split("\n")))
+
+
+def _folded(line: str) -> str:
+    if _octets(line) <= _ROOM:
+        return line
+    first, *words = _BLANK.split(line)
+    pieces, column = [first], _column(_octets(first.rpartition(_SLOT_ENDS)[2]))
+    for word in words:
+        before, _, after = word.rpartition(_SLOT_ENDS)
+        octets = _octets(before or after)
+        leaves = (column + octets) // _ROOM > (octets - 1) // _ROOM  # by a soft break less
+        pieces += "\n" if leaves else " ", word
+        column = _column(_octets(after) if before else octets if leaves else column + 1 + octets)
+    return "".join(pieces)
+
+
+def _column(octets: int) -> int:
+    """Return how full the last line of so many *octets* is."""
+    return (octets - 1) % _ROOM + 1 if octets else 0
+
+
+def _octets(text: str) -> int:
+    """Return how many octets *text* takes in quoted-printable."""
+    octets = text.encode("utf-8", "replace")
+    beyond = 0 if text.isascii() else len(octets) - len(text.encode("ascii", "ignore"))
+    return len(octets) + 2 * (beyond + text.count("="))
