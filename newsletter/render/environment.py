@@ -74,6 +74,8 @@ def environment(overrides: Path | None, language: Language | None = None) -> Tem
     )
     made.language = language or Language()
     _speak(made)
+    if isinstance(made, Sandbox):
+        made.watch()
     return made
 
 

@@ -22,7 +22,7 @@ def look_at_call(name: str, subject: Any, others: Sequence[Any]) -> None:
     """Raise SecurityError where the filter or method *name* would make too much of *subject*."""
     if name == "replace":  # numbers are what stands there instead, or how often
         others = [one for one in others if not isinstance(one, int)]
-    if any(isinstance(one, int) and one > _WIDEST for one in others):
+    if any(isinstance(one, int) and abs(one) > _WIDEST for one in others):
         raise SecurityError(f"{name} is for small numbers only")
     if name in _REPEATING:
         length = len(subject) if isinstance(subject, str | bytes) else len(str(subject))

@@ -132,6 +132,63 @@ def test_a_step_that_would_fill_the_memory_is_not_taken(theirs, step):
         render(environment(folder), "a.txt")
 
 
+NESTS = "{% for _ in range(60) %}{% set all.list = [all.list, all.list] %}{% set all.pair = (all.pair, all.pair) %}"
+NUMBERS = f"{{% set all = namespace(list=[1], pair=(1,)) %}}{NESTS}{{% endfor %}}"
+NUMBERS += "{% set numbers = range(9000) | list %}"
+HARD = (
+    "numbers | sum",
+    "numbers | max",
+    "numbers | sort | first",
+    "numbers | select('gt', 9000) | first | default(1)",
+    "numbers | map('abs') | sum",
+    "numbers | map(attribute='" + "real." * 99 + "real') | list | last",
+    "-1 in numbers",
+    "numbers == numbers[:]",
+    "-1 is in numbers",
+    "numbers.count(-1)",
+    "text.count('b') + text.find('c')",
+    "[text, text] | string | length",
+    "numbers[1:] is defined",
+    "all.list",
+    "all.list ~ ''",
+    "all.list | string | length",
+    "all.list | tojson | length",
+    "'%s' % (all.list,)",
+    "'{}'.format(all.list)",
+    "all.list == [all.list[0], all.list[1]]",
+    "{all.pair: 1} | length",
+    "all.pair in {1: 1}",
+    "{1: 1}[all.pair]",
+    "{'a': all.list} | string",
+)
+
+
+@pytest.mark.parametrize("step", HARD)
+def test_a_step_that_takes_much_and_gives_little_counts_for_what_it_takes(theirs, step):
+    """Adding up, searching, comparing and sorting, and lists of lists of lists that are always the same one."""
+    often = f"{{% for _ in range(900) %}}{{% if {step} %}}{{% endif %}}{{{{ {step} }}}}{{% endfor %}}"
+    watched = environment(theirs("a.txt", f"{NUMBERS}\n{often}"))
+    watched.most = 300_000
+    with pytest.raises(ConfigurationError, match=r"a\.txt:2: this never seems to end"):
+        render(watched, "a.txt", text=99_999 * "a")
+
+
+def test_what_is_made_for_every_paper_may_do_less(theirs):
+    """What ends soon for one paper takes minutes for all of a day."""
+    folder = theirs("email/card.html", "{% for _ in range(30000) %}{% endfor %}")
+    with pytest.raises(ConfigurationError, match=r"email/card\.html:1: this never seems to end"):
+        render(environment(folder), "email/card.html")
+    folder = theirs("email/digest.html", "{% for _ in range(30000) %}{% endfor %}")
+    assert render(environment(folder), "email/digest.html") == ""
+
+
+@pytest.mark.parametrize("step", ["5 | round(-100000000)", "'x' | pad(100000000)", "'x y' | wrap(100000000)"])
+def test_no_filter_takes_a_number_that_would_keep_it_busy(theirs, step):
+    """Nor do those that are ours."""
+    with pytest.raises(ConfigurationError, match=r"a\.txt:1: .*small numbers only"):
+        render(environment(theirs("a.txt", f"{{{{ {step} }}}}")), "a.txt")
+
+
 def test_what_templates_do_with_long_texts_is_no_such_step(theirs):
     """Replacing, joining, filling in and widening, of as much as a page has, and with digits in what is filled in."""
     folder = theirs(
