@@ -18,7 +18,8 @@ from newsletter.app import loop_factory, when_told_to_end
 from newsletter.errors import BusyError, NewsletterError
 from newsletter.services.alone import Service, alone
 from newsletter.services.deliver import Sender
-from newsletter.services.run import Outcome, Watch, run
+from newsletter.services.outcome import Outcome
+from newsletter.services.run import Watch, run
 from newsletter.storage.upgrade import OutdatedError
 
 log = logging.getLogger(__name__)

@@ -36,7 +36,7 @@ from newsletter.cli.main import main
 from newsletter.domain.delivery import Delivery
 from newsletter.services import joining, subscribe
 from newsletter.services.alone import alone
-from newsletter.services.run import Outcome
+from newsletter.services.outcome import Outcome
 from newsletter.services.run import run as run_service
 from newsletter.storage.deliveries import delivery
 from newsletter.storage.tables import DeliveryRow, SubscriberRow

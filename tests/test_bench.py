@@ -52,6 +52,18 @@ def test_throughput_counts_every_contestant(tmp_path: Path) -> None:
     }
 
 
+def test_personal_counts_both_lists(tmp_path: Path) -> None:
+    """Both lists are sent whole, the one with the same papers for all and the other with other papers for most."""
+    found = measured(tmp_path, "personal", "--readers", "40", "--connections", "3", "--pairs", "1", "--sample", "20")
+    added = {"readers", "messages", "pairs", "ratio", "ratio_each", "wanted", "holds"}
+    assert set(found) == EVERYWHERE | added
+    [pair] = found["pairs"]
+    assert {name: sent["messages"] for name, sent in pair.items()} == {"alike": 40, "personal": 40}
+    choices = {name: said["different_choices"] for name, said in found["messages"].items()}
+    assert choices["alike"] == 1
+    assert choices["personal"] > 10
+
+
 def test_distance_counts_both_senders(tmp_path: Path) -> None:
     """Everything arrives through the proxy, whole and once."""
     found = measured(tmp_path, "distance", "--readers", "30", "--connections", "3", "--pairs", "1", "--delay", "0.005")

@@ -1,7 +1,7 @@
 """What a run came to, for people and for scripts."""
 
 from newsletter.render.formats import counted
-from newsletter.services.run import Outcome
+from newsletter.services.outcome import Outcome
 
 
 def exit_status(outcome: Outcome) -> int:

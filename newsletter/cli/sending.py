@@ -12,7 +12,8 @@ from newsletter.cli.terminal import Terminal
 from newsletter.errors import IncompleteError
 from newsletter.services.alone import Service, alone
 from newsletter.services.deliver import Sender
-from newsletter.services.run import Outcome, Watch
+from newsletter.services.outcome import Outcome
+from newsletter.services.run import Watch
 
 Loop = Callable[[Coroutine[Any, Any, Outcome]], Outcome]
 

@@ -27,7 +27,7 @@ def command(terminal: Terminal, /, host: str | None, port: int | None, no_web: b
     from newsletter.cli.pages import serving
     from newsletter.cli.report import lines
     from newsletter.scheduler import serve
-    from newsletter.services.run import Outcome
+    from newsletter.services.outcome import Outcome
 
     def heard(outcome: Outcome) -> None:
         terminal.say(lines(outcome))

@@ -27,7 +27,8 @@ from newsletter.errors import UsageError
 from newsletter.services import edit, joining, subscribe
 from newsletter.services.alone import alone
 from newsletter.services.ledger import Clock
-from newsletter.services.run import Outcome, run
+from newsletter.services.outcome import Outcome
+from newsletter.services.run import run
 from newsletter.services.setup import CONFIGURATION, DATABASE, SECRET, SetUp, set_up
 from newsletter.services.why import Why, why
 

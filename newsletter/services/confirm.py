@@ -17,8 +17,8 @@ from newsletter.render.typesetting import Rendered
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.joining import Added, Outcome, add
 from newsletter.services.notify import may_have_gone, send_one
-from newsletter.storage import subscribers
-from newsletter.storage.subscribers import Single
+from newsletter.storage import singles
+from newsletter.storage.singles import Single
 
 VALID_FOR = timedelta(days=7)
 PACE = timedelta(days=1)  # of each mail that is no digest, to one address
@@ -94,10 +94,10 @@ def _rendered(dispatch: Dispatch, subscriber: Subscriber, now: datetime) -> Rend
 def claim(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime, pace: timedelta = PACE) -> bool:
     """Return whether such a mail may go *to* them now, none having gone for as long as *pace*; then it counts."""
     with dispatch.database.write() as session:
-        return subscribers.claim(session, mail, to.id, now, now - pace)
+        return singles.claim(session, mail, to.id, now, now - pace)
 
 
 def give_back(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime) -> None:
     """Let what was claimed then not count: it did not go."""
     with dispatch.database.write() as session:
-        subscribers.not_sent(session, mail, to.id, now)
+        singles.not_sent(session, mail, to.id, now)

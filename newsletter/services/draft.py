@@ -13,7 +13,7 @@ from sqlmodel import Session
 from newsletter.domain.issue import Hand, Issue, Status
 from newsletter.domain.text import plain
 from newsletter.errors import IllegalMoveError
-from newsletter.storage import changes, issues
+from newsletter.storage import changes, hands, issues
 from newsletter.storage.changes import COMMAND_LINE, By
 from newsletter.storage.database import Database
 
@@ -46,9 +46,9 @@ def change(
     """
     with database.write() as session:
         issue = _draft(session, day)
-        held, before = issues.hand(session, issue.id), issues.snapshot(session, issue.id)
+        held, before = hands.of(session, issue.id), hands.snapshot(session, issue.id)
         changed = done(held)
-        issues.keep_hand(session, issue.id, changed, now)
+        hands.keep(session, issue.id, changed, now)
         if changed == held:
             return 0
         return changes.record(session, by, f"{day}: {what}", now, issue_id=issue.id, before=before)
@@ -70,7 +70,7 @@ def retitle(
     given = {name: plain(text) for name, text in (("subject", subject), ("note", note)) if text is not None}
     with database.write() as session:
         issue = _draft(session, day)
-        before = issues.snapshot(session, issue.id)
+        before = hands.snapshot(session, issue.id)
         issues.keep(session, replace(issue, edited_at=now, **given))  # type: ignore[arg-type]
         said = [f"{name}: {text or 'none'}" for name, text in given.items() if text != before[name]]
         if not said:
@@ -91,7 +91,7 @@ def undo(database: Database, day: date, now: datetime, *, by: By = COMMAND_LINE,
             was = "nothing is left to undo" if found is None else "it was edited again since; undo that first"
             raise IllegalMoveError(f"the issue of {day}: {was}")
         change, before = found
-        issues.restore(session, issue.id, before, now)
+        hands.restore(session, issue.id, before, now)
         changes.record(session, by, f"{day}: undone: {change.what.removeprefix(f'{day}: ')}", now, issue_id=issue.id)
     return change.what.removeprefix(f"{day}: ")
 

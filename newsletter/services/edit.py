@@ -16,7 +16,7 @@ from newsletter.domain.ranking import Candidate
 from newsletter.domain.text import plain
 from newsletter.domain.topics import Topic
 from newsletter.errors import IllegalMoveError, NotFoundError, UsageError
-from newsletter.storage import changes, corrections, issues, papers
+from newsletter.storage import changes, corrections, hands, issues, papers
 from newsletter.storage.claims import in_vain, withdraw
 from newsletter.storage.database import Database
 
@@ -55,14 +55,14 @@ def show(session: Session, policy: Policy, day: date) -> Shown:
         by_id = {c.paper.id: c for c in sealed.order}
         return Shown(
             issue=issue,
-            hand=issues.hand(session, issue.id),
+            hand=hands.of(session, issue.id),
             arranged=Arranged(pool=sealed.order, front=tuple(by_id[i] for i in sealed.front)),
             arrived=frozenset(),
             corrections=tuple(corrections.of_issue(session, issue.id)),
         )
     if issue and issue.status is not Status.DRAFT:
         return Shown(issue=issue, hand=Hand(), arranged=Arranged(pool=(), front=()), arrived=frozenset())
-    hand = issues.hand(session, issue.id) if issue else Hand()
+    hand = hands.of(session, issue.id) if issue else Hand()
     arranged = arranged_now(session, policy, day, hand)
     if issue is None and not arranged.pool:
         raise NotFoundError(f"no issue of {day}, and no papers for one; 'newsletter gather' fetches them")
@@ -104,7 +104,7 @@ def seal(session: Session, policy: Policy, day: date, now: datetime) -> Issue:
     issue = issues.draft(session, day)
     if issue.status is not Status.DRAFT:
         return issue
-    hand = issues.hand(session, issue.id)
+    hand = hands.of(session, issue.id)
     arranged = arranged_now(session, policy, day, hand)
     if _nothing_new(session, arranged, hand, day):
         reason = "nothing was listed" + (" that the last issue did not know" if arranged.pool else "")
@@ -118,7 +118,7 @@ def seal(session: Session, policy: Policy, day: date, now: datetime) -> Issue:
 def is_empty(session: Session, policy: Policy, day: date) -> bool:
     """Return whether *day* would be recorded as empty now."""
     issue = issues.get(session, day)
-    hand = issues.hand(session, issue.id) if issue else Hand()
+    hand = hands.of(session, issue.id) if issue else Hand()
     return _nothing_new(session, arranged_now(session, policy, day, hand), hand, day)
 
 

@@ -20,7 +20,7 @@ from newsletter.services.confirm import PACE, claim, give_back
 from newsletter.services.dispatch import Dispatch
 from newsletter.services.notify import may_have_gone, send_one
 from newsletter.storage import address_changes, subscribers
-from newsletter.storage.subscribers import Single
+from newsletter.storage.singles import Single
 
 log = logging.getLogger(__name__)
 

@@ -7,16 +7,12 @@ next run continues what this one left.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
-
-from sqlmodel import Session
 
 from newsletter.domain.calendar import local_date
-from newsletter.domain.issue import Brake, Issue, Status
+from newsletter.domain.issue import Status
 from newsletter.errors import NewsletterError, NotFoundError, UsageError
-from newsletter.render.formats import counted
 from newsletter.services import records, signup
 from newsletter.services.alone import Service
 from newsletter.services.bounces import refused
@@ -27,6 +23,7 @@ from newsletter.services.gather import Report, gather
 from newsletter.services.health import keep_run, write_exposition
 from newsletter.services.journal import rotate
 from newsletter.services.notify import ping, tell
+from newsletter.services.outcome import Outcome, outcome_of
 from newsletter.services.plan import Plan
 from newsletter.services.retention import keep_house
 from newsletter.services.seal import (
@@ -56,37 +53,6 @@ class Watch:
 
     told: Callable[[Progress], None] = field(default=lambda _: None)
     started: Callable[[Sender], None] = field(default=lambda _: None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a run came to. ``problems`` are lines for a person, each told once a day.
-
-    ``waits`` says what is left to be sent, and when it is tried again; '' where nothing is.
-    """
-
-    day: date
-    status: str  # done, incomplete
-    sources: list[Report]
-    issue: Issue | None
-    front: int
-    reason: str | None
-    deliveries: dict[str, int]
-    waits: str = ""
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """Return the report as ``run --json`` answers it."""
-        issue = self.issue and {"date": self.issue.date.isoformat(), "status": self.issue.status, "papers": self.front}
-        return {
-            "date": self.day.isoformat(),
-            "status": self.status,
-            "sources": [asdict(report) for report in self.sources],
-            "issue": issue,
-            "reason": self.reason,
-            "deliveries": self.deliveries,
-        }
 
 
 async def run(
@@ -121,7 +87,7 @@ async def run(
     unmailed = await mail_draft(service.dispatch, asked.day, asked.now) if issue is None else ""
     progress = await _send(service, owner, asked.day if at_once else None, watch)
     with service.database.read() as session:
-        outcome = _outcome(session, asked.day, reports, issue, reason, progress)
+        outcome = outcome_of(session, asked.day, reports, issue, reason, progress)
     if broken:
         outcome = replace(outcome, status="incomplete")
     also = {"summaries": missing, TEMPLATES: broken, "draft": unmailed, "returned mail": unread}
@@ -222,39 +188,9 @@ def _rehearse(service: Service, reports: list[Report], day: date, decided: Verdi
         issue, reason = seal_when_due(session, service.dispatch.policy, day, now, decided, reports)
         while plan.make_due(session, now):
             pass
-        outcome = _outcome(session, day, reports, issue, reason, Progress())
+        outcome = outcome_of(session, day, reports, issue, reason, Progress())
     failed = any(report.error for report in reports)  # what waits is what a rehearsal is about
     return replace(outcome, status="incomplete" if failed else "done")
-
-
-def _outcome(
-    session: Session, day: date, reports: list[Report], issue: Issue | None, reason: str | None, progress: Progress
-) -> Outcome:
-    stopped = issues.by_id(session, issue.id) if issue else None
-    if stopped and stopped.brake is not Brake.NONE:
-        reason = f"{stopped.brake}: {stopped.reason}" if stopped.brake is Brake.HALTED else stopped.reason
-    halted = stopped is not None and stopped.brake is Brake.HALTED
-    waits = claims.any_open(session)
-    failed = any(report.error for report in reports)
-    complete = not (failed or waits or halted or progress.stopped)
-    return Outcome(
-        day=day,
-        status="done" if complete else "incomplete",
-        sources=reports,
-        issue=issue,
-        front=issues.front_sizes(session, [issue.id]).get(issue.id, 0) if issue else 0,
-        reason=progress.stopped or reason,
-        deliveries=deliveries.report(session, issue.id if issue else 0),
-        waits=_waits(session) if waits else "",
-    )
-
-
-def _waits(session: Session) -> str:
-    count, again = claims.put_off(session)
-    if not again:
-        return "a halted issue has digests that wait: 'newsletter issues list' shows which"
-    left = counted(count, "digest waits", "digests wait")
-    return f"{left}, and the next is tried {again:%Y-%m-%d %H:%M} UTC; 'newsletter deliveries list' shows why"
 
 
 async def _tell(service: Service, outcome: Outcome, progress: Progress, held: int, also: Mapping[str, str]) -> Outcome:
@@ -303,4 +239,4 @@ async def deliver(
     progress = await service.dispatch.send(owner, service.clock, plan, told=watch.told, started=watch.started)
     with service.database.read() as session:
         shown = issue.date if issue else local_date(now, service.settings.newsletter.zone)
-        return _outcome(session, shown, [], issue, None if issue else "no issue was sealed yet", progress)
+        return outcome_of(session, shown, [], issue, None if issue else "no issue was sealed yet", progress)

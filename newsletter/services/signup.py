@@ -28,10 +28,10 @@ from newsletter.services.dispatch import Dispatch
 from newsletter.services.ledger import Clock
 from newsletter.services.notify import may_have_gone
 from newsletter.services.throttle import ALL, Rule, Throttle
-from newsletter.storage import consents, sign_ups, subscribers
+from newsletter.storage import consents, sign_ups, singles, subscribers
 from newsletter.storage.consents import Consent, Step
 from newsletter.storage.sign_ups import Asked
-from newsletter.storage.subscribers import Single
+from newsletter.storage.singles import Single
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ def _enter(dispatch: Dispatch, throttle: Throttle, asked: Asked, now: datetime) 
             return None
         if asked.subscriber_id is not None:
             # Who took it up before did not end it: the mail that they claimed did not go out, as far as anybody knows.
-            subscribers.not_sent(session, Single(asked.mail), asked.subscriber_id, asked.taken_at or now)
+            singles.not_sent(session, Single(asked.mail), asked.subscriber_id, asked.taken_at or now)
             return asked
         held = _held(session, dispatch, throttle, asked, now)
         if held is None or held.status not in _MAILS:

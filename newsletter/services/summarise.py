@@ -24,7 +24,7 @@ from newsletter.services import edit
 from newsletter.services.edit import Policy
 from newsletter.services.ledger import Clock
 from newsletter.sources.chat import ChatModel, ChatServer, RefusedError, UselessError
-from newsletter.storage import fetches, issues, summaries
+from newsletter.storage import fetches, hands, issues, summaries
 from newsletter.storage.database import Database
 from newsletter.storage.fetches import Fetch
 
@@ -82,7 +82,7 @@ def _may_ask(last: Fetch, now: datetime, until: datetime) -> bool:
 def _lacking(session: Session, wanted: Summaries, policy: Policy, day: date, now: datetime) -> list[Paper]:
     """Return the papers to ask for, in order, as many as today's budget leaves."""
     issue = issues.get(session, day)
-    arranged = edit.arranged_now(session, policy, day, issues.hand(session, issue.id) if issue else Hand())
+    arranged = edit.arranged_now(session, policy, day, hands.of(session, issue.id) if issue else Hand())
     by_id = {c.paper.id: c.paper for c in (*arranged.front, *arranged.pool)}
     lacking = [p for p in by_id.values() if p.abstract and not p.summary and not p.machine_summary]
     failed = summaries.failures(session, [p.id for p in lacking])

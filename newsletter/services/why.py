@@ -17,7 +17,8 @@ from newsletter.services import records, subscribe
 from newsletter.services.bounces import standing
 from newsletter.services.coming import coming
 from newsletter.services.dispatch import Dispatch
-from newsletter.services.explain import Answer, Facts, explain
+from newsletter.services.explain import explain, left
+from newsletter.services.facts import Answer, Facts
 from newsletter.services.records import PickedPaper
 from newsletter.storage import deliveries, departures, fetches, issues, papers, problems, retention, subscribers
 from newsletter.storage.returns import Return
@@ -74,7 +75,7 @@ def why(dispatch: Dispatch, email: str, day: date | None, now: datetime) -> Why:
         subscriber=subscriber,
         day=asked,
         answer=answer,
-        text="; ".join(filter(None, [text, *back, facts.left])),
+        text="; ".join(filter(None, [text, *back, left(facts)])),
         next=facts.next,
         delivery=told,
         papers=picked,

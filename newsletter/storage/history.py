@@ -102,7 +102,7 @@ class History:
             .where(col(_D.subscriber_id).in_(listed("readers")), col(_D.issue_id).in_(listed("issues")))
             .group_by(col(_D.subscriber_id))
         )
-        found = session.connection().execute(query, {"readers": list(reader_ids), "issues": self._issues})
+        found = session.connection().execute(query, {"readers": list(reader_ids), "issues": self._issues}).all()
         had_now = {reader: Had(self._papers(sent or ""), waits > 0) for reader, sent, waits in found}
         return had_now | self._before(session, reader_ids, had_now) if self._months else had_now
 

@@ -9,10 +9,9 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, String, and_, bindparam, cast, func, insert, or_, true
+from sqlalchemy import ColumnElement, Row, String, bindparam, cast, func, insert
 from sqlalchemy import select as sql
 from sqlmodel import Session, SQLModel, col, delete, select, update
 
@@ -167,49 +166,6 @@ def end_quiet(session: Session, subscriber_id: int) -> None:
     """Forget that nothing was found for a reader: they look for something else now."""
     row = (col(SubscriberRow.id) == subscriber_id, col(SubscriberRow.quiet_since).is_not(None))
     session.exec(update(SubscriberRow).where(*row).values(quiet_since=None, quiet_told=False))
-
-
-class Single(StrEnum):
-    """A mail to one reader alone that is no digest, and the column that remembers when it last went out."""
-
-    CONFIRMATION = "asked_at"
-    WELCOME = "welcomed_at"
-    GOODBYE = "parted_at"
-    REMINDER = "reminded_at"  # to who is subscribed and asked for it again
-    LINK = "linked_at"  # to what is known of a reader
-
-
-_WANTED_BY: dict[Single, tuple[Status, ...]] = {
-    Single.CONFIRMATION: (Status.PENDING, Status.UNSUBSCRIBED),
-    Single.WELCOME: (Status.ACTIVE,),
-    Single.GOODBYE: (Status.UNSUBSCRIBED,),
-    Single.REMINDER: (Status.ACTIVE, Status.PAUSED),
-    Single.LINK: (Status.ACTIVE, Status.PAUSED),
-}
-
-
-def claim(session: Session, mail: Single, subscriber_id: int, now: datetime, since: datetime) -> bool:
-    """Record that *mail* goes out at *now*. False where it must not: one did after *since*, or nobody wants it.
-
-    One that greets or parts goes out once for each time that somebody confirmed or left.
-    """
-    sent_at = col(getattr(SubscriberRow, mail))
-    again: dict[Single, ColumnElement[bool]] = {
-        Single.WELCOME: sent_at < col(SubscriberRow.confirmed_at),
-        Single.GOODBYE: sent_at < col(SubscriberRow.status_at),
-    }
-    row = (
-        col(SubscriberRow.id) == subscriber_id,
-        col(SubscriberRow.status).in_(_WANTED_BY[mail]),
-        or_(sent_at.is_(None), and_(sent_at <= since, again.get(mail, true()))),
-    )
-    return session.exec(update(SubscriberRow).where(*row).values({mail: now})).rowcount == 1
-
-
-def not_sent(session: Session, mail: Single, subscriber_id: int, at: datetime) -> None:
-    """Record that the *mail* of the instant *at* was not sent after all."""
-    row = (col(SubscriberRow.id) == subscriber_id, col(getattr(SubscriberRow, mail)) == at)
-    session.exec(update(SubscriberRow).where(*row).values({mail: None}))
 
 
 def feed_number(session: Session, subscriber_id: int) -> int:

@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,30 @@ _TEXT = """
 """
 _WORDS = _TEXT.split()
 _PAPERS_WANTED = (3, 4, 5, 5, 6, None)  # None: ten; five or six in the mean make digests of about 27 KB
+PAPERS = 20
+_USUAL = 5  # papers, where all digests are to have as many
 _CHUNK = 20_000  # readers in one insert
+
+
+Wishes = Callable[[random.Random], Preferences]
+
+
+def mixed(chance: random.Random) -> Preferences:
+    """Return what one of many wishes for: most have topics of their own, and another number of papers."""
+    topics = tuple(chance.sample(SUBJECTS, chance.randrange(4)))
+    return Preferences(topics=topics, max_papers=chance.choice(_PAPERS_WANTED))
+
+
+def alike(_chance: random.Random) -> Preferences:
+    """Return what all wish for where nobody's digest is personal."""
+    return Preferences(max_papers=_USUAL)
+
+
+def personal(chance: random.Random) -> Preferences:
+    """Return what hardly anybody else wishes for, in digests as long as those that are alike."""
+    words = (*SUBJECTS, *_VERBS)
+    topics = [" ".join(chance.sample(words, chance.choice((1, 2, 2)))) for _ in range(chance.randint(2, 4))]
+    return Preferences(topics=tuple(dict.fromkeys(topics)), max_papers=_USUAL)
 
 
 class Room:
@@ -49,7 +72,7 @@ class Room:
     ``Room(folder, smtp={"port": 2525, "connections": 8})``; ``configure`` changes them later.
     """
 
-    def __init__(self, folder: Path, *, papers: int = 20, **tables: Any) -> None:
+    def __init__(self, folder: Path, *, papers: int = PAPERS, **tables: Any) -> None:
         self.folder = folder
         self.config = folder / "newsletter.toml"
         self.database = folder / "newsletter.db"
@@ -93,11 +116,11 @@ class Room:
             with app.database.write() as session:
                 edit.seal(session, app.policy, self.day, now)
 
-    def add_readers(self, count: int, *, domains: int = 1000, seed: int = 1) -> list[str]:
+    def add_readers(self, count: int, *, domains: int = 1000, seed: int = 1, wishes: Wishes = mixed) -> list[str]:
         """Put *count* readers on the list, due since an hour, and return their addresses.
 
-        No two get the same digest: each has an address, an id and links of their own, and most have topics of their
-        own and another number of papers. They are spread over *domains* destinations.
+        No two get the same digest: each has an address, an id and links of their own, and *wishes*. They are spread
+        over *domains* destinations.
         """
         chance = random.Random(seed)
         ids = sorted(chance.sample(range(1 << 62), count))  # in order, since that is quicker to insert
@@ -106,19 +129,18 @@ class Room:
         for first in range(0, count, _CHUNK):
             chunk = range(first, min(first + _CHUNK, count))
             with database.write() as session:
-                readers = ((addresses[n], self._reader(ids[n], addresses[n], chance)) for n in chunk)
+                readers = ((addresses[n], self._reader(ids[n], addresses[n], chance, wishes)) for n in chunk)
                 subscribers.add(session, readers, self.due_at)
         database.close()
         return addresses
 
-    def _reader(self, reader_id: int, address: str, chance: random.Random) -> Subscriber:
+    def _reader(self, reader_id: int, address: str, chance: random.Random, wishes: Wishes) -> Subscriber:
         joined = self.due_at - timedelta(minutes=chance.randrange(1, 1_000_000))
-        topics = tuple(chance.sample(SUBJECTS, chance.randrange(4)))
         return Subscriber(
             id=reader_id,
             email=address,
             status=Status.ACTIVE,
-            preferences=Preferences(topics=topics, max_papers=chance.choice(_PAPERS_WANTED)),
+            preferences=wishes(chance),
             created_at=joined,
             confirmed_at=joined,
             next_due_at=self.due_at,

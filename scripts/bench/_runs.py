@@ -6,17 +6,17 @@ from pathlib import Path
 
 from _options import configured
 from _postfix import Sink
-from _room import Room
+from _room import PAPERS, Room, Wishes, mixed
 from _watch import Sent, say, watch
 
 
-def listed(folder: Path, asked: argparse.Namespace, readers: int) -> Room:
+def listed(folder: Path, asked: argparse.Namespace, readers: int, wishes: Wishes = mixed, papers: int = PAPERS) -> Room:
     """Return a newsletter in a new folder in *folder*, with so many readers who are due; kept as ``due``."""
-    place = folder / f"list-of-{readers}"
+    place = folder / f"list-of-{readers}-{wishes.__name__}"
     place.mkdir()
-    room = Room(place, **configured(asked, smtp={"connections": asked.connections}))
+    room = Room(place, papers=papers, **configured(asked, smtp={"connections": asked.connections}))
     say(f"putting {readers} readers on the list ...")
-    room.add_readers(readers)
+    room.add_readers(readers, wishes=wishes)
     room.keep("due")
     return room
 

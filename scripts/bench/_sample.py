@@ -13,7 +13,7 @@ from typing import Any
 
 from _options import configured
 from _postfix import dumped, source
-from _room import Room
+from _room import PAPERS, Room, Wishes, mixed
 
 _CARDS = re.compile(rb"^X-Papers:([^\r]*(?:\r\n[ \t][^\r]*)*)", re.MULTILINE)
 
@@ -46,13 +46,13 @@ def _cards(content: bytes) -> bytes:
     return found[1]
 
 
-def sample(folder: Path, asked: Any, count: int) -> Sample:
+def sample(folder: Path, asked: Any, count: int, wishes: Wishes = mixed, papers: int = PAPERS) -> Sample:
     """Deliver to *count* readers of a list in *folder*, and return what arrived: to each of them one message."""
-    place = folder / "sample"
+    place = folder / f"sample-{wishes.__name__}"
     place.mkdir()
     with dumped(place) as (server, dump):
-        room = Room(place, **configured(asked, smtp={"port": server.port}))
-        readers = room.add_readers(count)
+        room = Room(place, papers=papers, **configured(asked, smtp={"port": server.port}))
+        readers = room.add_readers(count, wishes=wishes)
         room.run("deliver", timeout=asked.timeout)
         mails = list(dump)
     if sorted(recipient for recipient, _ in mails) != sorted(readers):

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import accumulate
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from _options import answer, parser
 from composing import DAY, NOW, claimed, composer, peak
@@ -42,6 +43,7 @@ AT_ONCE = 1000  # readers made beforehand
 CATEGORIES = ("cs.CL", "cs.LG", "cs.CV", "cs.AI", "cs.RO", "stat.ML", "cs.IR", "cs.SE")
 FILLING = "a model of modest size reads long documents with less memory than was thought to be needed".split()  # noqa: SIM905
 LEARNED = 2000  # readers with a taste
+_SUMS = 1 << 24  # of wishes
 
 
 class Wishing(NamedTuple):
@@ -101,13 +103,15 @@ def readers(count: int, known: Sequence[str], pool: int, lengths: Sequence[int])
     """Yield so many readers. No two wish for the same: topics, length and votes together."""
     chance = random.Random(2)
     popular = list(accumulate(1 / (n + 1) ** 0.7 for n in range(len(known))))
-    seen: set[int] = set()
-    while len(seen) < count:
+    # By a sum of it, which others may share that are left out then: so what is kept here does not grow with them.
+    seen, number = bytearray(_SUMS), 0
+    while number < count:
         chosen = tuple(dict.fromkeys(chance.choices(known, cum_weights=popular, k=chance.randint(1, 4))))
         wish = (chosen, chance.randint(*lengths), chance.choice((0, 0, 0, 1, 2, 5)))
-        if (mark := hash(wish)) not in seen:
-            seen.add(mark)
-            yield Wishing(len(seen), *wish, frozenset(chance.sample(range(1, pool + 1), chance.randrange(60))))
+        if not seen[mark := crc32(repr(wish).encode()) % _SUMS]:
+            seen[mark] = 1
+            number += 1
+            yield Wishing(number, *wish, frozenset(chance.sample(range(1, pool + 1), chance.randrange(60))))
 
 
 def digest_of(pool: Pool, one: Wishing, scores: Mapping[int, float] = NO_SCORES) -> Digest:

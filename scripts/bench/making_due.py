@@ -30,7 +30,7 @@ from newsletter.services import edit
 from newsletter.services.due import CHUNK
 from newsletter.services.edit import Policy
 from newsletter.services.plan import Plan
-from newsletter.storage import issues, sightings, subscribers
+from newsletter.storage import hands, issues, sightings, subscribers
 from newsletter.storage.database import Database
 from newsletter.storage.upgrade import upgrade
 
@@ -87,7 +87,7 @@ def seal(database: Database, day: date) -> None:
     """Seal the issue of *day*."""
     with database.write() as session:
         draft = issues.draft(session, day)
-        arranged = edit.arranged_now(session, POLICY, day, issues.hand(session, draft.id))
+        arranged = edit.arranged_now(session, POLICY, day, hands.of(session, draft.id))
         issues.seal(session, draft, arranged, (), at(day))
 
 

@@ -17,8 +17,8 @@ from sqlmodel import select
 
 from newsletter.errors import IncompleteError
 from newsletter.services.alone import alone
+from newsletter.services.outcome import Outcome
 from newsletter.services.route import Route
-from newsletter.services.run import Outcome
 from newsletter.services.subscribe import unsubscribe
 from newsletter.storage import locks
 from newsletter.storage.tables import OwnerRow

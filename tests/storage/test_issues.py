@@ -13,7 +13,7 @@ from made_database import put_database
 from newsletter.domain.issue import Arranged, Brake, Hand, Issue, Status
 from newsletter.domain.paper import Listing, Paper, Sighting
 from newsletter.domain.ranking import Candidate
-from newsletter.storage import issues, papers, sightings
+from newsletter.storage import hands, issues, papers, sightings
 from newsletter.storage.database import Database
 from newsletter.storage.issues import SealedPool
 from newsletter.storage.tables import IssueRow
@@ -87,7 +87,7 @@ def test_an_issue_comes_back_as_it_was_kept(database):
 
 
 ids = st.integers(1, 9)
-hands = st.builds(
+any_hand = st.builds(
     Hand,
     added=st.lists(ids, unique=True).map(tuple),
     pinned=st.lists(ids, unique=True).map(tuple),
@@ -98,15 +98,15 @@ hands = st.builds(
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(hands)
+@given(any_hand)
 def test_the_hand_comes_back_as_it_was_kept(database, hand):
     """With the order in which papers were added, pinned and moved, for the last move counts."""
     with database.write() as session:
         issue = issues.draft(session, DAY)
-        issues.keep_hand(session, issue.id, hand, NOW)
+        hands.keep(session, issue.id, hand, NOW)
 
     with database.read() as session:
-        kept = issues.hand(session, issue.id)
+        kept = hands.of(session, issue.id)
         assert kept == hand
         assert list(kept.moved) == list(hand.moved)
         assert issues.get(session, DAY).edited_at == NOW

@@ -15,7 +15,7 @@ from made_database import put_database
 from newsletter.domain.issue import Arranged, Hand
 from newsletter.domain.paper import OURS, Listing, Paper, Sighting, freshness, merge
 from newsletter.domain.ranking import Candidate
-from newsletter.storage import issues, papers, sightings
+from newsletter.storage import hands, issues, papers, sightings
 from newsletter.storage.database import Database
 from newsletter.storage.tables import ListingRow, PaperRow, SightingRow
 
@@ -263,7 +263,7 @@ def test_sealed_issues_and_hands_follow_a_join(database):
     draft_day = DAY + timedelta(days=1)
     newer = found(database, "2607.00001").id
     with database.write() as session:
-        issues.keep_hand(session, issues.draft(session, draft_day).id, Hand().pin(newer).note(newer, "Good."), NOW)
+        hands.keep(session, issues.draft(session, draft_day).id, Hand().pin(newer).note(newer, "Good."), NOW)
 
     store(database, told("blog", kind="feed", arxiv_id="2607.00001", doi="10.1234/x"))
 
@@ -273,7 +273,7 @@ def test_sealed_issues_and_hands_follow_a_join(database):
         assert pool.front == (found(database, "2607.00002").id, kept.id)
         assert [c.paper.id for c in pool.order] == [found(database, "2607.00002").id, kept.id]
         assert issues.fronts_before(session, draft_day) == set(pool.front)
-        hand = issues.hand(session, issues.get(session, draft_day).id)
+        hand = hands.of(session, issues.get(session, draft_day).id)
         assert hand == Hand(pinned=(kept.id,), notes={kept.id: "Good."})
 
 

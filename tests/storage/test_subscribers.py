@@ -15,7 +15,8 @@ from newsletter.errors import IllegalMoveError, NotFoundError
 from newsletter.services import joining, subscribe, transfer
 from newsletter.storage import subscribers, suppressions
 from newsletter.storage.database import Database
-from newsletter.storage.subscribers import Selection, Single
+from newsletter.storage.singles import Single
+from newsletter.storage.subscribers import Selection
 from newsletter.storage.tables import DeliveryRow, MetaRow, SubscriberRow, SuppressionRow
 from newsletter.storage.upgrade import upgrade
 

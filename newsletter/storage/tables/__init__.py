@@ -1,0 +1,91 @@
+"""The tables, each with its subject. Rows never leave ``storage``; ``docs/design.md`` says what each is for.
+
+SQLModel does not check values of tables, so the domain does before they come here.
+"""
+
+from newsletter.storage.tables.columns import Instant, day_of, instant_of, stored
+from newsletter.storage.tables.deliveries import (
+    CORRECTS,
+    IS_KEPT,
+    IS_OWNED,
+    IS_READY,
+    IS_SETTLED,
+    IS_WAITING,
+    OF_A_READER,
+    DeliveryRow,
+    HadRow,
+    ReturnRow,
+    TotalRow,
+    TrafficRow,
+)
+from newsletter.storage.tables.issues import CAN_BE_UNDONE, ChangeRow, CorrectionRow, IssuePaperRow, IssueRow
+from newsletter.storage.tables.papers import (
+    EditionRow,
+    FetchRow,
+    ListingRow,
+    PaperKeyRow,
+    PaperRedirectRow,
+    PaperRow,
+    SearchOrderRow,
+    SightingRow,
+    SummaryRow,
+    ValidatorRow,
+)
+from newsletter.storage.tables.readers import (
+    IS_ALERTED,
+    AddressChangeRow,
+    ConsentRow,
+    DepartureRow,
+    FeedbackRow,
+    SignUpRow,
+    SubscriberRow,
+    SuppressionRow,
+)
+from newsletter.storage.tables.service import LeaseRow, LimitRow, MetaRow, OwnerRow, ProblemRow
+
+__all__ = [
+    "CAN_BE_UNDONE",
+    "CORRECTS",
+    "IS_ALERTED",
+    "IS_KEPT",
+    "IS_OWNED",
+    "IS_READY",
+    "IS_SETTLED",
+    "IS_WAITING",
+    "OF_A_READER",
+    "AddressChangeRow",
+    "ChangeRow",
+    "ConsentRow",
+    "CorrectionRow",
+    "DeliveryRow",
+    "DepartureRow",
+    "EditionRow",
+    "FeedbackRow",
+    "FetchRow",
+    "HadRow",
+    "Instant",
+    "IssuePaperRow",
+    "IssueRow",
+    "LeaseRow",
+    "LimitRow",
+    "ListingRow",
+    "MetaRow",
+    "OwnerRow",
+    "PaperKeyRow",
+    "PaperRedirectRow",
+    "PaperRow",
+    "ProblemRow",
+    "ReturnRow",
+    "SearchOrderRow",
+    "SightingRow",
+    "SignUpRow",
+    "SubscriberRow",
+    "SummaryRow",
+    "SuppressionRow",
+    "TotalRow",
+    "TrafficRow",
+    "ValidatorRow",
+    "day_of",
+    "instant_of",
+    "stored",
+]
