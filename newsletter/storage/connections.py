@@ -5,6 +5,7 @@ Not here: transactions (``database``).
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
@@ -39,16 +40,13 @@ def address(path: Path) -> URL:
 
 def reader(path: Path, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     """Return a plain connection that can only read the file *path*, and does not make it. One thread at a time."""
-    return _opened(f"{path.absolute().as_uri()}?mode=ro", timeout) or _without_room(path)
+    name = f"{path.absolute().as_uri()}?mode=ro"
+    return _opened(name, timeout=timeout, check_same_thread=False) or _without_room(path)
 
 
-def _connection(path: Path) -> sqlite3.Connection:
-    return _opened(path.absolute().as_uri(), BUSY_TIMEOUT) or _without_room(path)
-
-
-def _opened(uri: str, timeout: float) -> sqlite3.Connection | None:
+def _opened(uri: str, **said: Any) -> sqlite3.Connection | None:
     """Return a connection, None where the disk has no room for the index of the log that lies beside the file."""
-    connection = sqlite3.connect(uri, uri=True, timeout=timeout, check_same_thread=False)
+    connection: sqlite3.Connection = sqlite3.connect(uri, uri=True, **said)
     try:
         connection.execute("PRAGMA schema_version").fetchone()  # reads, for which that index is needed
     except sqlite3.Error as error:
@@ -78,12 +76,16 @@ def engine_of(path: Path) -> Engine:
     """Return the pool of connections to the file *path*, which is made where there is none."""
     engine = create_engine(
         address(path),
-        creator=lambda: _connection(path),
         poolclass=QueuePool,
         pool_size=_CONNECTIONS,
         pool_use_lifo=True,  # the one whose pages are the newest in memory; others are there when needed
+        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
         hide_parameters=True,  # an error's text goes into logs, which have nobody's address
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: object, _record: object, _args: object, said: dict[str, Any]) -> sqlite3.Connection:
+        return _opened(path.absolute().as_uri(), **said) or _without_room(path)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:

@@ -16,12 +16,18 @@ from sqlmodel import Session, col, select
 
 from newsletter.domain.paper import OURS, Listing, Paper, key_of
 from newsletter.domain.ranking import Candidate
+from newsletter.storage.database import listed as listed_in
 from newsletter.storage.tables import ListingRow, PaperKeyRow, PaperRedirectRow, PaperRow, SummaryRow
 
 _T = TypeVar("_T")
 _CHUNK = 500  # keys or ids in one statement: SQLite takes at most 32,766 parameters
 _KEPT = tuple(f.name for f in fields(Paper) if f.name not in OURS)
 _LISTED = tuple(f.name for f in fields(Listing))
+_THESE = (  # made once: making it takes longer than what it does
+    sql(col(PaperRow.id), col(PaperRow.facts), col(SummaryRow.text))
+    .join(SummaryRow, col(SummaryRow.paper_id) == col(PaperRow.id), isouter=True)
+    .where(col(PaperRow.id).in_(listed_in("ids")))
+)
 
 
 def facts_of(paper: Paper) -> dict[str, Any]:
@@ -70,11 +76,9 @@ def load(session: Session, paper_ids: Iterable[int]) -> dict[int, Paper]:
 
 
 def load_these(session: Session, paper_ids: Iterable[int]) -> Iterator[Paper]:
-    """Yield the papers with these ids of today."""
-    for part in chunks(sorted(set(paper_ids))):
-        query = select(col(PaperRow.id), col(PaperRow.facts), col(SummaryRow.text)).where(col(PaperRow.id).in_(part))
-        rows = session.execute(query.join(SummaryRow, col(SummaryRow.paper_id) == col(PaperRow.id), isouter=True))
-        yield from (paper_of(paper_id, facts, said) for paper_id, facts, said in rows)
+    """Return the papers with these ids of today."""
+    rows = session.execute(_THESE, {"ids": sorted(set(paper_ids))})
+    return (paper_of(paper_id, facts, said) for paper_id, facts, said in rows)
 
 
 def listed(session: Session, first: date, last: date) -> list[Candidate]:

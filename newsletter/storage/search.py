@@ -121,7 +121,8 @@ def find_places(
 def load(session: Session, places: Iterable[Place]) -> dict[int, Candidate]:
     """Return the papers at *places*, by their ids."""
     by_id = {place.paper_id: place for place in places}
-    return {paper.id: _candidate(paper, by_id[paper.id]) for paper in papers.load_these(session, by_id)}
+    found = papers.load_these(session, by_id) if by_id else ()
+    return {paper.id: _candidate(paper, by_id[paper.id]) for paper in found}
 
 
 def _candidate(paper: Paper, place: Place) -> Candidate:
