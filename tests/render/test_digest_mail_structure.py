@@ -239,6 +239,15 @@ def test_figures_beside_a_right_to_left_title_keep_their_order():
     assert document.xpath("string(//span[@dir='ltr'])") == "▲\xa09\xa0upvotes"
 
 
+def test_an_ellipsis_goes_with_the_word_before_it():
+    """It would stand on a line alone where that word ends one."""
+    said = "words that never come to an end " * 20
+    found = renderer().digest(digest(*(candidate(n, summary=said) for n in range(1, 15))), READER)
+    shown = lxml_html.document_fromstring(found.html).xpath("//td[h3]/p[contains(., 'never')]/text()")
+    assert len(shown) == 14
+    assert all(text.endswith("\u00a0…") for text in shown[12:])
+
+
 @pytest.mark.parametrize(("papers", "summaries"), [(14, 14), (25, 25), (26, 12)])
 def test_a_card_far_down_says_how_its_summary_begins_as_long_as_there_is_room(papers, summaries):
     """Its first sentence; a digest of so many papers that it would be clipped has short cards without."""
