@@ -319,6 +319,15 @@ def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
     found = complaint(write(tmp_path, "[newsletter]\nsender = papers\n"))
     assert str(tmp_path / "newsletter.toml") in found
     assert "line 2" in found
+    assert found.endswith("; correct that place")
+
+
+def test_a_file_that_is_no_text_and_a_folder(tmp_path: Path) -> None:
+    """Each is told in one line, with what to do."""
+    file = tmp_path / "newsletter.toml"
+    file.write_bytes(b"\xa0\xff")
+    assert complaint(file).endswith("is not text in UTF-8; save it as that, or name another file")
+    assert complaint(tmp_path).endswith(f"is a folder; name the file in it, such as {file}")
 
 
 def test_no_file(tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ def unfinished(outcome: Outcome) -> str:
         return ""
     told = "\n".join(outcome.problems)
     reason = outcome.reason if outcome.reason and outcome.reason not in told else ""
-    failed = (f"{source.name} failed" for source in outcome.sources if source.error and source.error not in told)
+    failed = (
+        f"{source.name} failed: {source.error}"
+        for source in outcome.sources
+        if source.error and source.error not in told
+    )
     left = "; ".join(filter(None, (reason, *failed, outcome.waits)))
     return f"{outcome.day}: incomplete: {left}" if left else ""

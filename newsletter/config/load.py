@@ -50,6 +50,8 @@ def find(named: Path | None) -> Path:
     for place in places:
         if os.path.isfile(place):  # noqa: PTH113 - Path.is_file() raises where one may not look
             return place.absolute()
+    if named and os.path.isdir(named):  # noqa: PTH112 - Path.is_dir() raises where one may not look
+        raise ConfigurationError(f"{named}: is a folder; name the file in it, such as {named / 'newsletter.toml'}")
     looked = ", ".join(str(place) for place in places)
     raise ConfigurationError(f"no configuration file (looked for {looked}); 'newsletter init' writes one")
 
@@ -59,8 +61,12 @@ def load(named: Path | None = None) -> Settings:
     file = find(named)
     try:
         content = tomllib.loads(file.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{file}: cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file}: is not TOML: {error}; correct that place") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file}: is not text in UTF-8; save it as that, or name another file") from error
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}; let this user read it") from error
     _refuse_unknown(file, content, os.environ)
     try:
         settings = Settings(**{"newsletter": {}, **content, "file": str(file)})

@@ -73,13 +73,13 @@ def _without_issue(facts: Facts, today: date) -> Explained:
     if issue and issue.status is not Editing.DRAFT:
         return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day}: {issue.reason}", facts.silence)
     if WEEKDAYS[day.weekday()] not in facts.days:
-        return Answer.NO_ISSUE, _and_next(facts, f"the newsletter has no issue on a {day:%A}")
+        return Answer.NO_ISSUE, _and_next(facts, f"the newsletter has no issue on a {day:%A}", facts.obstacles)
     if day < today:
-        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day} was sealed", facts.failure)
+        return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day} was sealed", facts.obstacles)
     if facts.now < facts.seals_at:
         return Answer.NOT_DUE, f"the issue of {day} is sealed {facts.when(facts.seals_at)}"
-    failure = f"; {facts.failure}" if facts.failure else ""
-    return Answer.WAITING, f"the issue of {day} is not sealed yet; 'run' says what it waits for{failure}"
+    obstacles = f"; {facts.obstacles}" if facts.obstacles else ""
+    return Answer.WAITING, f"the issue of {day} is not sealed yet; 'run' says what it waits for{obstacles}"
 
 
 def _without_delivery(facts: Facts, issue: Issue, today: date) -> Explained:

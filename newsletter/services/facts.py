@@ -56,6 +56,7 @@ class Facts:
     owed: Issue | None = None
     route_paused_until: datetime | None = None
     stopped: str = ""  # why the last run could send to nobody, as with a template that does not work
+    broken: str = ""  # what is wrong with a template, so that no issue is sealed
     totals: str = ""  # of the issue: how many deliveries ended how, of those that are not kept one by one any more
     left_because: str = ""
     silent: tuple[str, ...] = ()  # sources that were asked and listed nothing on that date, or the issue's
@@ -73,6 +74,11 @@ class Facts:
     def failure(self) -> str:
         """Return what went wrong with upstreams, '' where nothing did."""
         return "; ".join(f"{name} failed and was not heard since: {why}" for name, why in self.failed.items())
+
+    @property
+    def obstacles(self) -> str:
+        """Return what keeps an issue from being sealed, '' where nothing is known to."""
+        return "; ".join(filter(None, (self.broken, self.failure)))
 
     def when(self, at: datetime) -> str:
         """Return *at* as the reader's clock shows it."""

@@ -60,27 +60,34 @@ class Gathering:
 
 
 async def gather(
-    database: Database, gathering: Gathering, now: datetime, *, day: date | None = None, only: str | None = None
+    database: Database,
+    gathering: Gathering,
+    now: datetime,
+    *,
+    day: date | None = None,
+    only: str | None = None,
+    by_hand: bool = False,
 ) -> list[Report]:
     """Ask the sources (or *only* one) for *day*, or else for every day since their last success.
 
     A source that was asked within its ``refresh`` is not asked again: its last report stands. After a failure it
-    is asked again sooner, one minute later at first, four times as long each time; when a person names the day,
-    at once. A time that the server itself named is kept in any case. Raises UsageError for an unknown source.
+    is asked again sooner, one minute later at first, four times as long each time; when a person names the day or
+    asks *by_hand*, at once. A time that the server itself named is kept in any case. Raises UsageError for an unknown
+    source.
     """
     if only and only not in {u.source.name for u in gathering.upstreams}:
         known = ", ".join(u.source.name for u in gathering.upstreams)
         raise UsageError(f"no source is named {only!r}; there are {known}")
     wanted = [u for u in gathering.upstreams if only in {None, u.source.name}]
-    return list(await asyncio.gather(*(_gather_one(database, gathering, u, now, day) for u in wanted)))
+    return list(await asyncio.gather(*(_gather_one(database, gathering, u, now, day, by_hand) for u in wanted)))
 
 
 async def _gather_one(
-    database: Database, gathering: Gathering, upstream: Upstream, now: datetime, day: date | None
+    database: Database, gathering: Gathering, upstream: Upstream, now: datetime, day: date | None, by_hand: bool
 ) -> Report:
     name, asked = upstream.source.name, day.isoformat() if day else ""
     last, ask = await asyncio.to_thread(_question, database, gathering, upstream, now, day)
-    if last and not _may_ask(last, upstream.refresh, now, named=day is not None):
+    if last and not _may_ask(last, upstream.refresh, now, by_hand=by_hand or day is not None):
         return Report(name=name, papers=last.papers, new=0, error=last.error)
     try:
         async with _client(gathering, upstream) as client:
@@ -134,14 +141,14 @@ def _days(caught_up: date | None, today: date, gathering: Gathering) -> tuple[da
     return tuple(first + n * _DAY for n in range((today - first).days + 1))
 
 
-def _may_ask(last: Fetch, refresh: timedelta, now: datetime, *, named: bool) -> bool:
+def _may_ask(last: Fetch, refresh: timedelta, now: datetime, *, by_hand: bool) -> bool:
     if now < last.attempted_at:
         return True  # the clock was set back: what it said then cannot hold us up
     if last.error is None:
         return now - last.attempted_at >= refresh
     if last.retry_at and now < last.retry_at:
         return False
-    return named or now - last.attempted_at >= min(refresh, _FIRST_RETRY * 4 ** min(last.failures - 1, 10))
+    return by_hand or now - last.attempted_at >= min(refresh, _FIRST_RETRY * 4 ** min(last.failures - 1, 10))
 
 
 async def _give_up(database: Database, upstream: Upstream, asked: str, fetch: Fetch) -> Report:

@@ -66,13 +66,14 @@ def outcome_of(
         front=issues.front_sizes(session, [issue.id]).get(issue.id, 0) if issue else 0,
         reason=progress.stopped or reason,
         deliveries=deliveries.report(session, issue.id if issue else 0),
-        waits=_waits(session) if waits else "",
+        waits=_waits(session, progress) if waits else "",
     )
 
 
-def _waits(session: Session) -> str:
+def _waits(session: Session, progress: Progress) -> str:
     count, again = claims.put_off(session)
     if not again:
         return "a halted issue has digests that wait: 'newsletter issues list' shows which"
     left = counted(count, "digest waits", "digests wait")
+    left = f"at least {left}" if progress.waiting else left  # the run ended before all were made
     return f"{left}, and the next is tried {again:%Y-%m-%d %H:%M} UTC; 'newsletter deliveries list' shows why"

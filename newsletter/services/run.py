@@ -75,7 +75,7 @@ async def run(
     with service.database.write() as session:
         wake(session, service.settings.newsletter, asked.now)
     unread = "" if dry_run else await collect(service.dispatch, service.clock)
-    reports = await gather(service.database, service.gathering, asked.now, day=day)
+    reports = await gather(service.database, service.gathering, asked.now, day=day, by_hand=at_once)
     decided, broken = _decide(service, asked, reports)
     if dry_run:
         outcome = _rehearse(service, reports, asked.day, decided, at_once=at_once)

@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
+from errno import ENOSPC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -103,7 +104,8 @@ def set_up(folder: Path, *, provider: str, sender: str, zone: str, now: datetime
     except FileExistsError as error:
         raise UsageError(f"{error.filename2 or error.filename} is there already; init overwrites nothing") from error
     except OSError as error:
-        raise UsageError(f"{folder}: {error.strerror}; name a folder that you may write to") from error
+        remedy = "free some room" if error.errno == ENOSPC else "name a folder that you may write to"
+        raise UsageError(f"{folder}: {error.strerror}; {remedy}") from error
     return made
 
 

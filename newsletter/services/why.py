@@ -20,6 +20,7 @@ from newsletter.services.dispatch import Dispatch
 from newsletter.services.explain import explain, left
 from newsletter.services.facts import Answer, Facts
 from newsletter.services.records import PickedPaper
+from newsletter.services.seal import TEMPLATES
 from newsletter.storage import deliveries, departures, fetches, issues, papers, problems, retention, subscribers
 from newsletter.storage.returns import Return
 
@@ -151,6 +152,7 @@ def _facts(
         owed=newest if is_due and newest and newest.date > (history.last_issue_on or date.min) else None,
         route_paused_until=dispatch.paused_until(session, now),
         stopped=problems.open_text(session, problems.DELIVERY),
+        broken=problems.open_text(session, TEMPLATES),
         totals=_totals(session, issue.id) if issue else "",
         left_because=str(departures.of(session, subscriber.id) or ""),
         silent=_silent(session, dispatch, issue.date if issue else day),

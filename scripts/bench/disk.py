@@ -111,7 +111,7 @@ def _unrecorded(room: Proof) -> int:
 
 def _fill_while_sending(room: Proof, left: int, chance: random.Random) -> subprocess.Popen[str]:
     running, filler = room.start("run"), room.room.folder / "filler"
-    step = (len(room.addresses) - room.receiver.look()) // (left + 1)
+    step = max(0, len(room.addresses) - room.receiver.look()) // (left + 1)
     room.receiver.wait(room.receiver.look() + 1 + chance.randrange(step + 1), running)
     _fill(filler)
     try:

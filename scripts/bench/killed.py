@@ -64,7 +64,7 @@ def _reach_a_moment(room: Proof, running: subprocess.Popen[str], left: int, chan
     if chance.random() < 0.2:
         time.sleep(chance.random() * 0.8)
     else:
-        step = (len(room.addresses) - room.receiver.look()) // (left + 1)  # leaves something for all that follow
+        step = max(0, len(room.addresses) - room.receiver.look()) // (left + 1)  # leaves something for all that follow
         room.receiver.wait(room.receiver.look() + 1 + chance.randrange(2 * step + 1), running)
         time.sleep(chance.random() * 0.01)
     return running.poll() is None

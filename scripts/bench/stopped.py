@@ -42,7 +42,7 @@ def stop(room: Proof, stops: int, chance: random.Random) -> list[tuple[float, in
     ended: list[tuple[float, int]] = []
     while len(ended) < stops:
         running = room.start("run")
-        step = (len(room.addresses) - room.receiver.look()) // (stops - len(ended) + 1)
+        step = max(0, len(room.addresses) - room.receiver.look()) // (stops - len(ended) + 1)
         room.receiver.wait(room.receiver.look() + 1 + chance.randrange(2 * step + 1), running)
         time.sleep(chance.random() * 0.01)
         if running.poll() is not None:

@@ -190,6 +190,16 @@ def test_a_date_that_a_person_names_is_asked_at_once_after_a_failure(ask, upstre
     assert len(upstreams.asked(LIST)) == 3
 
 
+def test_a_person_who_asks_for_what_is_current_is_answered_at_once_after_a_failure(ask, upstreams):
+    """Whoever has mended the configuration sees at once whether that helped."""
+    upstreams.fault = failing(LIST, Fault(status=400))
+    assert ask()["huggingface"].error
+    upstreams.fault = lambda _: None
+
+    assert ask()["huggingface"].error
+    assert ask(by_hand=True)["huggingface"].error is None
+
+
 def test_whoever_asks_for_today_has_it_from_the_last_gathering(ask, upstreams):
     """A person's ``--date today`` is no second question within the refresh."""
     ask()

@@ -163,6 +163,21 @@ def test_waiting_for_an_issue_that_is_not_sealed(newsroom):
     )
 
 
+def test_what_keeps_an_issue_from_being_sealed_is_named_on_any_day(newsroom, tmp_path):
+    """A template that is broken is why nothing came, also on a day on which only a person makes an issue."""
+    newsroom.subscribe(ANN)
+    newsroom.publish(SAT, "Alpha")
+    card = tmp_path / "theirs" / "email" / "card.html"
+    card.parent.mkdir(parents=True)
+    card.write_text("{% if %}", "utf-8")
+    newsroom.configure(look={"templates": str(tmp_path / "theirs")})
+    newsroom.tick(f"{SAT}T09:00Z", at_once=True)
+    answer, text = said(newsroom, ANN, f"{SAT}T09:30Z", SAT)
+    assert answer == "no_issue"
+    assert text.startswith("the newsletter has no issue on a Saturday; ")
+    assert f"{card}:1: " in text
+
+
 def test_waiting_while_the_route_is_paused(newsroom):
     """When too many addresses fail for good nobody gets mail for an hour, and the answer says until when."""
     readers = [f"reader{n}@example.net" for n in range(12)]
