@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 import uvicorn
 from anyio import to_thread
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from newsletter.app import App
 from newsletter.errors import NewsletterError
@@ -24,7 +23,6 @@ from newsletter.web.application import application, utc_now
 _AT_ONCE = 1000  # connections; more are answered with 503
 _THREADS = 8  # at work at the same time; the others wait
 _SWITCHES = 0.001  # seconds that one may work while others wait: Python's five are an age to who has ten things to do
-_LONGEST_HEAD = 64 * 1024  # octets of headers, and of what frames a body in chunks
 _LAST_ANSWERS = 5  # seconds for requests that are being answered when the end comes
 
 
@@ -47,7 +45,7 @@ def serving(app: App, host: str, port: int, clock: Clock = utc_now, shared: int 
         log_config=None,
         log_level="warning",
         lifespan="off",
-        http=_Bounded,
+        http="h11",  # httptools is quicker, but takes headers without end
         ws="none",
         proxy_headers=bool(trusted),
         forwarded_allow_ips=trusted,
@@ -64,29 +62,6 @@ def serving(app: App, host: str, port: int, clock: Clock = utc_now, shared: int 
         finally:
             server.should_exit = True
             thread.join()
-
-
-class _Bounded(HttpToolsProtocol):
-    """HTTP by httptools, which takes half of what h11 does. It would take headers and trailers without end."""
-
-    _said = 0  # octets of one request beside its body
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came, and hang up on who says too much."""
-        self._said += len(data)
-        super().data_received(data)
-        if self._said > _LONGEST_HEAD:
-            self.transport.abort()
-
-    def on_message_begin(self) -> None:
-        """Begin to count."""
-        self._said = 0
-        super().on_message_begin()
-
-    def on_body(self, body: bytes) -> None:
-        """Take a part of the body, whose length is the business of who reads it."""
-        self._said -= len(body)
-        super().on_body(body)
 
 
 class _Server(uvicorn.Server):

@@ -189,31 +189,3 @@ def test_without_the_extra_it_says_what_to_install(newsroom: Newsroom) -> None:
     assert done.stderr.startswith("newsletter: serving pages needs the extra 'web': pip install '.[web]'")
     assert done.stderr.count("\n") == 1
     assert done.returncode == 2
-
-
-@pytest.mark.parametrize(
-    ("begins", "goes_on"),
-    [
-        ("GET / HTTP/1.1\r\n", "X-One: more\r\n" * 500),
-        ("GET / HTTP/1.1\r\nX-One: ", "x" * 5000),
-        ("GET /", "x" * 5000),
-        ("POST /unsubscribe/T HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X-One: more\r\n" * 500),
-        ("POST /unsubscribe/T HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;", "x" * 5000),
-    ],
-    ids=["headers", "a header", "an address", "trailers", "a chunk"],
-)
-def test_who_never_comes_to_an_end_is_hung_up_on(site: Site, begins: str, goes_on: str) -> None:
-    """Whatever of a request has no end: it cannot fill the memory, and others are answered."""
-    port = int(site.url.rpartition(":")[2])
-    a_hundred_megabytes = [begins, *[goes_on] * 20_000]
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection, pytest.raises(ConnectionError):
-        connection.sendall("".join(a_hundred_megabytes).encode())
-    assert site.client.get("/").status_code == 200
-
-
-def test_a_body_may_come_in_pieces_after_many_headers(site: Site) -> None:
-    """What mail programs and proxies send is taken, however it is cut."""
-    path, cookie = unsubscribe_path(site), "x" * 30_000
-    pieces = iter([b"List-Unsubscribe=", *[b"One-Click", b"&a=b"] * 500])
-    answer = site.client.post(path, content=pieces, headers={"Cookie": cookie})
-    assert (answer.status_code, "You are not subscribed" in answer.text) == (200, True)
