@@ -8,21 +8,26 @@ encoding itself (``mail``), for which a line that is too long is as good.
 import re
 
 _ROOM = 75  # octets of a line, encoded
-# What follows a blank of a tag is an attribute, or the inside of one; what follows one of a text comes before any ">".
-_BLANK = re.compile(r' (?=[a-z][a-z:-]*="|[^<>]*(?:<|$))')
+_TAG = re.compile(r"(<[^<>]*>?|^[^<>]*>)")  # also one that another line begins or ends
+_ATTRIBUTE = re.compile(r' (?=[a-z][a-z:-]*=")')
+_VERBATIM = re.compile(r"(<(?:style|script)\b.*?</(?:style|script)>)", re.IGNORECASE | re.DOTALL)  # no HTML in these
 _KEPT = re.compile(r"<pre|<textarea|white-space", re.IGNORECASE)  # there it does tell them
 _SLOT_ENDS = "\ue001"  # and a line with it: what fills a slot is encoded by itself
 
 
 def folded(html: str) -> str:
     """Return *html* with line breaks in place of some blanks."""
-    return html if _KEPT.search(html) else "\n".join(map(_folded, html.split("\n")))
+    if _KEPT.search(html):
+        return html
+    parts = _VERBATIM.split(html)
+    parts[::2] = ["\n".join(map(_folded, part.split("\n"))) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _folded(line: str) -> str:
     if _octets(line) <= _ROOM:
         return line
-    first, *words = _BLANK.split(line)
+    first, *words = _words(line)
     pieces, column = [first], _column(_octets(first.rpartition(_SLOT_ENDS)[2]))
     for word in words:
         before, _, after = word.rpartition(_SLOT_ENDS)
@@ -31,6 +36,16 @@ def _folded(line: str) -> str:
         pieces += "\n" if leaves else " ", word
         column = _column(_octets(after) if before else octets if leaves else column + 1 + octets)
     return "".join(pieces)
+
+
+def _words(line: str) -> list[str]:
+    """Return *line* parted at the blanks of its texts, and at those of its tags that an attribute follows."""
+    words = [""]
+    for place, part in enumerate(_TAG.split(line)):
+        first, *others = _ATTRIBUTE.split(part) if place % 2 else part.split(" ")
+        words[-1] += first
+        words += others
+    return words
 
 
 def _column(octets: int) -> int:

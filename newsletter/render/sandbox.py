@@ -28,6 +28,9 @@ _ROUND, _CALL, _TEMPLATE = 5, 20, 200  # what they take beside a character
 # These give more than they get.
 _WIDENING = ("batch", "center", "indent", "pad", "replace", "round", "slice", "tojson", "urlize", "wordwrap", "wrap")
 _TRANSLATING = frozenset({"_gettext_alias", "gettext", "ngettext", "npgettext", "pgettext"})
+# Python compares with these as many characters as both texts have together, multiplied; some thousands at once.
+_COMPARING = frozenset({"lstrip", "rfind", "rindex", "rpartition", "rsplit", "rstrip", "strip"})
+_COMPARED = 8192
 _SIZED = (str, list, tuple, range)
 _OFTEN = re.compile(r"email/(card|group|line)\.")  # made for every paper
 _A_PAPER = 40  # has this part of what a mail has
@@ -228,7 +231,14 @@ def _modest_arguments(called: Any, args: tuple[Any, ...], named: dict[str, Any])
         return (*(list(joinable(one, subject)) for one in args),)
     elif isinstance(subject, str | bytes | int):
         look_at_call(name, subject, given)
+        _weigh_search(name, subject, given)
     return args
+
+
+def _weigh_search(name: str, subject: Any, given: Iterable[Any]) -> None:
+    """Count what Python's methods take that look for a text from its end, or for each character of one."""
+    if name in _COMPARING and isinstance(subject, str | bytes):
+        spend(max((len(subject) * len(one) for one in given if isinstance(one, str | bytes)), default=0) // _COMPARED)
 
 
 def _small(number: Any) -> bool:

@@ -62,6 +62,8 @@ def test_a_broken_template_is_named_with_its_line(theirs, content, line, reason)
     assert "\n" not in message
 
 
+LONG_AND_OTHER = "{% for _ in range(17) %}{% set all.text = all.text ~ all.text %}{% endfor %}"
+LONG_AND_OTHER += "{% set all.other = 'b' ~ all.text[:100000] ~ 'a' %}"
 ENDLESS = {
     "a range": (2, "{% for n in range(10000000000) %}{% endfor %}"),
     "loops in loops": (3, "{% for a in range(100000) %}\n{% for b in range(100000) %}{% endfor %}{% endfor %}"),
@@ -87,6 +89,14 @@ ENDLESS = {
     "much of little": (2, "{% for a in range(100000) %}" + 200 * "word " + "{% endfor %}"),
     "a block of much": (2, "{% block b %}{% for a in range(100000) %}" + 200 * "word " + "{% endfor %}{% endblock %}"),
     "much kept": (2, "{% set x %}{% for a in range(100000) %}" + 200 * "word " + "{% endfor %}{% endset %}"),
+    "stripping many of many": (
+        2,
+        LONG_AND_OTHER + "{% for _ in range(200) %}{% set x = all.text.strip(all.other) %}{% endfor %}",
+    ),
+    "looking from the end": (
+        2,
+        LONG_AND_OTHER + "{% for _ in range(200) %}{% set x = all.text.rfind(all.other) %}{% endfor %}",
+    ),
     "far apart": (2, "{{ 'a' | center(100000000) }}"),
 }
 

@@ -40,6 +40,17 @@ def test_ordinary_text_needs_no_soft_breaks():
         assert b"=\r\n" not in quoted_printable(f"{piece}\n")
 
 
+def test_what_is_no_html_stays_as_it_is():
+    """A style sheet and a script have blanks in texts of their own."""
+    fonts = '"Segoe UI Variable Display", "A Font Of A Long Name With Blanks", sans-serif'
+    for html in (
+        f"<style>p {{ font-family: {fonts} }}</style>",
+        f'<script type="x">{{"a": "{"word " * 40}"}}</script>',
+    ):
+        assert folded(html) == html
+    assert "\n" in folded(f"<p>{'word ' * 40}</p><style>p {{ font-family: {fonts} }}</style>")
+
+
 def test_blanks_stay_where_they_are_seen():
     """In a template with text set as it is written."""
     for html in (f"<pre>{'a ' * 90}</pre>", f'<p style="white-space:pre">{"a " * 90}</p>'):
