@@ -75,5 +75,5 @@ def _waits(session: Session, progress: Progress) -> str:
     if not again:
         return "a halted issue has digests that wait: 'newsletter issues list' shows which"
     left = counted(count, "digest waits", "digests wait")
-    left = f"at least {left}" if progress.waiting else left  # the run ended before all were made
+    left = f"at least {left}" if progress.waiting > count else left  # the run ended before all were made
     return f"{left}, and the next is tried {again:%Y-%m-%d %H:%M} UTC; 'newsletter deliveries list' shows why"

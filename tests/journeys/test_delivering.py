@@ -1,5 +1,6 @@
 """Delivering to a real server: what each answer leads to, for the reader and for everybody else."""
 
+import socket
 import ssl
 import subprocess
 from datetime import date, timedelta
@@ -304,6 +305,15 @@ def test_under_cron_trouble_is_one_line_a_day(room: Newsroom) -> None:
     assert left.startswith(f"{DAY}: incomplete: 4 digests wait")
     assert others == 2 * [(3, "", [])]
     assert room.sink.mails == []
+
+
+def test_where_a_run_ended_before_all_were_made_more_wait_than_it_can_count(room: Newsroom) -> None:
+    """Nothing listens: some hundreds of rows are made, and the line does not say that these are all."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        room.configure(smtp={"port": closed.getsockname()[1]})
+    readers(room, 300)
+    outcome = room.tick(f"{DAY}T08:00", dispatch=NO_PATIENCE)
+    assert outcome.waits.startswith("at least 256 digests wait")
 
 
 # Nobody knows
