@@ -5,7 +5,8 @@ in a day, whoever asks for it and however often.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -74,14 +75,10 @@ async def request_confirmation(
     """
     if not await asyncio.to_thread(claim, dispatch, Single.CONFIRMATION, subscriber, now):
         return False
-    try:
+    async with counted_if_gone(dispatch, Single.CONFIRMATION, subscriber, now):
         await asyncio.to_thread(admit)
         rendered = await asyncio.to_thread(_rendered, dispatch, subscriber, now)
         await send_one(dispatch, subscriber.email, rendered, now, reader=subscriber.id)
-    except NewsletterError as error:
-        if not may_have_gone(error):
-            await asyncio.to_thread(give_back, dispatch, Single.CONFIRMATION, subscriber, now)
-        raise
     return True
 
 
@@ -97,7 +94,17 @@ def claim(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime, pace:
         return singles.claim(session, mail, to.id, now, now - pace)
 
 
-def give_back(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime) -> None:
-    """Let what was claimed then not count: it did not go."""
+@asynccontextmanager
+async def counted_if_gone(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime) -> AsyncIterator[None]:
+    """Let what was claimed at *now* not count where sending it fails, unless it may have gone all the same."""
+    try:
+        yield
+    except NewsletterError as error:
+        if not may_have_gone(error):
+            await asyncio.to_thread(_give_back, dispatch, mail, to, now)
+        raise
+
+
+def _give_back(dispatch: Dispatch, mail: Single, to: Subscriber, now: datetime) -> None:
     with dispatch.database.write() as session:
         singles.not_sent(session, mail, to.id, now)

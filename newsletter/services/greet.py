@@ -19,9 +19,9 @@ from newsletter.render.language import Language
 from newsletter.render.typesetting import Rendered
 from newsletter.services import subscribe
 from newsletter.services.coming import coming
-from newsletter.services.confirm import claim, give_back
+from newsletter.services.confirm import claim, counted_if_gone
 from newsletter.services.dispatch import Dispatch
-from newsletter.services.notify import may_have_gone, send_one
+from newsletter.services.notify import send_one
 from newsletter.storage import issues
 from newsletter.storage.singles import Single
 
@@ -49,13 +49,12 @@ async def _send(
     try:
         if not await asyncio.to_thread(claim, dispatch, mail, to, now):
             return False
-        made = await asyncio.to_thread(make)
-        await send_one(dispatch, to.email, made, now, reader=to.id, unsubscribe_url=leave)
+        async with counted_if_gone(dispatch, mail, to, now):
+            made = await asyncio.to_thread(make)
+            await send_one(dispatch, to.email, made, now, reader=to.id, unsubscribe_url=leave)
     except NewsletterError as error:
         # Not its text: a server's reply names the address, which no log of the pages has.
         log.warning("the %s could not be sent (%s)", mail.name.lower(), type(error).__name__)
-        if not may_have_gone(error):
-            await asyncio.to_thread(give_back, dispatch, mail, to, now)
         return False
     return True
 

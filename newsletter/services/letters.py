@@ -16,9 +16,9 @@ from newsletter.mail.tokens import Purpose
 from newsletter.render import letters
 from newsletter.render.language import Language
 from newsletter.render.letters import Letter
-from newsletter.services.confirm import PACE, claim, give_back
+from newsletter.services.confirm import PACE, claim, counted_if_gone
 from newsletter.services.dispatch import Dispatch
-from newsletter.services.notify import may_have_gone, send_one
+from newsletter.services.notify import send_one
 from newsletter.storage import address_changes, subscribers
 from newsletter.storage.singles import Single
 
@@ -107,12 +107,8 @@ async def _send(
 ) -> bool:
     if not await asyncio.to_thread(claim, dispatch, mail, to, now, pace):
         return False
-    try:
+    async with counted_if_gone(dispatch, mail, to, now):
         await _mail(dispatch, to.email, to, make, now, bounces_to=to.id)
-    except NewsletterError as error:
-        if not may_have_gone(error):
-            await asyncio.to_thread(give_back, dispatch, mail, to, now)
-        raise
     return True
 
 

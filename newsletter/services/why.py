@@ -3,6 +3,7 @@
 Not here: the decision (``explain``).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from newsletter.services.facts import Answer, Facts
 from newsletter.services.records import PickedPaper
 from newsletter.services.seal import TEMPLATES
 from newsletter.storage import deliveries, departures, fetches, issues, papers, problems, retention, subscribers
+from newsletter.storage.fetches import Fetch
 from newsletter.storage.returns import Return
 
 
@@ -100,25 +102,18 @@ def _asked(
     return local_date(due, zone), None
 
 
-def _silent(session: Session, dispatch: Dispatch, day: date) -> tuple[str, ...]:
+def _silent(session: Session, asked: Mapping[str, Fetch], day: date, zone: ZoneInfo) -> tuple[str, ...]:
     """Return the sources that were asked since *day* began and listed nothing on it: it was a holiday there."""
-    zone = dispatch.settings.newsletter.zone
-    newest = fetches.newest_fetches(session, dispatch.policy.shares)
-    asked = {name for name, last in newest.items() if _answered(last.succeeded_at, day, zone)}
-    return tuple(name for name in dispatch.policy.shares if name in asked - papers.sources_of(session, day))
+    listed = papers.sources_of(session, day)
+    return tuple(name for name, last in asked.items() if name not in listed and _answered(last.succeeded_at, day, zone))
 
 
-def _failed(session: Session, dispatch: Dispatch, day: date) -> dict[str, str]:
+def _failed(asked: Mapping[str, Fetch], day: date, zone: ZoneInfo) -> dict[str, str]:
     """Return the sources that were asked since *day* began and have given nothing since, with what went wrong."""
-    zone = dispatch.settings.newsletter.zone
-    newest = fetches.newest_fetches(session, dispatch.policy.shares)
     return {
         name: last.error.partition("; ")[0]
-        for name in dispatch.policy.shares
-        if (last := newest.get(name))
-        and last.error
-        and _answered(last.attempted_at, day, zone)
-        and not _answered(last.succeeded_at, day, zone)
+        for name, last in asked.items()
+        if last.error and _answered(last.attempted_at, day, zone) and not _answered(last.succeeded_at, day, zone)
     }
 
 
@@ -136,6 +131,8 @@ def _facts(
     history = subscribers.history(session, subscriber.id)
     due = subscriber.next_due_at
     newest = issues.newest_sealed(session)
+    listed_on, given = issue.date if issue else day, fetches.newest_fetches(session, dispatch.policy.shares)
+    asked = {name: given[name] for name in dispatch.policy.shares if name in given}
     is_due = due is not None and due <= now and local_date(due, rhythm.zone) <= day
     return Facts(
         now=now,
@@ -155,8 +152,8 @@ def _facts(
         broken=problems.open_text(session, TEMPLATES),
         totals=_totals(session, issue.id) if issue else "",
         left_because=str(departures.of(session, subscriber.id) or ""),
-        silent=_silent(session, dispatch, issue.date if issue else day),
-        failed=_failed(session, dispatch, issue.date if issue else day),
+        silent=_silent(session, asked, listed_on, newsletter.zone),
+        failed=_failed(asked, listed_on, newsletter.zone),
     )
 
 

@@ -25,7 +25,7 @@ from newsletter.storage.tables import SubscriberRow, day_of, instant_of, stored
 _S = SubscriberRow
 _ACTIVE = col(_S.status) == SubscriberStatus.ACTIVE
 _KEPT = 4096  # wishes that are remembered: most readers share theirs with others
-NEVER = datetime.max.replace(tzinfo=UTC)  # when who wants no digest is due for one
+_NEVER = datetime.max.replace(tzinfo=UTC)  # when who wants no digest is due for one
 # In the order of ``DueReader``, topics and what else they wish for last. Plain SQL and all rows as one text, as in
 # ``turns``: for a thousand readers anything between would cost more than SQLite does.
 FACTS = """
@@ -115,7 +115,7 @@ def due_reader(row: Sequence[Any]) -> DueReader:
     return DueReader(
         id_,
         _wishes(*wished),
-        instant_of(at) if at else NEVER,
+        instant_of(at) if at else _NEVER,
         digest and day_of(digest),
         issue and day_of(issue),
         accepted and day_of(accepted),

@@ -23,9 +23,8 @@ def say(session: Session, subscriber_id: int, paper_id: int, said: Said, now: da
 
 
 _F = FeedbackRow
-_SAID_BY = sql(col(_F.subscriber_id), col(_F.paper_id), col(_F.said), col(_F.said_at)).where(
-    col(_F.subscriber_id).in_(listed("readers"))
-)
+_THEIRS = col(_F.subscriber_id).in_(listed("readers"))
+_SAID_BY = sql(col(_F.subscriber_id), col(_F.paper_id), col(_F.said), col(_F.said_at)).where(_THEIRS)
 
 
 def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Feedback]]:
@@ -64,11 +63,7 @@ def unsay(session: Session, subscriber_id: int, paper_id: int) -> None:
     session.exec(delete(FeedbackRow).where(*theirs))
 
 
-_COUNTS = (
-    sql(col(FeedbackRow.subscriber_id), func.count())
-    .where(col(FeedbackRow.subscriber_id).in_(listed("readers")))
-    .group_by(col(FeedbackRow.subscriber_id))
-)
+_COUNTS = sql(col(_F.subscriber_id), func.count()).where(_THEIRS).group_by(col(_F.subscriber_id))
 
 
 def counts(session: Session, subscriber_ids: Collection[int]) -> dict[int, int]:
