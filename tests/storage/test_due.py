@@ -1,14 +1,14 @@
 """Who is due, in what order, and that asking for a chunk of them costs what the chunk costs."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, event, text
+from query_plans import explained
+from sqlalchemy import text
 from sqlmodel import Session, select
 
 from newsletter.domain.issue import Issue, Status
@@ -164,21 +164,6 @@ def test_ids_never_come_again_whatever_the_clock_shows(database: Database, chunk
                 row.made_at = row.next_attempt_at = row.expires_at = NOW
             session.add_all(rows)
             session.flush()
-
-
-@contextmanager
-def explained(database: Database) -> Iterator[list[str]]:
-    """Collect how SQLite goes about what is asked."""
-    plans: list[str] = []
-
-    def explain(connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
-        if statement.startswith(("SELECT", "UPDATE", "WITH")):
-            raw = connection.connection.cursor()
-            plans.extend(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", values))
-
-    event.listen(database.engine, "before_cursor_execute", explain)
-    yield plans
-    event.remove(database.engine, "before_cursor_execute", explain)
 
 
 THEIR_ROWS = "INDEX sqlite_autoindex_deliveries_"

@@ -7,7 +7,6 @@ hundred times as long as that of the quick ones, and the bounds are the same.
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from made_database import put_database
+from query_plans import explained
 from sqlalchemy import Connection, event, text
 from sqlmodel import Session
 
@@ -28,21 +28,6 @@ from newsletter.storage.database import Database, cursor
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
 LATER = NOW + timedelta(hours=20)
 ISSUE = Issue(id=7, date=date(2026, 7, 15), status=Status.SEALED)
-
-
-@contextmanager
-def explained(database: Database) -> Iterator[list[str]]:
-    """Collect how SQLite goes about what is asked."""
-    plans: list[str] = []
-
-    def explain(connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
-        if statement.startswith(("SELECT", "UPDATE")):
-            raw = connection.connection.cursor()
-            plans.extend(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", values))
-
-    event.listen(database.engine, "before_cursor_execute", explain)
-    yield plans
-    event.remove(database.engine, "before_cursor_execute", explain)
 
 
 @pytest.mark.parametrize(
