@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from itertools import compress, count
-from operator import attrgetter, ne
+from operator import ne
 
 from newsletter.domain.digest import Digest, listed_on
 from newsletter.domain.pool import Pick, Why
@@ -16,17 +16,19 @@ from newsletter.render.language import Language
 
 _BEST, _LIKED, _FOLLOWED, _CHOICE = range(4)  # kinds of groups; a topic or a day is one by itself
 _Kind = int | str | date
-_topic = attrgetter("topic")
+_TASTE = Why.TASTE  # looking into the enumeration takes time, once for each pick
 
 
 def groups(digest: Digest, language: Language) -> Sequence[str]:
     """Return for each pick the heading over it, '' where it begins no group."""
     kinds = _days(digest.picks) if digest.since and not digest.missed else _topics(digest.picks)
-    starts = [0, *compress(count(1), map(ne, kinds, kinds[1:]))]
     headings = [""] * len(kinds)
-    if 1 < len(starts) == len(set(kinds)):
-        for at in starts:
-            headings[at] = _heading(kinds[at], language)
+    starts = [0, *compress(count(1), map(ne, kinds, kinds[1:]))]
+    if len(starts) == len(set(kinds)):  # none comes back after others
+        found = _lone_topics_together(kinds, starts)
+        if 1 < len(found) == len(set(found.values())):
+            for at, kind in found.items():
+                headings[at] = _heading(kind, language)
     return headings
 
 
@@ -35,13 +37,19 @@ def _days(picks: Sequence[Pick]) -> list[_Kind]:
 
 
 def _topics(picks: Sequence[Pick]) -> list[_Kind]:
-    topics = list(map(_topic, picks))
-    once = set[str]()
-    again = {topic for topic in topics if topic in once or once.add(topic)}  # type: ignore[func-returns-value]
-    return [
-        (topic if topic in again else _FOLLOWED) if topic else _LIKED if pick.why is Why.TASTE else _CHOICE
-        for topic, pick in zip(topics, picks, strict=True)
-    ]
+    return [pick.topic or (_LIKED if pick.why is _TASTE else _CHOICE) for pick in picks]
+
+
+def _lone_topics_together(kinds: Sequence[_Kind], starts: Sequence[int]) -> dict[int, _Kind]:
+    """Return the kind that begins at each of *starts*; topics that bring one paper each are one kind."""
+    found: dict[int, _Kind] = {}
+    before = None
+    for at, behind in zip(starts, [*starts[1:], len(kinds)], strict=True):
+        lone = behind - at == 1 and isinstance(kinds[at], str)
+        kind = _FOLLOWED if lone else kinds[at]
+        if kind != before:
+            found[at] = before = kind
+    return found
 
 
 @lru_cache(maxsize=8192)  # for each group of each digest

@@ -8,7 +8,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
-from itertools import filterfalse, islice
 
 from newsletter.domain.digest import Named
 from newsletter.domain.ranking import Candidate
@@ -20,6 +19,7 @@ from newsletter.render.typesetting import Typesetter
 MOST = 40  # lines under "Also today"; the rest is a count
 
 Pieces = tuple[Sequence[bytes], Sequence[bytes]]  # as HTML and as text
+Lists = tuple[list[bytes], list[bytes]]
 
 
 class Lines:
@@ -34,7 +34,7 @@ class Lines:
         self.today, self.before = gettext("Also today"), gettext("From the days before")
         self.gap = encode("\n\n\n")
 
-    def pieces(self, heading: str, html: Iterable[bytes], text: Iterable[bytes], more: int = 0) -> Pieces:
+    def pieces(self, heading: str, html: Iterable[bytes], text: Iterable[bytes], more: int = 0) -> Lists:
         """Return a list of lines under *heading*, and how many *more* papers it leaves out."""
         html_frame, text_frame = self._frame(heading, more)
         lines = {"lines": (html, text)}
@@ -66,46 +66,64 @@ class Also:
         self._html: list[bytes] = []  # of the first ones, as far as any digest went
         self._text: list[bytes] = []
 
-    def pieces(self, carded: Iterable[int], newest: date, most: int = MOST) -> Pieces:
+    def pieces(self, carded: Iterable[int], newest: date, most: int = MOST) -> Lists:
         """Return lines for so many that have no card: those of the newest day, and then all others; and a count.
 
         ``carded`` are the papers that have one, by id, and ``newest`` is the newest day on which any was listed.
         """
         taken = self._taken(carded)
-        shown = self._shown(taken, most)
-        more = len(self._candidates) - len(taken) - len(shown)
-        first_before = bisect_left(shown, self._before(shown, newest))
-        today, before = shown[:first_before], shown[first_before:]
-        html, text = self._list(self._lines.today, today, 0 if before else more)
-        if before:
-            further = self._list(self._lines.before, before, more)
-            html, text = [*html, *further[0]], [*text, *([self._lines.gap] if text else []), *further[1]]
-        return html, [*text, self._lines.gap] if text else text
+        end = self._end(taken, most)
+        html, text = self._shown(taken, end)
+        more = len(self._candidates) - len(taken) - len(html)
+        today = self._today(taken, end, newest)
+        if today == len(html):
+            return self._list(self._lines.today, html, text, more)
+        first = self._list(self._lines.today, html[:today], text[:today], 0)
+        further = self._list(self._lines.before, html[today:], text[today:], more)
+        return first[HTML] + further[HTML], first[TEXT] + further[TEXT]
 
     def sizes(self, carded: Iterable[int]) -> list[int]:
         """Return how many octets of HTML each line takes, of as many as there may be."""
-        return [len(self._html[place]) for place in self._shown(self._taken(carded), MOST)]
+        taken = self._taken(carded)
+        return [*map(len, self._shown(taken, self._end(taken, MOST))[HTML])]
 
-    def _shown(self, taken: set[int], most: int) -> list[int]:
-        """Return the places of so many that are not *taken*, whose lines are ready then."""
-        shown = list(islice(filterfalse(taken.__contains__, range(len(self._candidates))), most))
-        for candidate in self._candidates[len(self._html) : shown[-1] + 1 if shown else 0]:
+    def _taken(self, carded: Iterable[int]) -> list[int]:
+        """Return the places of those that have a card, in order."""
+        return sorted({self._places[paper_id] for paper_id in carded if paper_id in self._places})
+
+    def _end(self, taken: list[int], most: int) -> int:
+        """Return the place behind those of which so many are shown at most: the first that are not *taken*."""
+        if len(taken) == len(self._candidates):
+            return 0
+        for place in taken:
+            most += place < most
+        return min(most, len(self._candidates))
+
+    def _shown(self, taken: list[int], end: int) -> Lists:
+        """Return the lines of those before *end* that are not *taken*."""
+        for candidate in self._candidates[len(self._html) : end]:
             html, text = self._lines.line(candidate)
             self._html.append(html)
             self._text.append(text)
-        return shown
+        lines = self._html[:end], self._text[:end]
+        for place in reversed(taken):
+            if place < end:
+                del lines[HTML][place], lines[TEXT][place]
+        return lines
 
-    def _taken(self, carded: Iterable[int]) -> set[int]:
-        return {self._places[paper_id] for paper_id in carded if paper_id in self._places}
+    def _today(self, taken: list[int], end: int, newest: date) -> int:
+        """Return how many of those shown were not listed before the newest day; when some were is not known."""
+        known = self._first_known
+        while known in taken:
+            known += 1
+        newest_age = min((-newest.toordinal(), *self._ages[known : min(known + 1, end)]))
+        before = min(bisect_right(self._ages, newest_age), end)
+        return before - bisect_left(taken, before)
 
-    def _before(self, shown: list[int], newest: date) -> int:
-        """Return the first place of those listed before the newest day; when some were listed is not known."""
-        known = bisect_left(shown, self._first_known)
-        newest_age = min((-newest.toordinal(), *(self._ages[place] for place in shown[known : known + 1])))
-        return bisect_right(self._ages, newest_age)
-
-    def _list(self, heading: str, shown: list[int], more: int) -> Pieces:
-        if not shown and not more:
+    def _list(self, heading: str, html: Sequence[bytes], text: Sequence[bytes], more: int) -> Lists:
+        """Return a list with what parts it from what follows it, nothing where there is nothing to say."""
+        if not html and not more:
             return [], []
-        html, text = map(self._html.__getitem__, shown), map(self._text.__getitem__, shown)
-        return self._lines.pieces(heading, html, text, more)
+        lines = self._lines.pieces(heading, html, text, more)
+        lines[TEXT].append(self._lines.gap)
+        return lines
