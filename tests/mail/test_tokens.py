@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter.errors import NewsletterError, TokenError, TokenExpiredError
-from newsletter.mail.tokens import Claims, Purpose, Signer
+from newsletter.mail.tokens import Claims, Purpose, Signer, Wanted
 
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
 OLD, NEW = "an older secret, of some length", "the newest secret, of some length"
@@ -35,6 +35,15 @@ def test_a_token_is_signed_as_rfc_2104_says(purpose: Purpose, subscriber: int, s
     content = base64.b32decode(Signer((secret,)).token(purpose, subscriber=subscriber).upper())
     whole = hmac.digest(secret.encode(), b"token:" + purpose.encode() + content[:20], "sha256")
     assert whole[:10] == content[20:]
+
+
+@given(st.lists(st.tuples(purposes, ids, ids, st.none() | st.just(NOW)), max_size=6))
+def test_tokens_made_together_are_those_made_one_by_one(wanted: list[Wanted]):
+    """How many are made at once says nothing of what they are, and each is base32 as RFC 4648 has it."""
+    made = SIGNER.tokens(wanted)
+    for token, (purpose, subscriber, delivery, expires) in zip(made, wanted, strict=True):
+        assert token == SIGNER.token(purpose, subscriber=subscriber, delivery=delivery, expires=expires)
+        assert token == base64.b32encode(base64.b32decode(token.upper())).decode().lower()
 
 
 @given(purposes, ids, ids)
