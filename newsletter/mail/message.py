@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import Literal
 from urllib.parse import quote
 
 import idna
@@ -37,10 +38,10 @@ _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 _RAW = re.compile(r"[!-~]+( [!-~]+)*")
 _URI = re.compile(r"(https?://|mailto:)[!-;=?-~]+")
-_TEXT, _HTML = (
-    f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'.encode()
+_CONTENT = {
+    kind: f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'.encode()
     for kind in ("plain", "html")
-)
+}
 _VERSION = b"MIME-Version: 1.0\r\n"
 # "=_" cannot occur in quoted-printable, so no content can close a part.
 _BOUNDARY = b"=_alternative"
@@ -49,8 +50,7 @@ _NEXT = b"\r\n--%b\r\n" % _BOUNDARY
 _END = b"\r\n--%b--\r\n" % _BOUNDARY
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 
-
-Body = str | list[bytes]  # a text, or the pieces that ``quoted_printable`` made of one
+Kind = Literal["plain", "html"]  # of a part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,17 +90,21 @@ def message_id(delivery_id: int, domain: str) -> str:
     return f"<{delivery_id:016x}@{ascii_domain(domain)}>"
 
 
-def message_bytes(head: Head, *, text: Body | None = None, html: Body | None = None, smtputf8: bool = False) -> bytes:
+def message_bytes(head: Head, *, text: str | None = None, html: str | None = None, smtputf8: bool = False) -> bytes:
     """Return the message: ``multipart/alternative`` with the text first, or a single part.
 
-    A body in pieces is one whose pieces ``quoted_printable`` made. No line begins with a dot. Raises UsageError for
-    an address, URI or id that no header can hold, and for an address that needs SMTPUTF8 where the caller does not
-    say that the server will be asked for it.
+    No line begins with a dot. Raises UsageError for an address, URI or id that no header can hold, and for an address
+    that needs SMTPUTF8 where the caller does not say that the server will be asked for it.
     """
     own = own_headers(head.to, head.message_id, head.date, smtputf8=smtputf8)
     leave = leaving(head.unsubscribe_url, head.unsubscribe_mailto).encode()
-    headers = headers_between(shared_headers(head, smtputf8=smtputf8), head.subject, head.papers)
-    return b"".join((own, leave, *headers, *body_pieces(text=text, html=html)[0]))
+    papers = [without_blanks(key) for key in head.papers if key]
+    headers = headers_between(shared_headers(head, smtputf8=smtputf8), head.subject, papers)
+    said: dict[Kind, str | None] = {"plain": text, "html": html}
+    parts = {kind: quoted_printable(body) for kind, body in said.items() if body is not None}
+    *before, end = around_parts(*parts)
+    bodies = [start + part + ended(part) for start, part in zip(before, parts.values(), strict=True)]
+    return b"".join((own, leave, *headers, *bodies, end))
 
 
 def own_headers(to: str, message_id: str, date: datetime, *, smtputf8: bool) -> bytes:
@@ -131,21 +135,20 @@ def shared_headers(head: SharedHead, *, smtputf8: bool = False) -> tuple[bytes, 
 
 
 def headers_between(shared: tuple[bytes, bytes], subject: str, papers: Collection[str]) -> list[bytes]:
-    """Return the headers from the sender's on: what ``shared_headers`` gave, around the *subject* of some *papers*."""
+    """Return the headers from the sender's on: what ``shared_headers`` gave, around the *subject* of some *papers*.
+
+    These are keys ``without_blanks``.
+    """
     before, behind = shared
-    return [before, _subject(subject), behind, _papers(papers)]
+    return [before, _subject(subject), behind, _folded("X-Papers", papers).encode() if papers else b""]
 
 
-def body_pieces(*, text: Body | None = None, html: Body | None = None) -> tuple[list[bytes], list[int]]:
-    """Return the message from MIME-Version on, in pieces, and at which of them each part's content begins."""
-    assert text is not None or html is not None
-    if text is None or html is None:
-        kind, body = (_TEXT, text) if html is None else (_HTML, html)
-        assert body is not None
-        return [_VERSION, kind, *_part(body)], [2]
-    pieces = [_VERSION, _ALTERNATIVES, _TEXT, *_part(text), _NEXT, _HTML]
-    at = len(pieces)
-    return [*pieces, *_part(html), _END], [3, at]
+def around_parts(*kinds: Kind) -> list[bytes]:
+    """Return the message from MIME-Version on but for its parts: what stands before each, and behind the last."""
+    first, *others = map(_CONTENT.__getitem__, kinds)
+    if not others:
+        return [_VERSION + first, b""]
+    return [_VERSION + _ALTERNATIVES + first, *(_NEXT + other for other in others), _END]
 
 
 def leaving(url: str, mailto: str) -> str:
@@ -193,10 +196,6 @@ def _subject(subject: str) -> bytes:
     return _folded("Subject", _words("Subject", subject)).encode()
 
 
-def _papers(keys: Collection[str]) -> bytes:
-    return _folded("X-Papers", map(_key, filter(None, keys))).encode() if keys else b""
-
-
 @lru_cache(maxsize=256)
 def _date(date: datetime) -> str:
     # One instant is one key of the cache, whatever zone it is told in, and so has to read alike.
@@ -223,9 +222,8 @@ def _uri(uri: str) -> str:
     return f"<{uri}>" if uri else ""
 
 
-@lru_cache(maxsize=4096)
-def _key(key: str) -> str:
-    """Return a paper's key without blanks; foreign links are long and odd, and must not stop an issue."""
+def without_blanks(key: str) -> str:
+    """Return a paper's key as X-Papers holds it; foreign links are long and odd, and must not stop an issue."""
     escaped = quote(key, safe="!#$%&'()*+,/:;=?@[]~<>\\^`{|}\"", errors="replace")
     return escaped.replace("=?", "=%3F")[:_LONGEST_KEY]
 
@@ -281,9 +279,3 @@ def _folded(header: str, words: Iterable[str]) -> str:
             line = ""
         line += " " + word
     return f"{folded}{line}\r\n"
-
-
-def _part(body: Body) -> list[bytes]:
-    """Return a part's content, its last line ended."""
-    pieces = [quoted_printable(body)] if isinstance(body, str) else body
-    return [*pieces, ended(pieces[-1])]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache, partial
-from itertools import count
+from itertools import chain, count
 from operator import attrgetter
 
 from markupsafe import escape
@@ -22,28 +22,29 @@ from newsletter.errors import ConfigurationError
 from newsletter.render import wording
 from newsletter.render.cards import Cards
 from newsletter.render.environment import Templates
-from newsletter.render.foot import ANY_TOKEN, HTML, LINK_MARK, TEXT, TOKEN, Foot, Reader
+from newsletter.render.foot import ANY_TOKEN, HTML, LINK_MARK, TEXT, Foot, Reader
 from newsletter.render.groups import groups
 from newsletter.render.lines import Also, Lines, Pieces
 from newsletter.render.slots import Slotted, slots
 from newsletter.render.typesetting import Imprint, Typesetter
 from newsletter.render.wrapping import shorten
 
-__all__ = ["TOKEN", "Encoded", "IssueRenderer", "Masthead", "Reader"]
+__all__ = ["Encoded", "IssueRenderer", "Masthead", "Reader"]
 
 _SUBJECT = 110  # characters: what wide inboxes show
 _SHOWN = 200  # characters of a preheader: then no inbox goes on with what follows it in the mail
 _BLANK, _FILLER = "&#847;&zwnj;&nbsp;", 70  # what goes there else, so often at most
 _REST_HEAD = 700  # octets that the heading over the rest takes at most
-_OWN = 800  # and what is each reader's own, which comes in later
+_OWN = 900  # and what is each reader's own but for tokens, which comes in later
 LARGEST = 90_000  # octets of HTML as sent: past 99 KB the largest mail service clips a message
 _SURELY_FITS = LARGEST // 2  # octets without links' tokens: each has more around it than it has itself
-_stored, _why, _topic = map(attrgetter, ("stored", "why", "topic"))
+_stored, _topic = map(attrgetter, ("stored", "topic"))
 _first_listed = attrgetter("candidate.first_listed")  # date.max: when, is not known
 _KINDS = ("digest", "alert", "quiet")  # mails with papers, each with templates of its own
 _FRAME = ("title", "preheader", "corrections", "since", "counts", "cards", "also", "foot")
 _MARKS = slots(*_FRAME)
 _Frame = tuple[Slotted, Slotted]  # before the foot, and behind it
+Around = tuple[list[bytes], list[bytes]]  # the pieces before the foot, and those behind it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +62,19 @@ class Masthead(Imprint):
 
 @dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
 class Encoded:
-    """A digest, both parts encoded, in pieces to be joined; ``feet`` says where the foot begins in each."""
+    """A digest, both parts encoded, in pieces to be joined."""
 
     subject: str
     html: list[bytes]
     text: list[bytes]
-    feet: tuple[int, int]  # HTML, TEXT
+
+
+@dataclass(slots=True, kw_only=True)  # not frozen either
+class Edition:
+    """What all readers of a digest get alike: as much but for the foot, whose place is between."""
+
+    subject: str
+    parts: tuple[Around, Around]  # HTML, TEXT
 
 
 class IssueRenderer:
@@ -94,7 +102,7 @@ class IssueRenderer:
         self._nothing = self._type.line("nothing.subject.txt")
         self._note = [paragraph for part in masthead.note.split("\n\n") if (paragraph := plain(part))]
         self._dot = encode(" · ")
-        self._filler = lru_cache(maxsize=_FILLER)(lambda blanks: encode(blanks * _BLANK))
+        self._filler = lru_cache(maxsize=_SHOWN)(lambda left: encode(min(left, _FILLER) * _BLANK))
         self._cards = Cards(self._type, notes, masthead.date, encode)
         self._lines = Lines(self._type, encode)
         self._also = lru_cache(maxsize=256)(partial(Also, self._lines))
@@ -109,52 +117,44 @@ class IssueRenderer:
 
         At its head it has the *corrections* of earlier issues.
         """
-        edition, own = self.edition(digest, self.foot.pieces(reader), corrections), self.foot.own(reader)
-        return Encoded(
-            subject=edition.subject,
-            html=[own.get(piece, piece) for piece in edition.html],
-            text=[own.get(piece, piece) for piece in edition.text],
-            feet=edition.feet,
-        )
+        feet = self.foot.whole(reader)
+        edition = self.edition(digest, len(feet[HTML]), corrections)
+        html, text = ([*before, foot, *behind] for (before, behind), foot in zip(edition.parts, feet, strict=True))
+        return Encoded(subject=edition.subject, html=html, text=text)
 
     def edition(
-        self,
-        digest: Digest,
-        foot: tuple[list[bytes], list[bytes]],
-        corrections: tuple[Correction, ...] = (),
-        *,
-        only_text: bool = False,
-    ) -> Encoded:
-        """Return what all readers of *digest* get alike, with this *foot* of theirs as HTML and as text.
+        self, digest: Digest, foot: int, corrections: tuple[Correction, ...] = (), *, only_text: bool = False
+    ) -> Edition:
+        """Return what all readers of *digest* get alike, whose feet take so many octets of HTML.
 
         A digest that is too long is shortened in both parts, unless it is sent as text only.
         """
         corrected = self._corrections(corrections)
         if not digest.picks:
-            return _spread(self._nothing, self._frame("nothing"), {"corrections": corrected, "foot": foot})
+            return _spread(self._nothing, self._frame("nothing"), {"corrections": corrected})
         self._cards.set_in_type(digest.picks)
         stored = list(map(_stored, digest.picks))
-        papers = [paper for paper, _, _ in stored]
-        kind = _kind(set(map(_why, digest.picks)))
+        papers, whys, _ = zip(*stored, strict=True)
+        kind = _kind(set(whys))
         subject, title = self._titled(papers[0], len(papers), kind)
         headings = groups(digest, self._type.language)
         placed = map(self._cards.placed, stored, count(1), self._cards.sizes(len(papers)), headings)
         html_cards, text_cards = zip(*placed, strict=True)
         parts = {
-            "title": _both(title),
-            "preheader": _both(self._preheader(papers)),
+            "title": title,
+            "preheader": self._preheader(papers),
             "corrections": corrected,
-            "since": _both(self._since(digest.since, kind)),
-            "counts": _both(self._counts(len(papers), len(papers) - list(map(_topic, digest.picks)).count(""), kind)),
+            "since": self._since(digest.since, kind),
+            "counts": self._counts(len(papers), len(papers) - list(map(_topic, digest.picks)).count(""), kind),
             "cards": (html_cards, text_cards),
             "also": self._also(digest.named).pieces(papers, _newest_day(digest)),
-            "foot": foot,
         }
         frame = self._frame(kind, since=_between(digest))
         edition = _spread(subject, frame, parts)
-        if only_text or sum(map(len, edition.html)) + _OWN <= _SURELY_FITS:
+        html, others = edition.parts[HTML], foot + _OWN
+        if only_text or sum(map(len, chain(*html))) + others <= _SURELY_FITS:
             return edition
-        if (size := _octets(edition.html) + _OWN) <= LARGEST:
+        if (size := _octets(chain(*html)) + others) <= LARGEST:
             return edition
         return _spread(subject, frame, {**parts, **self._shortened(digest, size, html_cards, text_cards)})
 
@@ -181,12 +181,12 @@ class IssueRenderer:
             cards = [*cards[0], *html_rest], [*cards[1], self._lines.gap, *text_rest]
         return {"cards": cards, "also": also.pieces(papers, _newest_day(digest), len(lines))}
 
-    def _title(self, first: int, papers: int, kind: str) -> tuple[str, bytes]:
+    def _title(self, first: int, papers: int, kind: str) -> tuple[str, Pieces]:
         """Return the subject of a mail of so many *papers*, and the same as HTML."""
         others = wording.others(self._type.language, papers - 1)
         room = _SUBJECT - len(self._subject_with("", others, kind))
         subject = self._subject_with(shorten(self._cards.title(first), max(room, _SUBJECT // 3)), others, kind)
-        return subject, self._encode(_html(subject))
+        return subject, self._both(_html(subject))
 
     def _subject_with(self, title: str, others: str, kind: str) -> str:
         return self._subjects(kind).fill({"title": title.encode(), "others": others.encode()}).decode()
@@ -194,15 +194,20 @@ class IssueRenderer:
     def _subject_of(self, kind: str) -> Slotted:
         return Slotted(self._type.line(f"{kind}.subject.txt", slots=slots("title", "others")), str.encode)
 
-    def _counts_anew(self, papers: int, matching: int, kind: str) -> bytes:
+    def _counts_anew(self, papers: int, matching: int, kind: str) -> Pieces:
         if kind == "alert":
-            return self._encode(wording.found(self._type.language, papers))
-        return self._encode(wording.counts(self._type.language, papers, matching, self._masthead.pool_size))
+            return self._both(wording.found(self._type.language, papers))
+        return self._both(wording.counts(self._type.language, papers, matching, self._masthead.pool_size))
 
-    def _since_anew(self, first: date | None, kind: str) -> bytes:
+    def _since_anew(self, first: date | None, kind: str) -> Pieces:
         if kind == "quiet" and first:
-            return self._encode(wording.quiet_since(self._type.language, first, self._masthead.date))
-        return self._encode(wording.since(self._type.language, first, self._masthead.date) if first else "")
+            return self._both(wording.quiet_since(self._type.language, first, self._masthead.date))
+        return self._both(wording.since(self._type.language, first, self._masthead.date) if first else "")
+
+    def _both(self, text: str) -> Pieces:
+        """Return a text that is the same in both parts."""
+        alone = (self._encode(text),)
+        return alone, alone
 
     def _corrections_anew(self, corrections: tuple[Correction, ...]) -> Pieces:
         """Return what the head of a digest says of earlier issues, as HTML and as text."""
@@ -212,12 +217,13 @@ class IssueRenderer:
         text = self._type.text("corrections.txt", corrections=corrections)
         return [self._encode(html)], [self._encode(f"{text}\n\n\n")]
 
-    def _preheader(self, papers: list[int]) -> bytes:
+    def _preheader(self, papers: Sequence[int]) -> Pieces:
         """Return what continues the subject: the titles that it does not name, and blanks where these are few."""
         first = 0 if self._masthead.subject else 1
         said = list(map(self._cards.brief, papers[first:4])) or [self._cards.opening(papers[0])]
-        left = _SHOWN - sum(length for _, length in said)
-        return self._dot.join([text for text, _ in said]) + self._filler(min(max(left, 0), _FILLER))
+        texts, lengths = zip(*said, strict=True)
+        pieces = (self._dot.join(texts), self._filler(_SHOWN - sum(lengths)))
+        return pieces, pieces
 
     def _frame(self, name: str, *, since: str = "") -> tuple[_Frame, _Frame]:
         """Return the mail *name* without what is the reader's own, in both parts."""
@@ -242,29 +248,15 @@ class IssueRenderer:
         return Slotted(before, self._encode), Slotted(behind[0], self._encode)
 
 
-def _both(piece: bytes) -> Pieces:
-    """Return a piece that is the same in both parts."""
-    alone = (piece,)
-    return alone, alone
-
-
-def _spread(subject: str, frame: tuple[_Frame, _Frame], parts: Mapping[str, Pieces]) -> Encoded:
+def _spread(subject: str, frame: tuple[_Frame, _Frame], parts: Mapping[str, Pieces]) -> Edition:
     """Return both parts in pieces, of which most are shared with other editions."""
-    html, html_foot = _around_foot(frame[HTML], parts, HTML)
-    text, text_foot = _around_foot(frame[TEXT], parts, TEXT)
-    return Encoded(subject=subject, html=html, text=text, feet=(html_foot, text_foot))
+    (html, html_end), (text, text_end) = frame
+    around_html = html.spread(parts, HTML), html_end.spread(parts, HTML)
+    around_text = text.spread(parts, TEXT), text_end.spread(parts, TEXT)
+    return Edition(subject=subject, parts=(around_html, around_text))
 
 
-def _around_foot(frame: _Frame, parts: Mapping[str, Pieces], part: int) -> tuple[list[bytes], int]:
-    before, behind = frame
-    pieces = before.spread(parts, part)
-    at = len(pieces)
-    pieces += parts["foot"][part]
-    pieces += behind.spread(parts, part)
-    return pieces, at
-
-
-def _kind(whys: Collection[Why]) -> str:
+def _kind(whys: Collection[str]) -> str:
     """Return which mail brings papers for these reasons: a digest, what alerts found, or that nothing matched."""
     if Why.NEAREST in whys:
         return "quiet"

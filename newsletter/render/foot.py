@@ -15,14 +15,7 @@ TOKEN, LINK = slots("token", "link_token").values()
 ANY_TOKEN = 48 * "a"
 
 
-class Mark(bytes):
-    """Stands among the pieces of a mail where one goes that is the reader's own."""
-
-    __slots__ = ()
-
-
-TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT = (Mark(b"\xff%d" % number) for number in range(5))
-# Cards have many links, so this one stands inside of pieces. UTF-8 has no octet 0xFF; one octet is replaced fastest.
+# Stands in cards where a link has what is the reader's own. UTF-8 has no octet 0xFF; one octet is replaced fastest.
 LINK_MARK = b"\xff"
 
 
@@ -42,7 +35,6 @@ class Reader:
     reply_to: str = ""
     preferences_url: str = ""
     next_due: str = ""
-    token: str = ""
 
 
 class Foot:
@@ -53,28 +45,28 @@ class Foot:
         self._encode = encode
         self._linked = lru_cache(maxsize=64)(self._link)
 
-    def pieces(self, reader: Reader) -> tuple[list[bytes], list[bytes]]:
-        """Return the foot of all who have the links of *reader*, as HTML and as text, with marks in it."""
-        html, text = self._linked(
+    def slotted(self, reader: Reader) -> tuple[Slotted, Slotted]:
+        """Return the foot of all who have the links of *reader*, as HTML and as text.
+
+        It has slots for ``why_mail`` and ``next_due``, and for the marks that links have in place of what each reader
+        has alone: ``TOKEN``, and ``LINK`` in those that are not for ever.
+        """
+        return self._linked(
             reader.unsubscribe_url,
             reader.unsubscribe_mailto,
             reader.reply_to,
             reader.preferences_url,
             bool(reader.next_due),
         )
-        marks: dict[str, tuple[list[bytes], list[bytes]]] = {
-            "token": ([TOKEN_MARK], [TOKEN_MARK]),
-            "link_token": ([LINK_MARK], [LINK_MARK]),
-            "why_mail": ([WHY_HTML], [WHY_TEXT]),
-            "next_due": ([NEXT_HTML], [NEXT_TEXT]),
-        }
-        return html.spread(marks, HTML), text.spread(marks, TEXT)
 
-    def own(self, reader: Reader) -> dict[bytes, bytes]:
-        """Return what is *reader*'s own, by mark."""
+    def whole(self, reader: Reader) -> tuple[bytes, bytes]:
+        """Return the foot of *reader*, whose links have no marks, as HTML and as text."""
+        html, text = self.slotted(reader)
         why, following = self.sentence(reader.why_mail), self.sentence(reader.next_due)
-        marks = (WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT, TOKEN_MARK)
-        return dict(zip(marks, (*why, *following, self._encode(reader.token)), strict=True))
+        return (
+            html.fill({"why_mail": why[HTML], "next_due": following[HTML]}),
+            text.fill({"why_mail": why[TEXT], "next_due": following[TEXT]}),
+        )
 
     def sentence(self, sentence: str) -> tuple[bytes, bytes]:
         """Return a sentence of the foot as HTML and as text."""

@@ -51,9 +51,7 @@ def confirmation(
 def welcome(environment: Templates, imprint: Imprint, subscription: Subscription, reader: Reader) -> Rendered:
     """Return the mail that greets who confirmed: what comes when, how to choose and how to leave."""
     setter = typesetter(environment, imprint)
-    foot = Foot(setter, str.encode)
-    own = foot.own(reader)
-    html, text = (b"".join(own.get(piece, piece) for piece in pieces).decode() for pieces in foot.pieces(reader))
+    html, text = (foot.decode() for foot in Foot(setter, str.encode).whole(reader))
     said = {
         "subscription": replace(subscription, topics=tuple(map(plain, subscription.topics))),
         "rhythm": subscription.frequency.partition(":")[0],

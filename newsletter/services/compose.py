@@ -23,43 +23,36 @@ from newsletter.domain.ranking import Candidate
 from newsletter.domain.subscriber import zone_info
 from newsletter.errors import ConfigurationError, UsageError
 from newsletter.mail.message import (
+    Kind,
     SharedHead,
-    body_pieces,
+    around_parts,
     headers_between,
     leaving,
     needs_smtputf8,
     own_headers,
     shared_headers,
+    without_blanks,
 )
-from newsletter.mail.tokens import Purpose
-from newsletter.render.digest import Encoded, Masthead
+from newsletter.mail.quoted_printable import SOFT_BREAK, ended
+from newsletter.render.digest import Masthead
 from newsletter.render.environment import Templates
-from newsletter.render.foot import (
-    ANY_TOKEN,
-    HTML,
-    LINK,
-    LINK_MARK,
-    NEXT_HTML,
-    NEXT_TEXT,
-    TEXT,
-    TOKEN_MARK,
-    WHY_HTML,
-    WHY_TEXT,
-    Mark,
-)
+from newsletter.render.foot import ANY_TOKEN, HTML, LINK, LINK_MARK, TEXT
 from newsletter.render.languages import Languages
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.edit import Shown
-from newsletter.services.voice import Voice, marks_in
+from newsletter.services.voice import Voice
 from newsletter.storage import corrections, papers
 from newsletter.storage.picks import Picks
 from newsletter.storage.turns import Claimed
 
-_HEADERS = Mark(b"\xffheaders")
-_OWN: dict[bytes, int] = {
-    mark: at for at, mark in enumerate((_HEADERS, TOKEN_MARK, WHY_HTML, WHY_TEXT, NEXT_HTML, NEXT_TEXT))
+_PARTS: dict[str | None, tuple[int, ...]] = {  # by what a reader wants
+    None: (TEXT, HTML),
+    "both": (TEXT, HTML),
+    "text": (TEXT,),
+    "html": (HTML,),
 }
-_PARTS = {None: (TEXT, HTML), "both": (TEXT, HTML), "text": (TEXT,), "html": (HTML,)}  # by what a reader wants
+_KINDS: dict[int, Kind] = {TEXT: "plain", HTML: "html"}
+_AROUND = {wanted: around_parts(*map(_KINDS.__getitem__, parts)) for wanted, parts in _PARTS.items()}
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: freezing takes time
@@ -103,7 +96,7 @@ class Composer:
         self._pool = shown.arranged.pool
         self._named = lru_cache(maxsize=256)(self._named_anew)
         self._corrections = dict(known)
-        self._key = lru_cache(maxsize=8192)(attrgetter("key"))  # of a paper
+        self._key = lru_cache(maxsize=8192)(lambda paper: without_blanks(paper.key))
         self._pick = lru_cache(maxsize=8192)(self._pick_anew)
         self._headers = lru_cache(maxsize=2)(self._headers_anew)
         self._edition = lru_cache(maxsize=2048)(self._edition_anew)  # lists of shared pieces, some 14 KB each
@@ -148,7 +141,7 @@ class Composer:
         mail, made_at = self._mail, claimed.made_at
         smtputf8 = needs_smtputf8(claimed.email)
         voice = self._voice(claimed.language)
-        edition, places = self._edition(
+        edition = self._edition(
             voice,
             claimed.picks,
             claimed.unlisted,
@@ -158,22 +151,27 @@ class Composer:
             claimed.format,
             smtputf8,
         )
-        zone = claimed.zone or self._newsletter.time_zone
-        own = (
-            own_headers(claimed.email, claimed.message_id, made_at, smtputf8=smtputf8)
-            + mail.reply_header(claimed.subscriber_id, claimed.id, made_at),
-            mail.signer.token(Purpose.UNSUBSCRIBE, subscriber=claimed.subscriber_id).encode(),
-            *voice.why_mail(local_date(claimed.created_at, zone_info(zone))),
-            *voice.next_digest(claimed.frequency, claimed.hour, zone, max(made_at, self._next_issue_at), claimed.day),
-        )
-        pieces = edition.copy()
-        for at, which in places:
-            pieces[at] = own[which]
-        links = mail.preferences_token(claimed.subscriber_id, made_at, delivery=claimed.id).encode()
+        leave, links, reply_to, sender = mail.own(claimed.subscriber_id, claimed.id, made_at)
+        token, link_token = leave.encode(), links.encode()
+        own = own_headers(claimed.email, claimed.message_id, made_at, smtputf8=smtputf8)
+        pieces = [own, reply_to.encode(), token.join(self._leaving)]
+        why, following = self._sentences(claimed, voice)
+        said = {"token": token + SOFT_BREAK, "link_token": link_token + SOFT_BREAK}  # encoded, a token ends its line
+        for part, before in zip(_PARTS[claimed.format], edition, strict=False):
+            said["why_mail"], said["next_due"] = why[part], following[part]
+            pieces += before
+            pieces.append(voice.feet[part].fill(said))
+        pieces += edition[-1]
         # Signed as of the digest's own date, so that a repeat is the same to the last byte.
-        content = mail.signed(b"".join(pieces).replace(LINK_MARK, links), made_at)
-        sender = mail.return_path(claimed.subscriber_id, claimed.id)
+        content = mail.signed(b"".join(pieces).replace(LINK_MARK, link_token), made_at)
         return Message(sender=sender, recipient=claimed.email, content=content, smtputf8=smtputf8)
+
+    def _sentences(self, claimed: Claimed, voice: Voice) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+        """Return why this mail came and when the next one does, each as HTML and as text."""
+        zone = claimed.zone or self._newsletter.time_zone
+        why = voice.why_mail(local_date(claimed.created_at, zone_info(zone)))
+        after = max(claimed.made_at, self._next_issue_at)
+        return why, voice.next_digest(claimed.frequency, claimed.hour, zone, after, claimed.day)
 
     def _edition_anew(
         self,
@@ -185,10 +183,10 @@ class Composer:
         weekly: bool,
         wanted: str | None,
         smtputf8: bool,
-    ) -> tuple[list[bytes], list[tuple[int, int]]]:
+    ) -> list[list[bytes]]:
         """Return the message that all readers with the same picks get alike, in pieces, most of them shared.
 
-        With it come the places of each one's own pieces, and which of ``_OWN`` goes there.
+        These are the pieces before each foot, which are parted by those, and the pieces behind the last.
         """
         found: dict[int, Pick] = {}  # by today's id: two picks may have become one paper since
         keys: list[str] = []
@@ -196,41 +194,28 @@ class Composer:
             if paper_id not in found:
                 found[paper_id] = pick
                 keys.append(key)
-        told = tuple(self._corrections[one] for one in corrections)
+        told = tuple(map(self._corrections.__getitem__, corrections))
         digest = Digest(picks=tuple(found.values()), since=since, missed=not weekly, named=self._named(unlisted))
-        edition = voice.renderer.edition(digest, voice.feet, told, only_text=wanted == "text")
-        headers = headers_between(self._headers(smtputf8), edition.subject, keys)
-        return self._with_places([*self._head, *headers], edition, voice, _PARTS[wanted])
-
-    def _with_places(
-        self, pieces: list[bytes], edition: Encoded, voice: Voice, parts: tuple[int, ...]
-    ) -> tuple[list[bytes], list[tuple[int, int]]]:
-        """Add the *parts* of the body to the headers; marks are at known places of the head and of each foot."""
-        text, html = edition.text if TEXT in parts else None, edition.html if HTML in parts else None
-        body, begins = body_pieces(text=text, html=html)
-        places = self._head_marks.copy()
-        for part, at in zip(parts, begins, strict=True):
-            foot = len(pieces) + at + edition.feet[part]
-            places += [foot + mark for mark in voice.marks[part]]
-        pieces += body
-        return pieces, [(at, _OWN[pieces[at]]) for at in places]
+        edition = voice.renderer.edition(digest, voice.foot_size, told, only_text=wanted == "text")
+        runs, run = [], headers_between(self._headers(smtputf8), edition.subject, keys)
+        *starts, end = _AROUND[wanted]
+        for part, start in zip(_PARTS[wanted], starts, strict=True):
+            before, behind = edition.parts[part]
+            runs.append([*run, start, *before])
+            run = [*behind, ended(behind[-1])]
+        return [*runs, [*run, end]]
 
     def _named_anew(self, unlisted: str) -> Named:
         """Return what is named where it has no card: of today, then of the days before, in the newsletter's order."""
         return Named(tuple(sorted(outside(self._pool, unlisted), key=attrgetter("first_listed"), reverse=True)))
 
     @cached_property
-    def _head(self) -> list[bytes]:
-        """Return the headers that begin a message, with a mark at each place of what is the reader's own."""
+    def _leaving(self) -> list[bytes]:
+        """Return the headers by which a reader can leave, parted where their token goes."""
         mail = self._mail
         url, mailto = mail.unsubscribe_url(ANY_TOKEN), mail.unsubscribe_mailto(ANY_TOKEN)
         with _concerning_all():
-            first, *rest = leaving(url, mailto or self._mailto_reply).encode().split(ANY_TOKEN.encode())
-        return [_HEADERS, first, *(piece for part in rest for piece in (TOKEN_MARK, part))]
-
-    @cached_property
-    def _head_marks(self) -> list[int]:
-        return marks_in(self._head)
+            return leaving(url, mailto or self._mailto_reply).encode().split(ANY_TOKEN.encode())
 
     def _pick_anew(self, stored: tuple[int, str, str]) -> tuple[int, Pick, str] | None:
         """Return a pick, its paper's id of today and its key for X-Papers, None for one that is not known any more."""

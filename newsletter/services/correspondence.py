@@ -14,7 +14,7 @@ from urllib.parse import quote
 from newsletter.config.settings import Settings
 from newsletter.domain.text import plain
 from newsletter.mail.message import ascii_domain, wire_address
-from newsletter.mail.tokens import Purpose, Signer
+from newsletter.mail.tokens import Purpose, Signer, Wanted
 from newsletter.render.typesetting import Imprint
 
 if TYPE_CHECKING:
@@ -155,11 +155,22 @@ class Correspondence:
             self.signer.token(Purpose.REPLY, subscriber=subscriber, delivery=delivery, expires=expires)
         )
 
-    def reply_header(self, subscriber: int, delivery: int, at: datetime) -> bytes:
-        """Return the Reply-To of a delivery where it is its own, b'' where all have the same."""
-        if not self.settings.bounces.takes_commands:
-            return b""
-        return f"Reply-To: {self.reply_address(subscriber, delivery, at)}\r\n".encode()
+    def own(self, subscriber: int, delivery: int, at: datetime) -> tuple[str, str, str, str]:
+        """Return what a digest of *at* has for its reader alone, signed all at once, which costs less.
+
+        These are the token that unsubscribes, that of the other links, the Reply-To, '' where all readers have the
+        same, and the envelope sender.
+        """
+        unsubscribe: Wanted = (Purpose.UNSUBSCRIBE, subscriber, 0, None)
+        choose: Wanted = (Purpose.PREFERENCES, subscriber, delivery, _later(at, _LINKS))
+        if not self._bounces[0]:
+            leave, links = self.signer.tokens((unsubscribe, choose))
+            return leave, links, "", self.settings.newsletter.sender_address
+        bounce: Wanted = (Purpose.BOUNCE, subscriber, delivery, None)
+        answer: Wanted = (Purpose.REPLY, subscriber, delivery, _later(at, _ANSWERED))
+        leave, links, back, reply = self.signer.tokens((unsubscribe, choose, bounce, answer))
+        reply_to = f"Reply-To: {self._what_comes_back(reply)}\r\n" if self.settings.bounces.takes_commands else ""
+        return leave, links, reply_to, self._what_comes_back(back)
 
     def _what_comes_back(self, token: str) -> str:
         before, after = self._return

@@ -6,17 +6,13 @@ from functools import cached_property, lru_cache
 
 from newsletter.domain.calendar import next_due
 from newsletter.domain.subscriber import Preferences
-from newsletter.mail.quoted_printable import quoted_printable
+from newsletter.mail.quoted_printable import SOFT_BREAK, quoted_printable
 from newsletter.render.digest import IssueRenderer, Masthead
 from newsletter.render.environment import Templates
-from newsletter.render.foot import ANY_TOKEN, LINK, LINK_MARK, TOKEN, TOKEN_MARK, Mark, Reader
+from newsletter.render.foot import ANY_TOKEN, HTML, LINK, TOKEN, Reader
+from newsletter.render.slots import Slotted
 from newsletter.services.correspondence import Correspondence
 from newsletter.services.subscribe import rhythm_of
-
-_TOKEN_END = quoted_printable(ANY_TOKEN).removeprefix(ANY_TOKEN.encode())  # encoded, a token ends its line
-
-_TOKENS = {TOKEN_MARK, LINK_MARK}
-Foot = tuple[list[bytes], list[bytes]]
 
 
 class Voice:
@@ -33,8 +29,8 @@ class Voice:
         self.next_digest = lru_cache(maxsize=1024)(self._next_digest)
 
     @cached_property
-    def feet(self) -> Foot:
-        """Return the foot as HTML and as text, with marks at the places of what is the reader's own."""
+    def feet(self) -> tuple[Slotted, Slotted]:
+        """Return the foot as HTML and as text, with slots for what is the reader's own."""
         reader = Reader(
             why_mail="why",
             next_due="next",
@@ -43,14 +39,13 @@ class Voice:
             reply_to=self._mail.reply_to,
             preferences_url=self._mail.page_url("preferences", LINK),
         )
-        html, text = self.renderer.foot.pieces(reader)
-        return _with_token_ended(html), _with_token_ended(text)
+        return self.renderer.foot.slotted(reader)
 
     @cached_property
-    def marks(self) -> tuple[list[int], list[int]]:
-        """Return where in the foot a mark is, as HTML and as text."""
-        html, text = self.feet
-        return marks_in(html), marks_in(text)
+    def foot_size(self) -> int:
+        """Return how many octets the foot takes as HTML, without what it says in sentences to its reader alone."""
+        token = ANY_TOKEN.encode() + SOFT_BREAK
+        return len(self.feet[HTML].fill({"token": token, "link_token": token, "why_mail": b"", "next_due": b""}))
 
     def _why_mail(self, day: date) -> tuple[bytes, bytes]:
         """Return what the foot says, as HTML and as text, to all who subscribed on the same day."""
@@ -86,12 +81,3 @@ class Voice:
                 zone=zone,
             )
         )
-
-
-def marks_in(pieces: list[bytes]) -> list[int]:
-    """Return the places of what is a reader's own."""
-    return [at for at, piece in enumerate(pieces) if isinstance(piece, Mark)]
-
-
-def _with_token_ended(pieces: list[bytes]) -> list[bytes]:
-    return [one for piece in pieces for one in ((piece, _TOKEN_END) if piece in _TOKENS else (piece,))]

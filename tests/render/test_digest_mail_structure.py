@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import chain
 
 import pytest
 from lxml import html as lxml_html
@@ -14,6 +15,7 @@ from newsletter.domain.paper import Listing
 from newsletter.domain.pool import Pick, Why
 from newsletter.render.digest import LARGEST, IssueRenderer, Masthead
 from newsletter.render.environment import environment
+from newsletter.render.foot import TEXT
 
 
 def outline(source):
@@ -139,7 +141,7 @@ def test_a_long_digest_as_text_alone_is_whole():
     picks = digest(*(candidate(n, **said) for n in range(1, 101)))
     masthead = Masthead(name="Daily Papers", date=DAY, pool_size=100)
     issue = IssueRenderer(environment(None), masthead, {}, str.encode)
-    text = b"".join(issue.edition(picks, ([], []), only_text=True).text).decode()
+    text = b"".join(chain(*issue.edition(picks, 0, only_text=True).parts[TEXT])).decode()
     assert re.findall(r"^ *(\d+)\. ", text, re.MULTILINE) == [str(n) for n in range(1, 101)]
     assert "The rest of this digest" not in text
 
