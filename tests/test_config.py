@@ -280,6 +280,14 @@ def test_a_variable_of_no_table_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     assert "did you mean smtp?" in complaint(file)
 
 
+def test_what_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    """Unknown tables beside unknown keys and wrong values, and of very many how many more."""
+    said = complaint(write(tmp_path, GOOD + SOURCE + "[smpt]\nport = 1\n[database]\nurll = 1\n[smtp]\nport = 'x'\n"))
+    assert all(key in said for key in ("smpt is", "database.urll", "smtp.port"))
+    many = complaint(write(tmp_path, GOOD + SOURCE + "".join(f"[unknown{n}]\n" for n in range(9))))
+    assert many.endswith("; and 4 more")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes a user without a home, which only root can")
 def test_places_where_one_may_not_look(tmp_path: Path) -> None:
     """A folder that is closed to this user, and a user whom the machine does not know, are no crash."""

@@ -67,9 +67,11 @@ def load(named: Path | None = None) -> Settings:
         raise ConfigurationError(f"{file}: is not text in UTF-8; save it as that, or name another file") from error
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}; let this user read it") from error
-    _refuse_unknown(file, content, os.environ)
+    _refuse_unknown(os.environ)
+    unknown = [f"{name} is not a known key{_suggestion(name, _TABLES)}" for name in content if name not in _TABLES]
+    known = {name: content[name] for name in content if name in _TABLES}
     try:
-        settings = Settings(**{"newsletter": {}, **content, "file": str(file)})
+        settings = Settings(**{"newsletter": {}, **known, "file": str(file)})
     except SettingsError as error:
         section = str(error).partition('"')[2].partition('"')[0].upper()
         raise ConfigurationError(
@@ -78,22 +80,31 @@ def load(named: Path | None = None) -> Settings:
     except ValidationError as error:
         # A source that is wrong is reported by itself, and once more as a source too few.
         found = [e for e in error.errors() if e["type"] != "too_short" or not e["input"]]
-        raise ConfigurationError(f"{file}: " + "; ".join(map(_explain, found[:3]))) from error
+        raise ConfigurationError(_told(file, [*unknown, *map(_explain, found)])) from error
+    if unknown:
+        raise ConfigurationError(_told(file, unknown))
     _ = settings.secrets, settings.passwords, settings.dkim_keys, settings.summaries_key, settings.bounce_secrets
     return settings
 
 
-def _refuse_unknown(file: Path, content: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-    """Refuse the tables that pydantic would take for options of its own, or would not look at."""
-    tables = Settings.model_fields.keys() - {"file"}
-    for name in sorted(content.keys() - tables):
-        raise ConfigurationError(f"{file}: {name} is not a known key{_suggestion(name, sorted(tables))}")
+_TABLES = sorted(Settings.model_fields.keys() - {"file"})
+_TOLD = 5  # mistakes on one line
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """Refuse the variables of tables that there are not, at which pydantic would not look."""
     for variable in sorted(environment):
         table, nested, _ = variable.lower().removeprefix("newsletter_").partition("__")
-        if variable.upper().startswith("NEWSLETTER_") and nested and table not in tables:
+        if variable.upper().startswith("NEWSLETTER_") and nested and table not in _TABLES:
             raise ConfigurationError(
-                f"{variable} in the environment: {table} is not a known table{_suggestion(table, sorted(tables))}"
+                f"{variable} in the environment: {table} is not a known table{_suggestion(table, _TABLES)}"
             )
+
+
+def _told(file: Path, mistakes: list[str]) -> str:
+    """Return all that is wrong with *file* as one line."""
+    more = f"; and {len(mistakes) - _TOLD} more" if len(mistakes) > _TOLD else ""
+    return f"{file}: {'; '.join(mistakes[:_TOLD])}{more}"
 
 
 _MEANINGS = {

@@ -12,7 +12,7 @@ from sqlalchemy import select as sql
 from sqlmodel import Session, col, update
 
 from newsletter.domain.issue import Issue
-from newsletter.storage.database import listed
+from newsletter.storage.database import cursor, listed
 from newsletter.storage.due import FACTS, DueReader, due_reader
 from newsletter.storage.tables import SubscriberRow, instant_of, stored
 
@@ -30,9 +30,8 @@ def readers(session: Session, now: datetime, limit: int) -> list[tuple[DueReader
 
     Who wants no digest has one due in the farthest future.
     """
-    rows = session.connection().exec_driver_sql(_READERS, {"now": stored(now), "limit": limit})
-    found = loads(rows.scalar_one())
-    return [(due_reader(facts), instant_of(at)) for at, *facts in found]
+    (rows,) = cursor(session).execute(_READERS, {"now": stored(now), "limit": limit}).fetchone()
+    return [(due_reader(facts), instant_of(at)) for at, *facts in loads(rows)]
 
 
 def advance(session: Session, at: datetime, reader_ids: Collection[int]) -> None:

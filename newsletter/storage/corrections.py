@@ -8,16 +8,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import ColumnElement
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
 from newsletter.domain.delivery import ON_ITS_WAY
 from newsletter.domain.issue import Correction, Issue
-from newsletter.storage.database import listed
-from newsletter.storage.tables import CORRECTS, CorrectionRow, DeliveryRow, IssueRow
+from newsletter.storage.database import cursor, listed
+from newsletter.storage.tables import CORRECTS, CorrectionRow, DeliveryRow, IssueRow, stored
 
 _C, _D = CorrectionRow, DeliveryRow
+_MADE = "SELECT id, issue_id FROM corrections WHERE made_at >= ?"
 
 
 def add(session: Session, issue: Issue, text: str, now: datetime) -> None:
@@ -46,8 +47,7 @@ def _found(session: Session, which: ColumnElement[bool]) -> list[Correction]:
 
 def owed(session: Session, reader_ids: Collection[int], since: datetime | None = None) -> dict[int, tuple[int, ...]]:
     """Return the corrections, made *since* or ever, of issues that these readers had and no mail told them of."""
-    query = sql(col(_C.id), col(_C.issue_id)).where(col(_C.made_at) >= since if since else true())
-    made = [(correction or 0, of) for correction, of in session.connection().execute(query)] if reader_ids else []
+    made = cursor(session).execute(_MADE, (stored(since) if since else "",)).fetchall() if reader_ids else []
     if not made:  # nearly always
         return {}
     readers = {"readers": list(reader_ids)}

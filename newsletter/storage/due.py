@@ -10,16 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
-from json import loads
+from json import dumps, loads
 from typing import Any, NamedTuple
 
-from sqlalchemy import Update, bindparam, func
+from sqlalchemy import func
 from sqlalchemy import select as sql
-from sqlmodel import Session, col, exists, update
+from sqlmodel import Session, col, exists
 
 from newsletter.domain.subscriber import Preferences
 from newsletter.domain.subscriber import Status as SubscriberStatus
-from newsletter.storage.database import listed
+from newsletter.storage.database import cursor
 from newsletter.storage.tables import SubscriberRow, day_of, instant_of, stored
 
 _S = SubscriberRow
@@ -99,8 +99,8 @@ def readers(
     for part in _BEHIND_IT if after else ("true",):
         if left := limit - len(found):
             which = f"status = 'active' AND {group} AND {_IS_DUE if now else _IS_EVER_DUE} AND {part}"
-            rows = session.connection().exec_driver_sql(_READERS.format(which=which), values | {"limit": left})
-            found += map(due_reader, loads(rows.scalar_one()))
+            (rows,) = cursor(session).execute(_READERS.format(which=which), values | {"limit": left}).fetchone()
+            found += map(due_reader, loads(rows))
     return found
 
 
@@ -163,10 +163,14 @@ def advance(session: Session, due: Iterable[tuple[DueReader, datetime]]) -> None
 
 def remember(session: Session, reader_ids: list[int], **facts: Any) -> None:
     """Change *facts* of these readers."""
-    session.connection().execute(_remembering(tuple(facts)), {"readers": reader_ids, **facts})
+    changes = ", ".join(f"{name} = :{name}" for name in facts)
+    those = "id IN (SELECT value FROM json_each(:readers))"
+    values = {name: _stored(fact) for name, fact in facts.items()}
+    cursor(session).execute(f"UPDATE subscribers SET {changes} WHERE {those}", values | {"readers": dumps(reader_ids)})  # noqa: S608
 
 
-@lru_cache(maxsize=64)
-def _remembering(names: tuple[str, ...]) -> Update:
-    """Return the statement that changes the facts so *named*: making it anew costs as much as what it does."""
-    return update(_S).where(col(_S.id).in_(listed("readers"))).values({name: bindparam(name) for name in names})
+def _stored(fact: datetime | date | bool | None) -> str | bool | None:
+    """Return a fact as SQLite keeps it."""
+    if isinstance(fact, datetime):
+        return stored(fact)
+    return fact.isoformat() if isinstance(fact, date) else fact

@@ -14,11 +14,12 @@ from functools import cache, cached_property, lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnDefault, Connection, Dialect
+from sqlalchemy import ColumnDefault, Dialect
 from sqlmodel import Session, SQLModel
 
 from newsletter.domain.delivery import Status
 from newsletter.domain.issue import Issue
+from newsletter.storage.database import cursor
 from newsletter.storage.due import DueReader, remember
 from newsletter.storage.picks import Picks, packed, unpacked
 from newsletter.storage.turns import Claimed
@@ -126,7 +127,7 @@ def new_ids(session: Session, now: datetime, count: int) -> list[int]:
     """
     clock = int(now.timestamp() * 1000)
     before = (clock + int(_AHEAD.total_seconds() * 1000)) << _RANDOM_BITS
-    newest = session.connection().exec_driver_sql("SELECT max(id) FROM deliveries WHERE id < ?", (before,)).scalar()
+    (newest,) = cursor(session).execute("SELECT max(id) FROM deliveries WHERE id < ?", (before,)).fetchone()
     base = max(clock, ((newest or 0) >> _RANDOM_BITS) + 1) << _RANDOM_BITS
     return [base + bits for bits in sorted(random.sample(range(1 << _RANDOM_BITS), count))]
 
@@ -140,7 +141,7 @@ def make(
     """
     if not rows:
         return
-    _insert(session.connection(), issue, rows, now, taker)
+    _insert(session, issue, rows, now, taker)
     alike: dict[Any, list[int]] = defaultdict(list)
     for row in rows:
         reader = row.reader
@@ -167,15 +168,13 @@ _OF_CONTENTS = ("since", "picks", "unlisted", "corrections", "status", "owner", 
 _OF_READER = ("id", "subscriber_id", "message_id", "day", "expires_at", "served_on")
 
 
-def _insert(
-    connection: Connection, issue: Issue, rows: Sequence[NewDelivery], now: datetime, taker: Taker | None
-) -> None:
+def _insert(session: Session, issue: Issue, rows: Sequence[NewDelivery], now: datetime, taker: Taker | None) -> None:
     """Insert *rows* as the driver takes them.
 
     Half of what a row costs would else be making the same values ready again and again: dates, instants and picks.
     """
     taken = taker.take(issue, rows, now) if taker else set()
-    stored = _stored(connection.dialect)
+    stored = _stored(session.get_bind().dialect)
     day, instant, served_on = stored["day"], stored["expires_at"], stored["served_on"]
 
     @cache
@@ -203,7 +202,7 @@ def _insert(
         for row in rows
     ]
     # As one statement: for each of many the driver would give up the interpreter's lock, and wait for it.
-    connection.exec_driver_sql(_inserting(len(made), tuple(names)), (*same, *chain.from_iterable(made)))
+    cursor(session).execute(_inserting(len(made), tuple(names)), (*same, *chain.from_iterable(made)))
 
 
 @lru_cache(maxsize=8)
