@@ -76,6 +76,7 @@ def test_topics_that_bring_several_papers_make_groups():
         followed((1, ""), (2, "")),
         followed((1, "rag"), (2, "rag")),
         followed((1, "rag"), (2, "x"), (3, "rag")),  # stored before there were groups
+        followed((1, "x"), (2, "rag"), (3, "rag"), (4, "agents")),
     ],
 )
 def test_one_group_is_none(picks):
