@@ -68,11 +68,12 @@ class Signer:
 
     def tokens(self, wanted: Iterable[Wanted]) -> list[str]:
         """Return the tokens that are *wanted*, as ``token`` does; together they cost less."""
-        return _base32([self._content(*one) for one in wanted])
-
-    def _content(self, purpose: Purpose, subscriber: int, delivery: int, expires: datetime | None) -> bytes:
-        payload = _PAYLOAD.pack(subscriber, delivery, _seconds(expires) if expires else 0)
-        return payload + self._signing[purpose].digest(payload)[:_MAC_LENGTH]
+        return _base32(
+            [
+                self._signing[purpose].signed(_PAYLOAD.pack(subscriber, delivery, _seconds(expires) if expires else 0))
+                for purpose, subscriber, delivery, expires in wanted
+            ]
+        )
 
     def read(self, purpose: Purpose, token: str, now: datetime) -> Claims:
         """Return whom *token* was made for. Raises TokenError, and TokenExpiredError where it was good once."""
@@ -108,12 +109,12 @@ class _Hmac:
         self._inner = hashlib.sha256(padded.translate(_INNER_PAD) + begun)
         self._outer = hashlib.sha256(padded.translate(_OUTER_PAD))
 
-    def digest(self, rest: bytes) -> bytes:
-        """Return the HMAC of what was begun and *rest*."""
+    def signed(self, rest: bytes) -> bytes:
+        """Return *rest*, and the beginning of the HMAC of what was begun and *rest*."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(rest)
         outer.update(inner.digest())
-        return outer.digest()
+        return rest + outer.digest()[:_MAC_LENGTH]
 
 
 def _mac(key: bytes, purpose: Purpose, payload: bytes) -> bytes:
