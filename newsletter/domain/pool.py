@@ -140,7 +140,7 @@ class Pool:
     @cached_property
     def plain(self) -> Sequence[Pick]:
         """Return each paper as a pick that no topic brings, by place."""
-        return [Pick(candidate, self._why(i)) for i, candidate in self.by_id.items()]
+        return [Pick(candidate, self.why(i)) for i, candidate in self.by_id.items()]
 
     @cached_property
     def liked(self) -> Sequence[Pick]:
@@ -157,7 +157,8 @@ class Pool:
         closest = sorted((-share, self.bit[i].bit_length() - 1, topic) for i, (share, topic) in best.items())
         return {place: topic for _, place, topic in closest}
 
-    def _why(self, paper_id: int) -> Why:
+    def why(self, paper_id: int) -> Why:
+        """Return why a paper of the pool is in a digest that nothing brings it to which the reader said."""
         if paper_id in self.ours:
             return Why.OURS
         if paper_id in self.editors:

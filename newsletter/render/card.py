@@ -64,10 +64,11 @@ class Card:
     authors: str  # the first three, and how many more
     organisation: str
     published: str
+    votes: str  # how many upvotes, in words
     upvotes: int
     comments: int
     categories: tuple[str, ...]
-    facts: tuple[str, ...]  # its figures: date, upvotes, comments, categories
+    facts: tuple[str, ...]  # its figures: date, votes, comments, categories
     summary: str
     opening: str  # how the summary begins
     machine_made: bool  # the summary, by a language model
@@ -89,8 +90,8 @@ class Card:
 
     @property
     def by_whom(self) -> str:
-        """Return the byline as pages show it: where it is broken, no line begins with the dot."""
-        return "\u00a0· ".join(self.byline)
+        """Return the byline on one line."""
+        return wording.by_whom(self.authors, self.organisation)
 
 
 def card(candidate: Candidate, note: str, today: date, language: Language) -> Card:
@@ -99,6 +100,7 @@ def card(candidate: Candidate, note: str, today: date, language: Language) -> Ca
     title, links, names = _title(paper, language), _links(paper, language), _texts(paper.authors)
     published = language.day(paper.published.date(), today) if paper.published else ""
     upvotes, comments, categories = candidate.upvotes or 0, candidate.comments or 0, _texts(paper.categories)
+    votes = language.ngettext("▲ %(num)s upvote", "▲ %(num)s upvotes", upvotes) if upvotes else ""
     own = plain(paper.summary)
     said = summary(_read(own or plain(paper.machine_summary)), _read(plain(paper.abstract)))
     return Card(
@@ -110,10 +112,11 @@ def card(candidate: Candidate, note: str, today: date, language: Language) -> Ca
         authors=wording.marked(wording.authors(language, names)),
         organisation=shorten(plain(paper.organisation), _NAME),
         published=published,
+        votes=votes,
         upvotes=upvotes,
         comments=comments,
         categories=categories[:_CATEGORIES],
-        facts=_facts(language, published, upvotes, comments, categories[:_CATEGORIES]),
+        facts=_facts(language, published, votes, comments, categories[:_CATEGORIES]),
         summary=said,
         opening=first_sentences(said, _OPENING),
         machine_made=bool(paper.machine_summary) and not own,
@@ -155,10 +158,7 @@ def _title(paper: Paper, language: Language, limit: int = _TITLE) -> str:
     return whole_words(_read(plain(paper.title)), limit) or language.gettext("Untitled")
 
 
-def _facts(
-    language: Language, published: str, upvotes: int, comments: int, categories: Iterable[str]
-) -> tuple[str, ...]:
-    votes = language.ngettext("▲ %(num)s upvote", "▲ %(num)s upvotes", upvotes) if upvotes else ""
+def _facts(language: Language, published: str, votes: str, comments: int, categories: Iterable[str]) -> tuple[str, ...]:
     said = language.ngettext("%(num)s comment", "%(num)s comments", comments) if comments else ""
     return tuple(text for text in (published, votes, said, ", ".join(categories)) if text)
 

@@ -4,7 +4,7 @@ Not here: what a card says (``card``) and how it is worded (``wording``). Papers
 by their id.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -39,6 +39,15 @@ class _Set:
     opening: tuple[bytes, int]
     text: Slotted
     html: dict[str, Slotted] = field(default_factory=dict)  # by size
+
+
+def reasons_html(said: Sequence[str], direction: str) -> Markup:
+    """Return what ``wording.reasons`` *said* of a card whose title runs in this *direction*, as HTML.
+
+    The parts are set apart by wide blanks, which vanish where a line ends; a dot would hang there.
+    """
+    part = '<span dir="ltr">{}</span>' if direction == "rtl" else "{}"  # so that figures keep their order
+    return Markup("\u2003").join(Markup(part).format(text) for text in said)  # noqa: S704 - both are ours
 
 
 class Cards:
@@ -94,7 +103,7 @@ class Cards:
         """
         paper_id, why, detail = pick
         one = self._cards[paper_id]
-        html_reason, text_reason = self._reason(Why(why), detail)
+        html_reason, text_reason = self._reason(Why(why), detail, one.card.votes, one.card.direction)
         followed = detail if why in _FOLLOWED and wording.may_name_author(detail) else ""
         html_byline, text_byline = self._byline(paper_id, followed)
         html_rank, text_title = self._ranked(paper_id, rank)
@@ -112,17 +121,17 @@ class Cards:
     def _ranked_anew(self, paper_id: int, rank: int) -> tuple[bytes, bytes]:
         return self._encode(str(rank)), self._encode(f"{rank:>2}. {self._cards[paper_id].heading}")
 
-    def _reason_anew(self, why: Why, detail: str) -> tuple[bytes, bytes]:
-        reason = wording.reason(self._type.language, why, detail)
-        return self._encode(str(escape(reason))), self._encode(wrap(reason, _INDENT))
+    def _reason_anew(self, why: Why, detail: str, votes: str, direction: str) -> tuple[bytes, bytes]:
+        said = wording.reasons(self._type.language, why, detail, votes)
+        return self._encode(str(reasons_html(said, direction))), self._encode(wrap(" · ".join(said), _INDENT))
 
     def _byline_anew(self, paper_id: int, followed: str) -> tuple[bytes, bytes]:
         """Return whom a paper is by, with the authors named and marked that the topic *followed* speaks of."""
         said = self._cards[paper_id].card
         parts = wording.authors(self._type.language, said.names, [followed] if followed else [])
         html = Markup("").join(Markup("<strong>{}</strong>").format(p.text) if p.followed else p.text for p in parts)
-        whole = Markup("&nbsp;· ").join(text for text in (html, said.organisation) if text)
-        text = " · ".join(text for text in (wording.marked(parts), said.organisation) if text)
+        whole = wording.by_whom(html, escape(said.organisation))
+        text = wording.by_whom(wording.marked(parts), said.organisation)
         return self._encode(str(whole)), self._encode(wrap(text, _INDENT))
 
     def _group_anew(self, heading: str) -> tuple[bytes, bytes]:

@@ -49,6 +49,11 @@ def marked(parts: Iterable[Part]) -> str:
     return "".join(f"*{part.text}*" if part.followed else part.text for part in parts)
 
 
+def by_whom(names: str, organisation: str) -> str:
+    """Return whom a paper is by. What stands in brackets never leaves a dot alone at the end of a line."""
+    return f"{names} ({organisation})" if names and organisation else names or organisation
+
+
 def _author_terms(topic: str) -> list[Term]:
     try:
         return [term for term in parse_topic(topic).terms if term.field == "author" and not term.excludes]
@@ -129,6 +134,13 @@ def reason(language: Language, why: Why, detail: str) -> str:
         case Why.OURS if detail:
             return f"{_newsletters(language, why)}, {_topic(language, detail)}"
     return _newsletters(language, why)
+
+
+def reasons(language: Language, why: Why, detail: str, votes: str) -> list[str]:
+    """Return what a card says of why it is there: its *votes* in words, and the reason where that says more."""
+    if votes and why in (Why.FRONT, Why.POOL):
+        return [votes]
+    return [text for text in (votes, reason(language, why, detail)) if text]
 
 
 def _newsletters(language: Language, why: Why) -> str:

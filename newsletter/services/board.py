@@ -11,6 +11,7 @@ from newsletter.domain.paper import Paper
 from newsletter.domain.people import by_ours
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.text import words
+from newsletter.render import wording
 from newsletter.render.formats import counted, day
 from newsletter.services import edit
 from newsletter.services.edit import Policy, Shown
@@ -121,7 +122,7 @@ class _Look:
 
     def _why_place(self, paper: int) -> str:
         place = self._places.get(paper)
-        return f"number {place} of what no earlier front had" if place else "it was in an earlier front"
+        return f"ranked {place} among papers not in an issue yet" if place else "it was in an earlier front"
 
     def _row(self, candidate: Candidate, why: str, rank: int) -> Row:
         paper, hand = candidate.paper, self._shown.hand
@@ -145,7 +146,7 @@ class _Look:
 def _people(paper: Paper) -> str:
     more = len(paper.authors) - _AUTHORS
     named = ", ".join(paper.authors[:_AUTHORS]) + (f" and {more} more" if more > 0 else "")
-    return " · ".join(filter(None, (named, paper.organisation)))
+    return wording.by_whom(named, paper.organisation)
 
 
 def _facts(candidate: Candidate, issued: date) -> str:

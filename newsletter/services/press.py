@@ -163,7 +163,7 @@ class Press:
                 link=candidate.paper.link,
                 people=", ".join(candidate.paper.authors[:3]),
                 facts=f"{candidate.upvotes or 0} upvotes · specimens",
-                why=f"number {rank} of what no earlier front had",
+                why=f"ranked {rank} among papers not in an issue yet",
                 note=self._noted.hand.notes.get(candidate.paper.id, ""),
                 **dict.fromkeys(("pin", "drop", "write"), self._link),
             )

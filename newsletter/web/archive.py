@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,10 +10,12 @@ from starlette.responses import Response
 from newsletter.app import App
 from newsletter.domain.calendar import local_date
 from newsletter.domain.people import Person, by_ours
-from newsletter.domain.pool import Pick, Why
+from newsletter.domain.pool import Pool, Why
 from newsletter.domain.text import plain
 from newsletter.errors import NotFoundError
 from newsletter.render import wording
+from newsletter.render.card import Card
+from newsletter.render.cards import reasons_html
 from newsletter.services import archive
 from newsletter.services.edit import Shown
 from newsletter.web import dates
@@ -62,23 +65,24 @@ class Archive:
 
 def _said(shown: Shown, people: Collection[Person], pages: Pages) -> dict[str, object]:
     issue, notes = shown.issue, shown.hand.notes
-    editors, front = shown.hand.chosen, {c.paper.id for c in shown.arranged.front}
-    ours = by_ours(shown.arranged.front, people)
-    whys = {**dict.fromkeys(editors, Why.EDITOR), **dict.fromkeys(ours, Why.OURS)}
-    picks = [Pick(c, whys.get(c.paper.id, Why.FRONT)) for c in shown.arranged.front]
-    cards = [shown_card(p.candidate, notes.get(p.candidate.paper.id, ""), issue.date, pages) for p in picks]
+    front = [c.paper.id for c in shown.arranged.front]
+    pool = Pool(shown.arranged.pool, front, shown.hand.chosen, by_ours(shown.arranged.front, people))
+    cards = [shown_card(c, notes.get(c.paper.id, ""), issue.date, pages) for c in shown.arranged.front]
     slots = [
-        {"rank": rank, "reason": wording.reason(pages.language, pick.why, ""), "byline": said.by_whom}
-        for rank, (pick, said) in enumerate(zip(picks, cards, strict=True), 1)
+        {"rank": rank, "reason": _reason(pages, pool.why(card.id), card), "byline": card.by_whom}
+        for rank, card in enumerate(cards, 1)
     ]
     others = [c for c in shown.arranged.pool if c.paper.id not in front]
     return {
         "date": issue.date,
         "subject": plain(issue.subject),
         "note": [said for part in issue.note.split("\n\n") if (said := plain(part))],
-        "counts": wording.counts(pages.language, len(picks), 0, len(shown.arranged.pool)) if picks else "",
+        "counts": wording.counts(pages.language, len(cards), 0, len(shown.arranged.pool)) if cards else "",
         "cards": list(zip(cards, slots, strict=True)),
-        "size": "full",
         "lines": [(shown_line(c, pages), c.upvotes or 0) for c in others[:_ALSO]],
         "more": len(others) > _ALSO,
     }
+
+
+def _reason(pages: Pages, why: Why, card: Card) -> Markup:
+    return reasons_html(wording.reasons(pages.language, why, "", card.votes), card.direction)

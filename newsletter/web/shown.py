@@ -41,9 +41,12 @@ def address(paper: Paper, pages: Pages) -> str:
 
 @lru_cache(_REMEMBERED)  # by all that it says, so that it is always what was asked for
 def shown_card(candidate: Candidate, note: str, today: date, pages: Pages) -> Card:
-    """Return the card of *candidate*, with the editor's *note*: its title leads to its own page, its links outside."""
+    """Return the card of *candidate*, with the editor's *note*: its title leads to its own page, its links outside.
+
+    It has no picture: a page fetches nothing from elsewhere.
+    """
     said, own = card.card(candidate, note, today, pages.language), address(candidate.paper, pages)
-    return replace(said, url=own, links=(Link(label=said.title, url=own), *said.links))
+    return replace(said, url=own, links=(Link(label=said.title, url=own), *said.links), image="")
 
 
 def shown_line(candidate: Candidate, pages: Pages) -> Link:

@@ -26,6 +26,8 @@ HARMLESS = {
     "css-selector-type": "as for the selectors of classes",
     "css-table-layout": "Outlook for Windows gets a table of 600 px of its own, which does not grow with its content",
     "css-text-decoration": "titles are underlined then, as other links are",
+    "css-text-decoration-color": "links are underlined in their own colour then",
+    "css-text-underline-offset": "the line under links is nearer to them then",
     "css-word-break": "a word that is too long widens the column there; overflow-wrap or break points do the rest",
     "html-aria-label": "the label that is seen makes sense below its title",
     "html-body": "a cell around everything has the same colours",

@@ -31,7 +31,7 @@ def test_a_card_says_what_is_known():
     assert said.url == "https://arxiv.org/abs/2606.00007"
     assert said.names == ("Ada One", "Ben Two", "Cy Three", "Di Four", "Eve Five")
     assert said.byline == ["Ada One, Ben Two, Cy Three and 2 more", "Example University"]
-    assert said.by_whom == "Ada One, Ben Two, Cy Three and 2 more\u00a0· Example University"
+    assert said.by_whom == "Ada One, Ben Two, Cy Three and 2 more (Example University)"
     assert said.facts == ("28 June", "▲ 1,234 upvotes", "1 comment", "cs.CL, cs.LG")
     assert said.summary == "A checker reads each sentence back to the source. It finds most of what was made up."
     assert [link.label for link in said.links] == ["Abstract", "PDF", "Discussion", "Code", "Project"]

@@ -124,20 +124,20 @@ def test_a_link_is_shown_once():
 @pytest.mark.parametrize(
     ("said", "seen"),
     [
-        ({"title": "Alone"}, "1 · among the day’s best Alone Why. Unsubscribe"),
-        ({"title": ""}, "1 · among the day’s best Untitled Why. Unsubscribe"),
+        ({"title": "Alone"}, "1 among the day’s best Alone Why. Unsubscribe"),
+        ({"title": ""}, "1 among the day’s best Untitled Why. Unsubscribe"),
         (
             {"title": "Many", "authors": tuple(f"Author {n}" for n in range(664))},
-            "1 · among the day’s best Many Author 0, Author 1, Author 2 and 661 more Why. Unsubscribe",
+            "1 among the day’s best Many Author 0, Author 1, Author 2 and 661 more Why. Unsubscribe",
         ),
         (
             {"title": "Old", "published": datetime(2025, 1, 2, tzinfo=UTC), "authors": ("A", "B", "C")},
-            "1 · among the day’s best Old A, B, C 2 January 2025 Why. Unsubscribe",
+            "1 among the day’s best Old A, B, C 2 January 2025 Why. Unsubscribe",
         ),
-        ({"title": "Long " * 100}, f"1 · among the day’s best {'Long ' * 59}… Why. Unsubscribe"),
+        ({"title": "Long " * 100}, f"1 among the day’s best {'Long ' * 59}… Why. Unsubscribe"),
         (
             {"title": "نموذج لغوي", "abstract": "大規模"},
-            "1 · among the day’s best نموذج لغوي 大規模 Why. Unsubscribe",
+            "1 among the day’s best نموذج لغوي 大規模 Why. Unsubscribe",
         ),
     ],
 )

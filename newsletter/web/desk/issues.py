@@ -30,9 +30,11 @@ def _today(visit: Visit) -> Response:
 def _list(visit: Visit) -> Response:
     with visit.desk.app.database.read() as session:
         found = issues.recent(session, _LISTED)
-        sizes = issues.front_sizes(session, [issue.id for issue in found])
+        ids = [issue.id for issue in found]
+        sizes, leads = issues.front_sizes(session, ids), issues.leads(session, ids)
         sent = {one.date: one.deliveries for one in trends.sendings(session, _COUNTED)}
-    return visit.show("issues.html", issues=found, sizes=sizes, sendings=sent, none=Brake.NONE)
+    firsts = {issue: paper.title for issue, paper in leads.items()}
+    return visit.show("issues.html", issues=found, sizes=sizes, firsts=firsts, sendings=sent, none=Brake.NONE)
 
 
 def _issue(visit: Visit) -> Response:

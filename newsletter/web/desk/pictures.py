@@ -51,9 +51,9 @@ def _show(visit: Visit) -> Response:
         pictures = [
             _subscribers(session, visit.now.date()),
             _sendings(sent),
-            _destinations(session, [sending.date for sending in sent]),
-            _reactions(session, visit),
             _sources(session, list(visit.desk.app.policy.shares), today),
+            _reactions(session, visit),
+            _destinations(session, [sending.date for sending in sent]),
         ]
         asked = fetches.newest_fetches(session, visit.desk.app.policy.shares)
     return visit.show("pictures.html", pictures=pictures, asked=asked)
