@@ -9,7 +9,10 @@ from itertools import pairwise
 
 from newsletter.render.wrapping import shorten
 
-_STOP = re.compile(r"[.!?…。！？]+[\"'”’»)\]」』）]*(?:\s+(?=[^\sa-z])|(?<=[。！？])\s*|(?<=[。！？][”’」』）])\s*)")
+# Looked for from the first of several on: from each of thousands it would take seconds.
+_STOP = re.compile(
+    r"(?<![.!?…。！？])[.!?…。！？]+[\"'”’»)\]」』）]*(?:\s+(?=[^\sa-z])|(?<=[。！？])\s*|(?<=[。！？][”’」』）])\s*)"
+)
 # As lists nobody could read them. The second are other words too, unless a number follows.
 _ABBREVIATIONS = frozenset(
     "al approx ca cf dr e.g ed eds esp i.e incl mr mrs ms prof resp viz vs w.r.t".split()  # noqa: SIM905

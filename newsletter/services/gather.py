@@ -81,7 +81,7 @@ async def gather(
         raise UsageError(f"no source is named {only!r}; there are {known}")
     wanted = [u for u in gathering.upstreams if only in {None, u.source.name}]
     told = await asyncio.gather(*(_gather_one(database, gathering, u, now, day, by_hand) for u in wanted))
-    await asyncio.to_thread(open_summaries, database)
+    await open_summaries(database)
     return list(told)
 
 

@@ -45,6 +45,11 @@ _TOOK = """
 INSERT INTO main.traffic (route, second, accepted) SELECT route, second, accepted FROM present.traffic WHERE true
 ON CONFLICT (route, second) DO UPDATE SET accepted = max(accepted, excluded.accepted)
 """
+# A paper stored since does not share its number with one that is stored from now on: links and pages name it by that.
+_NUMBERED = """
+UPDATE main.sqlite_sequence SET seq = max(seq, (SELECT seq FROM present.sqlite_sequence WHERE name = 'papers'))
+WHERE name = 'papers' AND EXISTS (SELECT * FROM present.sqlite_sequence WHERE name = 'papers')
+"""
 # Who was removed since; of the forgotten not even the ledger was left.
 _GONE = """
 SELECT id, email_key, email, id IN (SELECT subscriber_id FROM present.deliveries)
@@ -124,6 +129,9 @@ def _hold(draft: Path, path: Path, now: datetime) -> int:
         connection.execute("DELETE FROM leases")
         connection.execute("DELETE FROM owners")
         connection.execute("DELETE FROM sign_ups")  # they may have been done since
+        # Pages go on, and keep what they made by numbers: none was counted as far as this one.
+        connection.execute("UPDATE editions SET number = ?", (int(now.timestamp()),))
+        connection.execute("UPDATE search_order SET version = ?", (int(now.timestamp()),))
         facts = {_RESTORED: json.dumps({"at": now.isoformat()}), home.HOME: home.here(path)}
         connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts.items())
     return held
@@ -139,6 +147,7 @@ def _leave(draft: Path, path: Path) -> tuple[int, str]:
         with closing(sqlite3.connect(draft.absolute().as_uri(), uri=True)) as connection, connection:
             connection.execute("ATTACH ? AS present", (f"{path.absolute().as_uri()}?mode=ro",))
             connection.execute(_TOOK)
+            connection.execute(_NUMBERED)
             _take_sign_ups(connection)
             left, gone = _leave_with(connection)
         _erase(draft, gone)

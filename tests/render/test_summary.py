@@ -52,6 +52,12 @@ def test_whatever_the_text_nothing_is_lost_and_the_limit_holds(text, limit):
     assert text.startswith(begun.removesuffix(" …").rstrip())
 
 
+def test_stops_without_end_take_no_longer_than_a_text():
+    """A feed may send anything; looked through from each stop on, this one would take minutes."""
+    endless = "." * 60_000
+    assert sentences(endless) == [endless]
+
+
 def test_the_beginning_ends_with_a_sentence_or_else_a_word():
     """And never inside a formula."""
     assert first_sentences("Short. And long enough to be cut off here.", 30) == "Short. And long enough to be …"

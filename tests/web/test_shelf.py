@@ -1,5 +1,6 @@
 """Pages for everyone are made once, until something that they show changes."""
 
+import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -78,8 +79,40 @@ def test_how_a_summary_begins_is_known_beforehand_and_never_out_of_date(site):
         other.commit()
         assert other.execute(unknown).fetchone() == (1,)
     assert "We show another." in site.client.get("/search?q=alpha").text
-    openings.open_summaries(site.app.database)
+    asyncio.run(openings.open_summaries(site.app.database))
     assert "We show another." in site.client.get("/search?q=another").text
+
+
+def test_no_result_outlives_a_backup_that_is_put_back(site):
+    """Pages go on meanwhile: what changed since the backup, or came, is not taken for what changes or comes then."""
+    path, saved = site.app.database.path, site.room.folder / "saved.db"
+    site.room.publish(DAY, "Alpha")
+    site.room.run("gather", "--date", DAY)
+    site.room.run("db", "backup", str(saved))
+    _rename(path, "Alpha", "Alpha once")
+    _add(path, "Alpha lost")
+    assert "Alpha once" in site.client.get("/search?q=alpha").text
+    site.room.run("db", "restore", str(saved))
+    _rename(path, "Alpha", "Alpha again")
+    _add(path, "Alpha new")
+    shown = site.client.get("/search?q=alpha").text
+    for title, is_there in {"once": False, "lost": False, "again": True, "new": True}.items():
+        assert (f">Alpha {title}<" in shown) is is_there
+
+
+def _rename(path, before, after):
+    with closing(sqlite3.connect(path)) as other, other:
+        changed = "UPDATE papers SET facts = json_set(facts, '$.title', ?1), title = ?1 WHERE title = ?2"
+        assert other.execute(changed, (after, before)).rowcount == 1
+
+
+def _add(path, title):
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute(
+            "INSERT INTO papers (title, facts, withdrawn, first_seen_at)"
+            " VALUES (?1, json_object('title', ?1), 0, '2026-07-15 06:00:00.000000')",
+            (title,),
+        )
 
 
 def test_what_is_kept_waits_for_nobody(site):
