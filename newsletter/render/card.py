@@ -83,6 +83,11 @@ class Card:
         return [text for text in (self.authors, self.organisation) if text]
 
     @property
+    def figures(self) -> str:
+        """Return the facts as pages show them, on one line that is broken between them only."""
+        return _figures(self.facts)
+
+    @property
     def mixed(self) -> bool:
         """Return whether any letter of its texts runs from the right: then each has a direction of its own."""
         texts = (self.title, *self.names, self.organisation, self.note, self.summary)
@@ -94,36 +99,65 @@ class Card:
         return wording.by_whom(self.authors, self.organisation)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """What a list of many papers says of one, as a card names it. Making it takes less than making a card."""
+
+    title: str
+    url: str
+    by_whom: str
+    figures: str
+    opening: str
+    direction: str
+
+
 def card(candidate: Candidate, note: str, today: date, language: Language) -> Card:
     """Return what an issue of *today* shows of *candidate*, with the editor's *note* on it."""
     paper = candidate.paper
     title, links, names = _title(paper, language), _links(paper, language), _texts(paper.authors)
-    published = language.day(paper.published.date(), today) if paper.published else ""
-    upvotes, comments, categories = candidate.upvotes or 0, candidate.comments or 0, _texts(paper.categories)
-    votes = language.ngettext("▲ %(num)s upvote", "▲ %(num)s upvotes", upvotes) if upvotes else ""
-    own = plain(paper.summary)
-    said = summary(_read(own or plain(paper.machine_summary)), _read(plain(paper.abstract)))
+    published, votes, said = _published(paper, today, language), _votes(candidate, language), _summary(paper)
+    upvotes, comments, categories = candidate.upvotes or 0, candidate.comments or 0, _categories(paper)
     return Card(
         id=paper.id,
         title=title,
         short_title=_short(title).translate(_ANGLES),
         url=links[0].url if links else "",
         names=names,
-        authors=wording.marked(wording.authors(language, names)),
-        organisation=shorten(plain(paper.organisation), _NAME),
+        authors=_authors(names, language),
+        organisation=_organisation(paper),
         published=published,
         votes=votes,
         upvotes=upvotes,
         comments=comments,
-        categories=categories[:_CATEGORIES],
-        facts=_facts(language, published, votes, comments, categories[:_CATEGORIES]),
+        categories=categories,
+        facts=_facts(language, published, votes, comments, categories),
         summary=said,
         opening=first_sentences(said, _OPENING),
-        machine_made=bool(paper.machine_summary) and not own,
+        machine_made=bool(paper.machine_summary) and not plain(paper.summary),
         note=plain(note),
         links=links,
         image=web_link(paper.thumbnail),
-        direction="rtl" if _RIGHT_TO_LEFT.match(title) else "ltr",
+        direction=_direction(title),
+    )
+
+
+def opening(paper: Paper) -> str:
+    """Return how the summary of *paper* begins."""
+    return first_sentences(_summary(paper), _OPENING)
+
+
+def brief(candidate: Candidate, begins: str | None, url: str, today: date, language: Language) -> Brief:
+    """Return the same in brief, the title leading to *url*. *begins* is ``opening``, None where it is not known yet."""
+    paper = candidate.paper
+    title, names = _title(paper, language), _texts(paper.authors)
+    published, votes = _published(paper, today, language), _votes(candidate, language)
+    return Brief(
+        title=title,
+        url=url,
+        by_whom=wording.by_whom(_authors(names, language), _organisation(paper)),
+        figures=_figures(_facts(language, published, votes, candidate.comments or 0, _categories(paper))),
+        opening=opening(paper) if begins is None else begins,
+        direction=_direction(title),
     )
 
 
@@ -150,6 +184,36 @@ def web_link(text: str) -> str:
     return text if url.hostname and "@" not in url.netloc else ""
 
 
+def _summary(paper: Paper) -> str:
+    own = plain(paper.summary) or plain(paper.machine_summary)
+    return summary(_read(own), _read(plain(paper.abstract)))
+
+
+def _published(paper: Paper, today: date, language: Language) -> str:
+    return language.day(paper.published.date(), today) if paper.published else ""
+
+
+def _authors(names: tuple[str, ...], language: Language) -> str:
+    return wording.marked(wording.authors(language, names))
+
+
+def _organisation(paper: Paper) -> str:
+    return shorten(plain(paper.organisation), _NAME)
+
+
+def _votes(candidate: Candidate, language: Language) -> str:
+    upvotes = candidate.upvotes or 0
+    return language.ngettext("▲ %(num)s upvote", "▲ %(num)s upvotes", upvotes) if upvotes else ""
+
+
+def _categories(paper: Paper) -> tuple[str, ...]:
+    return _texts(paper.categories)[:_CATEGORIES]
+
+
+def _direction(title: str) -> str:
+    return "rtl" if _RIGHT_TO_LEFT.match(title) else "ltr"
+
+
 def _read(text: str) -> str:
     return readable(shorten(text, _READ))
 
@@ -161,6 +225,10 @@ def _title(paper: Paper, language: Language, limit: int = _TITLE) -> str:
 def _facts(language: Language, published: str, votes: str, comments: int, categories: Iterable[str]) -> tuple[str, ...]:
     said = language.ngettext("%(num)s comment", "%(num)s comments", comments) if comments else ""
     return tuple(text for text in (published, votes, said, ", ".join(categories)) if text)
+
+
+def _figures(facts: Iterable[str]) -> str:
+    return " · ".join(fact.replace(" ", "\u00a0") for fact in facts)
 
 
 def _links(paper: Paper, language: Language) -> tuple[Link, ...]:

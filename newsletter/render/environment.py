@@ -71,6 +71,7 @@ def environment(overrides: Path | None, language: Language | None = None) -> Tem
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
+        auto_reload=bool(overrides),  # ours do not change while a program runs, and looking takes as long as rendering
     )
     made.language = language or Language()
     _speak(made)

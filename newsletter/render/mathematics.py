@@ -19,7 +19,7 @@ from newsletter.domain.text import plain
 from newsletter.render.formula import STRUCTURES, formula
 from newsletter.render.symbols import EMPHASES, FUNCTIONS, LETTERS, OPERATORS, RELATIONS, SYMBOLS, TEXT_ACCENTS
 
-_TEX = re.compile(r"[$\\{]|``")
+_TEX = ("$", "\\", "{", "``")
 _MARK = re.compile(r"[$\\{}~^_-]|``|''")
 _DISPLAYED = re.compile(r"\$\$((?:[^$\\]|\\.)+)\$\$|\\\[(.{1,500}?)\\\]|\\\((.{1,500}?)\\\)")
 _INLINE = re.compile(r"\$(?=\S)((?:[^$\\]|\\.)+(?<![\s/(:])|\\[A-Za-z]+\s+)\$")
@@ -68,7 +68,7 @@ class _Piece(NamedTuple):
 
 def readable(text: str) -> str:
     """Return *text* with its TeX as Unicode where that is exact, on one line. Converted again, it stays the same."""
-    if not _TEX.search(text):
+    if not any(sign in text for sign in _TEX):
         return text
     shown = _converted(text)
     # Where what comes out could be taken for TeX itself (two sums of money), it had better stay as it was.

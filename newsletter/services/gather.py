@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from newsletter.domain.calendar import local_date
 from newsletter.domain.paper import Paper, key_of
 from newsletter.errors import NewsletterError, NotFoundError, SourceError, UsageError
+from newsletter.services.openings import open_summaries
 from newsletter.sources.base import Ask, Fetched, Source, Validator
 from newsletter.sources.client import Client
 from newsletter.storage import fetches, papers, sightings
@@ -79,7 +80,9 @@ async def gather(
         known = ", ".join(u.source.name for u in gathering.upstreams)
         raise UsageError(f"no source is named {only!r}; there are {known}")
     wanted = [u for u in gathering.upstreams if only in {None, u.source.name}]
-    return list(await asyncio.gather(*(_gather_one(database, gathering, u, now, day, by_hand) for u in wanted)))
+    told = await asyncio.gather(*(_gather_one(database, gathering, u, now, day, by_hand) for u in wanted))
+    await asyncio.to_thread(open_summaries, database)
+    return list(told)
 
 
 async def _gather_one(

@@ -3,6 +3,7 @@
 Not here: how what sources say becomes papers (``sightings``), and finding them by words (``search``).
 """
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,18 +17,17 @@ from sqlmodel import Session, col, select
 
 from newsletter.domain.paper import OURS, Listing, Paper, key_of
 from newsletter.domain.ranking import Candidate
-from newsletter.storage.database import listed as listed_in
-from newsletter.storage.tables import ListingRow, PaperKeyRow, PaperRedirectRow, PaperRow, SummaryRow
+from newsletter.storage.database import cursor
+from newsletter.storage.tables import ListingRow, PaperKeyRow, PaperRedirectRow, PaperRow
 
 _T = TypeVar("_T")
 _CHUNK = 500  # keys or ids in one statement: SQLite takes at most 32,766 parameters
 _KEPT = tuple(f.name for f in fields(Paper) if f.name not in OURS)
 _LISTED = tuple(f.name for f in fields(Listing))
-_THESE = (  # made once: making it takes longer than what it does
-    sql(col(PaperRow.id), col(PaperRow.facts), col(SummaryRow.text))
-    .join(SummaryRow, col(SummaryRow.paper_id) == col(PaperRow.id), isouter=True)
-    .where(col(PaperRow.id).in_(listed_in("ids")))
-)
+_THESE = """
+SELECT id, facts, summaries.text FROM papers LEFT JOIN summaries ON paper_id = id
+WHERE id IN (SELECT value FROM json_each(?))
+"""
 
 
 def facts_of(paper: Paper) -> dict[str, Any]:
@@ -77,8 +77,8 @@ def load(session: Session, paper_ids: Iterable[int]) -> dict[int, Paper]:
 
 def load_these(session: Session, paper_ids: Iterable[int]) -> Iterator[Paper]:
     """Return the papers with these ids of today."""
-    rows = session.execute(_THESE, {"ids": sorted(set(paper_ids))})
-    return (paper_of(paper_id, facts, said) for paper_id, facts, said in rows)
+    rows = cursor(session).execute(_THESE, (json.dumps(sorted(set(paper_ids))),))  # many, and often
+    return (paper_of(paper_id, json.loads(facts), said) for paper_id, facts, said in rows)
 
 
 def listed(session: Session, first: date, last: date) -> list[Candidate]:

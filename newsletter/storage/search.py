@@ -1,68 +1,44 @@
 """Finding papers by words: SQLite's full-text index over everything ever gathered.
 
-The index (``search_words``, without texts of its own) and what results are sorted by (``search_order``) are kept by
-triggers on papers and listings, so that whoever writes those cannot forget them: two papers that are joined, a paper
-that is merged anew, a listing that grows. Nothing that somebody typed is ever syntax: it stands in quotes.
+The indexes (``search_words``, and ``search_titles`` of titles alone, without texts of their own) and what a search
+needs beside them (``search_order``) are kept by triggers on papers, listings and summaries, so that whoever writes
+those cannot forget them: two papers that are joined, a paper that is merged anew, a listing that grows. Nothing that
+somebody typed is ever syntax: it stands in quotes. Not here: which of the results come first (``orders``).
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import text
 from sqlmodel import Session
 
 from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.domain.search import Search, Sort, Wanted
-from newsletter.storage import papers
-from newsletter.storage.database import Database
+from newsletter.storage import orders, papers
+from newsletter.storage.database import Database, cursor
+from newsletter.storage.orders import Asked
 
 COUNTED = 1_000  # results; of more, it is only said that there are more
 FARTHEST = 10_000  # results that one can go through
-# Of more than these the newest are ranked: what nearly every paper says tells none of them from another, and ranking
-# all of them is what would take long.
-_RANKED_AT_MOST = 2_000
 _COLUMNS = {"author": "people", "org": "org", "cat": "cat", "year": "year"}
-# Weights of title, body, people, org, cat, name and year.
-_RELEVANCE = "bm25(search_words, 8, 1, 4, 3, 0, 8, 0)"
-_EVERY = "SELECT rowid AS paper FROM search_words WHERE search_words MATCH :match"
-_SORTED = f"SELECT paper FROM ({_EVERY}) JOIN search_order ON paper_id = paper"  # noqa: S608 - constants
-_RANKED = f"""
-SELECT paper, distance FROM (
-    SELECT rowid AS paper, {_RELEVANCE} AS distance FROM search_words WHERE search_words MATCH :match
-    ORDER BY rowid DESC LIMIT {_RANKED_AT_MOST}
-)
-"""  # noqa: S608 - constants
-
-
-def _page(found: str, by: str) -> Any:
-    """Return the statement that gives the places of one page of what is *found*."""
-    return text(
-        f"""
-        WITH found AS ({found} ORDER BY {by} LIMIT :limit OFFSET :offset)
-        SELECT paper, o.day, o.upvotes FROM found JOIN search_order o ON o.paper_id = paper ORDER BY {by}
-        """  # noqa: S608 - constants
-    )
-
-
-_PAGES = {
-    Sort.RELEVANCE: _page(_RANKED, "distance, paper DESC"),
-    Sort.DATE: _page(_SORTED, "day DESC, paper DESC"),
-    Sort.UPVOTES: _page(_SORTED, "upvotes DESC, day DESC, paper DESC"),
-}
+_ORDERS = {Sort.RELEVANCE: orders.by_relevance, Sort.DATE: orders.by_date, Sort.UPVOTES: orders.by_upvotes}
 _EDITION = "SELECT number FROM editions"
-_COUNT = text(f"SELECT count(*) FROM ({_EVERY} LIMIT :enough)")  # noqa: S608 - constants
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM search_words WHERE search_words MATCH :match LIMIT :enough)"
+_TOLD = """
+SELECT paper_id, upvotes, version FROM search_order WHERE paper_id IN (SELECT value FROM json_each(:ids))
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One result: a paper, with its day and its most upvotes."""
+class Place(NamedTuple):
+    """One result: a paper with its day and its most upvotes. Two that are alike show the same."""
 
     paper_id: int
-    day: str
+    day: date
     upvotes: int
+    version: int  # of what is told of the paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +65,6 @@ def edition(database: Database) -> int:
     return number
 
 
-def edition_of(session: Session) -> int:
-    """Return the same as it is in *session*, which all that is read there agrees with."""
-    number: int = session.connection().exec_driver_sql(_EDITION).scalar_one()
-    return number
-
-
 def find(session: Session, wanted: Search, sort: Sort = Sort.RELEVANCE, *, limit: int, offset: int = 0) -> Found:
     """Return the papers that have all that is *wanted*, from the one after *offset* on."""
     places = find_places(session, wanted, sort, limit=limit, offset=offset)
@@ -108,14 +78,19 @@ def find_places(
     """Return which papers these are."""
     if wanted.is_empty:
         return Places()
-    match = {"match": _expression(wanted.terms)}
+    asked = Asked(cursor(session), _expression(wanted.terms), *_of_titles(wanted.terms))
     enough = max(COUNTED, min(offset + limit, FARTHEST)) + 1
-    total = session.connection().execute(_COUNT, match | {"enough": enough}).scalar_one()
+    total: int = asked.cursor.execute(_COUNT, {"match": asked.match, "enough": enough}).fetchone()[0]
     if offset >= total:
         return Places(total=total)
-    rows = session.connection().execute(_PAGES[sort], match | {"limit": limit, "offset": offset})
-    last = _RANKED_AT_MOST if sort is Sort.RELEVANCE else FARTHEST
-    return Places(tuple(Place(*row) for row in rows), total, more=offset + limit < min(total, last))
+    found = _ORDERS[sort](asked, total, limit, offset)
+    return Places(tuple(_told(asked, found)), total, more=offset + limit < min(total, FARTHEST))
+
+
+def _told(asked: Asked, found: Iterable[int]) -> Iterable[Place]:
+    days = {orders.paper_at(place): orders.day_of(place) for place in found}
+    told = {row[0]: row[1:] for row in asked.cursor.execute(_TOLD, {"ids": json.dumps(list(days))})}
+    return (Place(paper_id, day, *told[paper_id]) for paper_id, day in days.items())
 
 
 def load(session: Session, places: Iterable[Place]) -> dict[int, Candidate]:
@@ -126,9 +101,8 @@ def load(session: Session, places: Iterable[Place]) -> dict[int, Candidate]:
 
 
 def _candidate(paper: Paper, place: Place) -> Candidate:
-    said = date.fromisoformat(place.day)
-    listing = Listing(source="", day=said, upvotes=place.upvotes)
-    return Candidate(paper=paper, listings=(listing,), first_listed=said)
+    listing = Listing(source="", day=place.day, upvotes=place.upvotes)
+    return Candidate(paper=paper, listings=(listing,), first_listed=place.day)
 
 
 def _expression(terms: Iterable[Wanted]) -> str:
@@ -136,6 +110,12 @@ def _expression(terms: Iterable[Wanted]) -> str:
     wanted = " AND ".join(f"({_condition(term)})" for term in terms if not term.excludes)
     unwanted = " OR ".join(f"({_condition(term)})" for term in terms if term.excludes)
     return f"({wanted}) NOT ({unwanted})" if unwanted else wanted
+
+
+def _of_titles(terms: Sequence[Wanted]) -> tuple[str, bool]:
+    """Return what of *terms* a title alone may hold, '' if nothing, and whether they say more."""
+    held = [term for term in terms if term.field == "" and not term.excludes]
+    return " AND ".join(f"({_condition(term)})" for term in held), len(held) < len(terms)
 
 
 def _condition(term: Wanted) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, String, bindparam, cast, func, insert
+from sqlalchemy import ColumnElement, Row, String, bindparam, cast, func, insert, or_
 from sqlalchemy import select as sql
 from sqlmodel import Session, SQLModel, col, delete, select, update
 
@@ -19,6 +19,7 @@ from newsletter.domain.delivery import Status as DeliveryStatus
 from newsletter.domain.subscriber import Move, Preferences, Status, Subscriber, move
 from newsletter.storage import address_changes, consents, departures, feedback, returns, sign_ups, suppressions
 from newsletter.storage.database import listed
+from newsletter.storage.prepared import Prepared
 from newsletter.storage.tables import DeliveryRow, SubscriberRow
 
 PREFERENCES = tuple(f.name for f in fields(Preferences))
@@ -56,7 +57,7 @@ def get(session: Session, key: str) -> Subscriber | None:
 
 def by_id(session: Session, subscriber_id: int) -> Subscriber | None:
     """Return the subscriber with this id."""
-    row = session.connection().execute(_BY_ID, {"whose": subscriber_id}).first()
+    row = next(_BY_ID.execute(session, {"whose": subscriber_id}), None)
     return _subscriber(row) if row else None
 
 
@@ -140,14 +141,12 @@ def add(session: Session, entries: Iterable[tuple[str, Subscriber]], now: dateti
 
 def save(session: Session, before: Subscriber, after: Subscriber, now: datetime) -> None:
     """Keep what changed. Who is no longer active gets nothing more: what waits is withdrawn at once."""
-    values = _values(after)
-    values["whose"] = values.pop("id")
     session.flush()  # the statements are no session's own
     if after.status is not before.status:
-        values["status_at"] = now
+        _MOVED.execute(session, {"whose": after.id, "at": now})
         if after.status is not Status.ACTIVE:
             _withdraw(session, after.id, after.status, now)
-    session.connection().execute(_SAVED, values)
+    _SAVED.execute(session, {"whose": after.id, **_values(after)})
     session.expire_all()
 
 
@@ -218,18 +217,23 @@ def drop_unconfirmed(session: Session, before: datetime, limit: int) -> int:
 
 def _withdraw(session: Session, subscriber_id: int, why: str, now: datetime) -> None:
     session.flush()
-    session.connection().execute(_WITHDRAWN, {"whose": subscriber_id, "at": now, "why": why})
+    _WITHDRAWN.execute(session, {"whose": subscriber_id, "at": now, "why": why})
 
 
-# These are made once, since many leave at the same time by the one click of their mail programs.
-_BY_ID = sql(SQLModel.metadata.tables["subscribers"]).where(col(SubscriberRow.id) == bindparam("whose"))
-_SAVED = update(SubscriberRow).where(col(SubscriberRow.id) == bindparam("whose"))
+_ROW = col(SubscriberRow.id) == bindparam("whose")
+_BY_ID = Prepared(sql(SQLModel.metadata.tables["subscribers"]).where(_ROW))
+
+_STAYING = {"id", "email", "created_at"}  # SQLite would write their indexes, too
+_SAVED = Prepared(
+    update(SubscriberRow).where(_ROW).values({n: bindparam(n) for n in (*_FACTS, *PREFERENCES) if n not in _STAYING})
+)
+_MOVED = Prepared(update(SubscriberRow).where(_ROW).values(status_at=bindparam("at")))
 # What is leased is caught when it is offered: that is conditional on an active subscriber.
-_WITHDRAWN = (
+_WITHDRAWN = Prepared(
     update(DeliveryRow)
     .where(
         col(DeliveryRow.subscriber_id) == bindparam("whose"),
-        col(DeliveryRow.status).in_((DeliveryStatus.READY, DeliveryStatus.DEFERRED)),
+        or_(*(col(DeliveryRow.status) == status for status in (DeliveryStatus.READY, DeliveryStatus.DEFERRED))),
     )
     .values(status=DeliveryStatus.WITHDRAWN, settled_at=bindparam("at"), reply=bindparam("why"))
 )

@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -59,7 +58,8 @@ class Guard:
     """ASGI middleware: puts *headers* on every answer, and writes one line for each into the log."""
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
-        self._app, self._headers = app, headers
+        self._app = app
+        self._headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -69,9 +69,9 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                said = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    said.setdefault(name, value)
+                there = {name for name, _ in message["headers"]}
+                ours = [header for header in self._headers if header[0] not in there]
+                message = {**message, "headers": [*message["headers"], *ours]}
             await send(message)
 
         try:

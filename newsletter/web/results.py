@@ -1,39 +1,53 @@
-"""Results of searches as HTML: each is made once, until something changes that pages show.
+"""Results of searches as HTML: each is made once, until something changes that it says.
 
 The same papers are found by many words, the newest and the most upvoted above all. Not here: whole pages (``shelf``).
 """
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 from markupsafe import Markup
 from sqlmodel import Session
 
-from newsletter.storage import search
+from newsletter.render.card import Brief
+from newsletter.storage import openings, search
 from newsletter.storage.search import Place
 from newsletter.web.pages import Pages
-from newsletter.web.shown import shown_card
+from newsletter.web.shown import shown_brief
 
-_MOST = 10_000  # that are kept, of less than a KB each
+_MOST = 20_000  # that are kept, of less than a KB each
+
+
+class Result(NamedTuple):
+    """What is said of one paper, in the direction of its title."""
+
+    html: Markup
+    direction: str
 
 
 class Results:
-    """Keeps what was made of one state of the database on one day."""
+    """Keeps what was made, by all that it says: what is told of the paper, in a language, and dates beside a year."""
 
     def __init__(self) -> None:
-        self._kept: tuple[tuple[int, date], dict[tuple[str, int], Markup]] = (0, date.min), {}
+        self._kept: dict[tuple[str, int, Place], Result] = {}
 
-    def of(self, session: Session, places: Sequence[Place], today: date, pages: Pages) -> list[Markup]:
+    def of(self, session: Session, places: Sequence[Place], today: date, pages: Pages) -> list[Result]:
         """Return how the papers at *places* look."""
-        kept, tag = self._those_of(search.edition_of(session), today), pages.language.tag
-        shown = {one.paper_id: kept.get((tag, one.paper_id)) for one in places}
-        new = search.load(session, (one for one in places if shown[one.paper_id] is None))
-        made = {i: pages.part("result.html", card=shown_card(paper, "", today, pages)) for i, paper in new.items()}
-        kept.update({(tag, i): html for i, html in made.items()})
-        return [shown[one.paper_id] or made[one.paper_id] for one in places]
+        beside = pages.language.tag, today.year
+        shown = {place: self._kept.get((*beside, place)) for place in places}
+        new = search.load(session, (place for place, result in shown.items() if result is None))
+        begins = openings.kept(session, new) if new else {}
+        made = {
+            place: _made(shown_brief(new[i], begins.get(i), today, pages), pages)
+            for place in places
+            if (i := place.paper_id) in new
+        }
+        if len(self._kept) + len(made) > _MOST:
+            self._kept = {}
+        self._kept.update({(*beside, place): result for place, result in made.items()})
+        return [shown[place] or made[place] for place in places]
 
-    def _those_of(self, edition: int, today: date) -> dict[tuple[str, int], Markup]:
-        of, kept = self._kept
-        if of != (edition, today) or len(kept) >= _MOST:
-            self._kept = (edition, today), (kept := {})
-        return kept
+
+def _made(brief: Brief, pages: Pages) -> Result:
+    return Result(pages.part("shown_paper.html", card=brief, words=brief.opening), brief.direction)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from newsletter.domain.paper import Paper, arxiv_key
 from newsletter.domain.ranking import Candidate
 from newsletter.render import card
-from newsletter.render.card import Card, Link
+from newsletter.render.card import Brief, Card, Link
 from newsletter.web.pages import Pages
 
 # A DOI may have any character; one that browsers or proxies would change on its way goes by our number.
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 def name_of(paper: Paper) -> str:
     """Return what names *paper* in addresses: its arXiv id, its DOI, or its number here."""
-    key = next(iter(paper.keys), "")
+    key = paper.arxiv_id or next(iter(paper.keys), "")
     return key if arxiv_key(key) or _SAFE.fullmatch(key) else str(paper.id)
 
 
@@ -47,6 +47,11 @@ def shown_card(candidate: Candidate, note: str, today: date, pages: Pages) -> Ca
     """
     said, own = card.card(candidate, note, today, pages.language), address(candidate.paper, pages)
     return replace(said, url=own, links=(Link(label=said.title, url=own), *said.links), image="")
+
+
+def shown_brief(candidate: Candidate, begins: str | None, today: date, pages: Pages) -> Brief:
+    """Return the same of *candidate* in brief, whose summary *begins* so, if that is known."""
+    return card.brief(candidate, begins, address(candidate.paper, pages), today, pages.language)
 
 
 def shown_line(candidate: Candidate, pages: Pages) -> Link:

@@ -2,7 +2,7 @@
 
 Their words are drawn from an invented vocabulary by Zipf's law, as in real texts: the commonest is in nearly every
 abstract, most are in a few. Rows are put into the tables at once instead of being gathered, which nothing here
-measures; the triggers index them as they would any other.
+measures; the triggers index them as they would any other, and the openings of their summaries are worked out as then.
 """
 
 import json
@@ -15,6 +15,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from newsletter.services.openings import open_summaries
+from newsletter.storage.database import Database
 from newsletter.storage.upgrade import upgrade
 
 LAST_DAY = date(2026, 7, 10)
@@ -55,6 +57,9 @@ def fill(path: Path, count: int, seed: int = 1) -> None:
                     " VALUES ('papers', ?, ?, ?, 0, 0, '', 0)",
                     ((f"{day}", n, _votes(chance)) for n, day, _ in papers),
                 )
+    database = Database(path)
+    open_summaries(database, count)
+    database.close()
 
 
 def _paper(number: int, chance: random.Random) -> tuple[date, dict[str, Any]]:

@@ -2,15 +2,15 @@
 
     scripts/dev bench pages [--papers 100000] [--readers 100000] [--rate 200] [--seconds 20] [--delivery 50000]
 
-``newsletter web --workers 2`` serves a newsletter with so many papers and readers. A client in one process of its own
-asks at a constant rate, whether answers come or not: in turn for the front page, the issue of a day, a search and one
-reader's unsubscribing by POST; a request that waits for a connection counts from when it was due. (wrk asks as fast as
-it is answered, and cannot hold a rate.) ``while_sending`` is the same while ``newsletter deliver`` sends, whose speed
-is compared with a run alone. Pages that there are not are named in ``missing``, and not asked for.
+``newsletter web --workers 2`` serves a newsletter with so many papers and readers. One client asks at a constant rate,
+whether answers come or not: in turn for the front page, the issue of a day, a search and one reader's unsubscribing by
+POST; a request that waits for a connection counts from when it was due. (wrk asks as fast as it is answered, and cannot
+hold a rate.) What the client itself takes of the processor is ``asking_cpu_ms_per_request``. ``while_sending`` is the
+same while ``newsletter deliver`` sends, whose speed is compared with a run alone. Pages that there are not are named in
+``missing``, and not asked for.
 """
 
 import argparse
-import asyncio
 import os
 import random
 import socket
@@ -22,10 +22,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from itertools import count, cycle
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from _asking import ask_on, fetch
 from _options import answer, configured, parser, work_folder
 from _papers import fill, word
 from _postfix import sink
@@ -54,7 +55,7 @@ def served(room: Room, workers: int) -> Iterator[int]:
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
-                if asyncio.run(fetch(port, request("GET", "/healthz")))[0] == 200:
+                if fetch(port, request("GET", "/healthz"))[0] == 200:
                     break
             except OSError:
                 pass
@@ -91,15 +92,6 @@ def request(method: str, path: str, body: bytes = b"") -> bytes:
     return f"{method} {path} HTTP/1.1\r\nHost: papers.example.org\r\nConnection: close\r\n{form}\r\n".encode() + body
 
 
-async def fetch(port: int, asked: bytes) -> tuple[int, int]:
-    """Return the status of an answer, and its length."""
-    coming, going = await asyncio.open_connection("127.0.0.1", port)
-    going.write(asked)
-    said = await coming.read()
-    going.close()
-    return int(said.split(b" ", 2)[1]), len(said.partition(b"\r\n\r\n")[2])
-
-
 def pages(room: Room, asked: argparse.Namespace, port: int) -> tuple[dict[str, _Ask], list[str], dict[str, float]]:
     """Return how each page is asked for, the names of those that are not there, and how many KB they have."""
     chance = random.Random(5)
@@ -115,7 +107,7 @@ def pages(room: Room, asked: argparse.Namespace, port: int) -> tuple[dict[str, _
         "search": search,
         "unsubscribe": lambda: request("POST", f"/unsubscribe/{next(leaving)}", b"List-Unsubscribe=One-Click"),
     }
-    found = {name: asyncio.run(fetch(port, ask())) for name, ask in possible.items()}
+    found = {name: fetch(port, ask()) for name, ask in possible.items()}
     there = {name: possible[name] for name, (status, _) in found.items() if status == 200}
     sizes = {name: round(found[name][1] / 1000, 1) for name in there}
     return there, sorted(possible.keys() - there.keys()), sizes
@@ -129,27 +121,19 @@ def tokens(room: Room, count: int) -> list[str]:
         return [app.correspondence.signer.token(Purpose.UNSUBSCRIBE, subscriber=one) for one in ids]
 
 
-async def load(
+def load(
     port: int, there: dict[str, _Ask], rate: float, seconds: float, sent: "Future[Sent] | None"
 ) -> dict[str, list[tuple[int, float]]]:
     """Ask for the pages in turn at *rate*, and return the status and milliseconds of each answer, by page."""
+    names = list(there)
+
+    def asked(number: int) -> tuple[str, bytes]:
+        name = names[number % len(names)]
+        return name, there[name]()
+
     found: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    names, began = list(there), time.perf_counter()
-
-    async def one(name: str, due: float) -> None:
-        try:
-            status, _ = await fetch(port, there[name]())
-        except (OSError, IndexError, ValueError):
-            status = 0
-        found[name].append((status, 1000 * (time.perf_counter() - due)))
-
-    async with asyncio.TaskGroup() as group:
-        for number in count():
-            if sent.done() if sent else number >= rate * seconds:
-                break
-            due = began + number / rate
-            await asyncio.sleep(max(0, due - time.perf_counter()))
-            group.create_task(one(names[number % len(names)], due))
+    for one in ask_on(port, asked, rate, lambda number: not sent.done() if sent else number < rate * seconds):
+        found[one.name].append((one.status, one.took_ms))
     return found
 
 
@@ -191,9 +175,11 @@ def send(folder: Path, asked: argparse.Namespace, room: Room) -> Sent:
 def loaded(port: int, asked: argparse.Namespace, there: dict[str, _Ask], sent: "Future[Sent] | None") -> dict[str, Any]:
     """Return the figures of one load: of as many seconds as asked for, or until a delivery has *sent* all."""
     say(f"asking {asked.rate:g} times a second ...")
-    before = cpu_seconds(port)
-    found = document(asyncio.run(load(port, there, asked.rate, asked.seconds, sent)))
-    return {"cpu_ms_per_request": round(1000 * (cpu_seconds(port) - before) / found["requests"], 2), **found}
+    before, own = cpu_seconds(port), time.thread_time()
+    found = document(load(port, there, asked.rate, asked.seconds, sent))
+    served, asking = cpu_seconds(port) - before, time.thread_time() - own
+    taken = {"cpu_ms_per_request": served, "asking_cpu_ms_per_request": asking}
+    return {**{name: round(1000 * seconds / found["requests"], 2) for name, seconds in taken.items()}, **found}
 
 
 def beside(folder: Path, asked: argparse.Namespace, room: Room) -> dict[str, Any]:

@@ -134,14 +134,23 @@ def test_search_follows_what_happens_to_papers(database: Database):
     assert len(find(database, "year:2024-2026", Sort.UPVOTES)) == 2
 
 
-def index(database: Database) -> tuple[object, ...]:
-    """Return all that the index holds, and what results are sorted by."""
+INDEXES = {"search_words": "title, body, people, org, cat, name, year, votes", "search_titles": "title"}
+
+
+def index(database: Database) -> list[list[tuple[object, ...]]]:
+    """Return all that the indexes hold, and what results are sorted by."""
+    said = []
     with database.write() as session:
-        session.execute(sql("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, search_words, instance)"))
-        said = [tuple(row) for row in session.execute(sql("SELECT * FROM temp.words ORDER BY term, doc, col, offset"))]
-        session.execute(sql("DROP TABLE temp.words"))
-        order = [tuple(row) for row in session.execute(sql("SELECT * FROM search_order ORDER BY paper_id"))]
-    return said, order
+        for name in INDEXES:
+            session.execute(sql(f"CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, {name}, instance)"))
+            said.append(rows(session, "SELECT * FROM temp.words ORDER BY term, doc, col, offset"))
+            session.execute(sql("DROP TABLE temp.words"))
+        return [*said, rows(session, "SELECT paper_id, upvotes FROM search_order ORDER BY paper_id")]
+
+
+def rows(session: Session, statement: str) -> list[tuple[object, ...]]:
+    """Return what a statement gives."""
+    return [tuple(row) for row in session.execute(sql(statement))]
 
 
 WORDS = st.text(alphabet="ab ü|", max_size=5)
@@ -157,15 +166,15 @@ def test_the_index_is_always_that_of_the_papers(tmp_path_factory: pytest.TempPat
     for at, (title, abstract, author, arxiv, doi) in enumerate(said):
         names = {"doi": f"10.1234/{doi}"} if doi else {}
         facts = {"arxiv_id": f"2607.0000{arxiv}", "title": f"t {title}", "abstract": abstract, "authors": (author,)}
-        store(database, {**facts, "version": at, "upvotes": at, **names})
+        days = {"published": datetime(2026, 7, 1 + at % 3, tzinfo=UTC)}
+        store(database, {**facts, "version": at, "upvotes": 3**at, **days, **names})
     kept = index(database)
     with database.write() as session:
-        columns = "title, body, people, org, cat, name, year"
-        session.execute(sql("INSERT INTO search_words (search_words) VALUES ('delete-all')"))
-        session.execute(sql(f"INSERT INTO search_words (rowid, {columns}) SELECT id, {columns} FROM search_papers"))
-        session.execute(sql("DELETE FROM search_order"))
-        votes = "(SELECT max(upvotes) FROM listings WHERE paper_id = search_papers.id)"
-        session.execute(sql(f"INSERT INTO search_order SELECT id, day, {votes} FROM search_papers"))
+        for name, columns in INDEXES.items():
+            session.execute(sql(f"INSERT INTO {name} ({name}) VALUES ('delete-all')"))
+            session.execute(sql(f"INSERT INTO {name} (rowid, {columns}) SELECT place, {columns} FROM search_papers"))
+        votes = "SELECT max(upvotes) FROM listings WHERE paper_id = search_order.paper_id"
+        session.execute(sql(f"UPDATE search_order SET upvotes = ({votes})"))
     assert kept == index(database)
     database.close()
 
@@ -254,13 +263,48 @@ def test_what_is_counted_is_exact_as_far_as_one_looks(database: Database) -> Non
         assert search.find(session, parse_search("rarity"), limit=20).total == 20
 
 
-def test_there_is_more_only_where_it_can_be_shown(database: Database) -> None:
-    """Of what very many papers say the newest two thousand are ranked; by date one goes on."""
+def test_one_goes_on_in_every_order_as_far_as_there_are_results(database: Database) -> None:
+    """Of what very many papers say no result comes twice and none is left out, and the last knows that it is."""
     with database.write() as session:
-        many(session, 2010)
-    with database.read() as session:
-        ranked, dated = (
-            search.find(session, parse_search("many"), sort, limit=20, offset=1980)
-            for sort in (Sort.RELEVANCE, Sort.DATE)
+        many(session, 1090)
+        rarely = '{"title": "A paper", "abstract": "' + "many and " * 9 + '"}'
+        session.connection().exec_driver_sql("UPDATE papers SET facts = ? WHERE id % 3 = 0", (rarely,))
+    for sort in Sort:
+        with database.read() as session:
+            pages = [search.find(session, parse_search("many"), sort, limit=109, offset=109 * n) for n in range(10)]
+        assert len({paper.paper.id for page in pages for paper in page.papers}) == 1090, sort
+        assert [page.more for page in pages] == [True] * 9 + [False], sort
+
+
+def test_the_most_upvoted_are_found_among_very_many(database: Database) -> None:
+    """In the order of their upvotes, then of their days, on the first pages and on those behind them."""
+    with database.write() as session:
+        many(session, 1200)
+        session.connection().exec_driver_sql(
+            "INSERT INTO listings (source, day, paper_id, upvotes, comments, position, submitter, first_seen)"
+            " SELECT 'arxiv', '2026-07-15', id, id * id % 701, 0, 0, '', 0 FROM papers WHERE id % 2"
         )
-        assert [(len(found.papers), found.more) for found in (ranked, dated)] == [(20, False), (20, True)]
+        votes = dict(session.connection().exec_driver_sql("SELECT paper_id, upvotes FROM listings").all())
+    order = sorted(range(1, 1201), key=lambda i: (votes.get(i, 0), i), reverse=True)
+    with database.read() as session:
+        for first in (0, 20, 400, 1180):
+            found = search.find(session, parse_search("many"), Sort.UPVOTES, limit=20, offset=first)
+            assert [one.paper.id for one in found.papers] == order[first : first + 20]
+
+
+def test_an_old_paper_is_found_by_its_title_among_very_many_that_are_newer(database: Database) -> None:
+    """What a title says counts more than what is new, unless the paper has what was to be left out."""
+    classic = {"arxiv_id": "1706.00001", "title": "Attention to many", "published": datetime(2017, 6, 12, tzinfo=UTC),
+               "abstract": "A transformer.", "authors": ("Ada Okafor",)}  # fmt: skip
+    store(database, classic)
+    with database.write() as session:
+        session.connection().exec_driver_sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)"
+            " INSERT INTO papers (title, facts, withdrawn, first_seen_at) SELECT 'New', json_object('title', 'New',"
+            " 'abstract', 'Many pay attention.'), 0, '2026-07-15 06:00:00.000000' FROM n"
+        )
+    for said in ("attention many", "many attention -vision", "attention many year:2017-2026"):
+        assert find(database, said)[:2] == ["Attention to many", "New"], said
+    assert find(database, "attention many -transformer")[0] == "New"
+    assert find(database, "attention many year:2026")[0] == "New"
+    assert find(database, "year:2017-2026", limit=1) != []

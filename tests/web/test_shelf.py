@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from newsletter.mail.tokens import Purpose
-from newsletter.services import subscribe
+from newsletter.services import openings, subscribe
 
 DAY = "2026-07-15"
 PAGES = ["/", "/archive", f"/archive/{DAY}", "/search?q=alpha", "/privacy"]
@@ -63,6 +63,23 @@ def test_a_result_that_changes_is_seen_at_once(site):
         other.execute("UPDATE listings SET upvotes = 7")
     shown = site.client.get("/search?q=beta").text
     assert (">Omega beta<" in shown, ">Alpha beta<" in shown, shown.count("7\u00a0upvotes")) == (True, False, 2)
+
+
+def test_how_a_summary_begins_is_known_beforehand_and_never_out_of_date(site):
+    """Gathering works it out of every paper; whoever changes an abstract sees the new one at once, and then again."""
+    site.room.publish(DAY, "Alpha", "Beta", abstract="We propose a first way.")
+    site.room.run("gather", "--date", DAY)
+    unknown = "SELECT count(*) FROM search_order WHERE opening IS NULL"
+    with closing(sqlite3.connect(site.app.database.path)) as other:
+        assert other.execute(unknown).fetchone() == (0,)
+        assert site.client.get("/search?q=alpha").text.count("We propose a first way.") == 1
+        changed = "UPDATE papers SET facts = json_set(facts, '$.abstract', 'We show another.') WHERE title = 'Alpha'"
+        assert other.execute(changed).rowcount == 1
+        other.commit()
+        assert other.execute(unknown).fetchone() == (1,)
+    assert "We show another." in site.client.get("/search?q=alpha").text
+    openings.open_summaries(site.app.database)
+    assert "We show another." in site.client.get("/search?q=another").text
 
 
 def test_what_is_kept_waits_for_nobody(site):

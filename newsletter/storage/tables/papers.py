@@ -3,10 +3,10 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
-from newsletter.storage.tables.columns import growing, instant, json_of
+from newsletter.storage.tables.columns import growing, instant, json_of, partial
 
 
 class PaperRow(SQLModel, table=True):
@@ -67,15 +67,18 @@ class ListingRow(SQLModel, table=True):
 
 
 class SearchOrderRow(SQLModel, table=True):
-    """What results of a search are sorted by: the most upvotes ever, and the day (as SQLite writes it) of a paper.
+    """What a search needs of a paper beside its words: the most upvotes ever, which state of its words this is, and the
+    opening of its summary, None until it is worked out.
 
-    Triggers keep it, and the full-text index ``search_words`` beside it.
+    Triggers keep it, and the full-text indexes ``search_words`` and ``search_titles`` beside it.
     """
 
     __tablename__ = "search_order"
+    __table_args__ = (partial("ix_search_order_unopened", "paper_id", where=text("opening IS NULL")),)
     paper_id: int = Field(primary_key=True)
-    day: str
     upvotes: int
+    version: int
+    opening: str | None = None
 
 
 class EditionRow(SQLModel, table=True):
