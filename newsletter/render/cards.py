@@ -4,7 +4,7 @@ Not here: what a card says (``card``) and how it is worded (``wording``). Papers
 by their id.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -24,6 +24,7 @@ from newsletter.render.wrapping import WIDTH, columns, shorten, wrap, wrapped
 _BRIEF = 90  # a title in the preheader
 _INDENT = 4  # of a card's text, and so the room for its rank
 _FOLLOWED = {Why.TOPIC, Why.OURS, Why.ALERT, Why.NEAREST}  # whose detail is a topic
+GAP = "\u2002"  # behind the end of a line; both vanish where the line ends on the screen, as a dot would not
 # Papers that have a whole card; those after them have a short one: nobody reads fifty, many skim them.
 _FULL = 12
 _MANY = 25  # papers of a digest; where there are more, short cards have no room for a summary
@@ -39,15 +40,6 @@ class _Set:
     opening: tuple[bytes, int]
     text: Slotted
     html: dict[str, Slotted] = field(default_factory=dict)  # by size
-
-
-def reasons_html(said: Sequence[str], direction: str) -> Markup:
-    """Return what ``wording.reasons`` *said* of a card whose title runs in this *direction*, as HTML.
-
-    The parts are set apart by wide blanks, which vanish where a line ends; a dot would hang there.
-    """
-    part = '<span dir="ltr">{}</span>' if direction == "rtl" else "{}"  # so that figures keep their order
-    return Markup("\u2003").join(Markup(part).format(text) for text in said)  # noqa: S704 - both are ours
 
 
 class Cards:
@@ -103,27 +95,32 @@ class Cards:
         """
         paper_id, why, detail = pick
         one = self._cards[paper_id]
-        html_reason, text_reason = self._reason(Why(why), detail, one.card.votes, one.card.direction)
+        html_reason, text_reason, html_why, text_why = self._reason(Why(why), detail)
         followed = detail if why in _FOLLOWED and wording.may_name_author(detail) else ""
         html_byline, text_byline = self._byline(paper_id, followed)
         html_rank, text_title = self._ranked(paper_id, rank)
-        html = self._html(one, size).fill({"rank": html_rank, "reason": html_reason, "byline": html_byline})
-        text = one.text.fill({"heading": text_title, "reason": text_reason, "byline": text_byline})
+        html = self._html(one, size).fill(
+            {"rank": html_rank, "reason": html_reason, "why": html_why, "byline": html_byline}
+        )
+        text = one.text.fill({"heading": text_title, "reason": text_reason, "why": text_why, "byline": text_byline})
         html_group, text_group = self._group(heading) if heading else (b"", b"")
         return html_group + html, (b"" if rank == 1 else self._gap) + text_group + text
 
     def _html(self, one: _Set, size: str) -> Slotted:
         if size not in one.html:
-            said = {"card": one.card, "size": size, "slots": slots("rank", "reason", "byline")}
+            said = {"card": one.card, "size": size, "slots": slots("rank", "reason", "why", "byline")}
             one.html[size] = Slotted(f"{self._type.fragment('card.html', **said)}\n", self._encode, self._known)
         return one.html[size]
 
     def _ranked_anew(self, paper_id: int, rank: int) -> tuple[bytes, bytes]:
         return self._encode(str(rank)), self._encode(f"{rank:>2}. {self._cards[paper_id].heading}")
 
-    def _reason_anew(self, why: Why, detail: str, votes: str, direction: str) -> tuple[bytes, bytes]:
-        said = wording.reasons(self._type.language, why, detail, votes)
-        return self._encode(str(reasons_html(said, direction))), self._encode(wrap(" · ".join(said), _INDENT))
+    def _reason_anew(self, why: Why, detail: str) -> tuple[bytes, bytes, bytes, bytes]:
+        """Return a reason as HTML and as text; and again as what stands beside upvotes: behind a gap, and as a line."""
+        reason = wording.reason(self._type.language, why, detail)
+        html, text = str(escape(reason)), wrap(reason, _INDENT)
+        beside = (GAP + html, f"{text}\n") if wording.says_more(why) else ("", "")
+        return self._encode(html), self._encode(text), self._encode(beside[0]), self._encode(beside[1])
 
     def _byline_anew(self, paper_id: int, followed: str) -> tuple[bytes, bytes]:
         """Return whom a paper is by, with the authors named and marked that the topic *followed* speaks of."""
@@ -141,7 +138,7 @@ class Cards:
     def _set(self, candidate: Candidate) -> _Set:
         said = card(candidate, self._notes.get(candidate.paper.id, ""), self._today, self._type.language)
         heading, *continued = wrapped(said.title, WIDTH - _INDENT - 1)  # a rank of three figures takes one more
-        marks = slots("heading", "reason", "byline")
+        marks = slots("heading", "reason", "why", "byline")
         text = self._type.text("card.txt", card=said, continued=continued, slots=marks)
         return _Set(
             card=said,

@@ -14,6 +14,7 @@ from newsletter.render.language import Language
 _NAMED = 3
 _MARKED = 5  # followed authors named beyond the first three: a common family name may match hundreds
 _FOLLOWED = {"author", "org", "cat"}
+_LIKED = (Why.FRONT, Why.POOL)
 
 
 class Part(NamedTuple):
@@ -136,11 +137,9 @@ def reason(language: Language, why: Why, detail: str) -> str:
     return _newsletters(language, why)
 
 
-def reasons(language: Language, why: Why, detail: str, votes: str) -> list[str]:
-    """Return what a card says of why it is there: its *votes* in words, and the reason where that says more."""
-    if votes and why in (Why.FRONT, Why.POOL):
-        return [votes]
-    return [text for text in (votes, reason(language, why, detail)) if text]
+def says_more(why: str) -> bool:
+    """Return whether a reason says more than the upvotes beside it: not where it only says that a paper is liked."""
+    return why not in _LIKED
 
 
 def _newsletters(language: Language, why: Why) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 
-from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,8 +13,7 @@ from newsletter.domain.pool import Pool, Why
 from newsletter.domain.text import plain
 from newsletter.errors import NotFoundError
 from newsletter.render import wording
-from newsletter.render.card import Card
-from newsletter.render.cards import reasons_html
+from newsletter.render.cards import GAP
 from newsletter.services import archive
 from newsletter.services.edit import Shown
 from newsletter.web import dates
@@ -69,7 +67,7 @@ def _said(shown: Shown, people: Collection[Person], pages: Pages) -> dict[str, o
     pool = Pool(shown.arranged.pool, front, shown.hand.chosen, by_ours(shown.arranged.front, people))
     cards = [shown_card(c, notes.get(c.paper.id, ""), issue.date, pages) for c in shown.arranged.front]
     slots = [
-        {"rank": rank, "reason": _reason(pages, pool.why(card.id), card), "byline": card.by_whom}
+        {"rank": rank, **_reason(pages, pool.why(card.id)), "byline": card.by_whom}
         for rank, card in enumerate(cards, 1)
     ]
     others = [c for c in shown.arranged.pool if c.paper.id not in front]
@@ -84,5 +82,6 @@ def _said(shown: Shown, people: Collection[Person], pages: Pages) -> dict[str, o
     }
 
 
-def _reason(pages: Pages, why: Why, card: Card) -> Markup:
-    return reasons_html(wording.reasons(pages.language, why, "", card.votes), card.direction)
+def _reason(pages: Pages, why: Why) -> dict[str, str]:
+    reason = wording.reason(pages.language, why, "")
+    return {"reason": reason, "why": GAP + reason if wording.says_more(why) else ""}

@@ -61,8 +61,8 @@ def test_the_text_part_says_the_same():
     assert text[text.index(" 1. ") :].startswith("""\
  1. ReadItBack: Checking a Summary Against Its Source
     Ada One, Ben Two, Cy Three and 2 more (Example University)
-    28 June · 1 comment · cs.CL, cs.LG
-    ▲ 1,234 upvotes · you follow cs.CL
+    you follow cs.CL
+    28 June · ▲ 1,234 upvotes · 1 comment · cs.CL, cs.LG
 
     A checker reads each sentence back to the source. It finds most of
     what was made up.
@@ -111,6 +111,26 @@ def test_every_card_says_why_it_is_there(why, detail, expected):
     assert f"1 {expected} Paper number 1" in seen
     assert f"\n    {expected}\n" in rendered.text + "\n"
     assert [bold.text_content().strip() for bold in document.xpath("//b")] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("why", "html", "text"),
+    [
+        (Why.FRONT, "1 ▲ 12 upvotes Paper number 1", " 1. Paper number 1\n    ▲ 12 upvotes\n"),
+        (Why.POOL, "1 ▲ 12 upvotes Paper number 1", " 1. Paper number 1\n    ▲ 12 upvotes\n"),
+        (
+            Why.TOP,
+            "1 ▲ 12 upvotes most upvoted today Paper number 1",
+            " 1. Paper number 1\n    most upvoted today\n    ▲ 12 upvotes\n",
+        ),
+    ],
+)
+def test_beside_upvotes_stands_only_what_says_more(why, html, text):
+    """That a paper is liked is seen by its upvotes: on nine cards of ten there is nothing to add."""
+    rendered = renderer().digest(digest(candidate(1, upvotes=12), why=why), READER)
+    assert html in read(rendered.html)[1]
+    assert text in rendered.text
+    assert "\n\n\n\n" not in rendered.text
 
 
 def test_one_paper_for_two_readers_has_each_ones_rank_and_reason():

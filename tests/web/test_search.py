@@ -78,6 +78,12 @@ def test_papers_are_found_by_words_phrases_and_names(found):
     assert page(ask("/search")).xpath("//input[@name='q']")
 
 
+def test_who_finds_nothing_is_told_what_to_do(found):
+    """A page without results says more than their number."""
+    assert "Try fewer words" in found.client.get("/search?q=zeppelin").text
+    assert "Try fewer words" not in found.client.get("/search").text
+
+
 def test_a_search_leads_to_its_feeds_and_to_the_list(found):
     """New ones come by mail or by a feed; the form to sign up has the topic."""
     shown = page(found.client.get('/search?q="speculative decoding"'))

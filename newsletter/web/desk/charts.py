@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 _COLOURS = ("#1b4fa8", "#c2410c", "#0f766e", "#7c3aed")  # by which the style sheet knows the series
 _WIDTH, _HEIGHT = 480, 240
 _TICKS = 4
-_LABEL = 34  # characters
+_LABEL = 26  # characters
 
 theme.background_color = "none"
 theme.margin = 0.04
