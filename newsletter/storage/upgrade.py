@@ -41,8 +41,11 @@ def upgrade(path: Path, now: datetime, *, migrations: Path = MIGRATIONS, head: s
             )
         if before is None:
             path.touch(mode=0o600)  # every reader's address will be in it
-        saved = _backup_beside(path, before, now) if before else None
-        migrate(path, migrations, head)
+            migrate(path, migrations, head)
+            return None
+        saved = _backup_beside(path, before, now)
+        with _needed_if_changed(saved, path, before):
+            migrate(path, migrations, head)
         return saved
 
 
@@ -107,6 +110,17 @@ def _backup_beside(path: Path, before: str, now: datetime) -> Path:
     saved = path.with_name(f"{path.name}.{before}.{now:%Y%m%dT%H%M%S}.backup")
     backup(path, saved)
     return saved
+
+
+@contextmanager
+def _needed_if_changed(saved: Path, path: Path, before: str) -> Iterator[None]:
+    """Remove the backup where what it was for fails: whoever tries again and again for want of room would fill it."""
+    try:
+        yield
+    except Exception:
+        if version(path) == before:
+            saved.unlink()
+        raise
 
 
 def migrate(path: Path, migrations: Path, head: str) -> None:

@@ -230,7 +230,7 @@ def test_an_upgrade_keeps_every_row_and_takes_a_backup(database: Database, migra
 
 
 def test_an_upgrade_that_fails_changes_nothing(database: Database, migrations: Callable[[str], Path]):
-    """What it had done is undone, and the version stays."""
+    """What it had done is undone, the version stays, and no backup is left, of which each attempt would leave one."""
     keep(database, "key", "value")
     folder = migrations(f'{_REBUILD}\nop.execute("INSERT INTO nowhere VALUES (1)")')
 
@@ -239,6 +239,7 @@ def test_an_upgrade_that_fails_changes_nothing(database: Database, migrations: C
 
     assert version(database.path) == HEAD
     assert kept(database) == {"key": "value"}
+    assert list(database.path.parent.glob("*.backup")) == []
 
 
 def test_an_upgrade_waits_for_the_run_at_work(database: Database, migrations: Callable[[str], Path]):

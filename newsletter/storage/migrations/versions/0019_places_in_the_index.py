@@ -50,9 +50,14 @@ _FORMS = "porter unicode61 remove_diacritics 2"
 _INDEXES = {"search_words": f"{_WORDS}, votes", "search_titles": "title"}
 
 
-def _learn(condition: str = "") -> str:
+# In this order an index is written at once. Only the ids are sorted (LIMIT -1 keeps SQLite from leaving that out): all
+# texts would take as much room again for temporary files, which lie in memory on some machines.
+_BY_PLACE = "(SELECT id AS paper FROM search_papers ORDER BY place LIMIT -1) CROSS JOIN search_papers ON id = paper"
+
+
+def _learn(found: str) -> str:
     return "".join(
-        f"INSERT INTO {index} (rowid, {columns}) SELECT place, {columns} FROM search_papers {condition};"
+        f"INSERT INTO {index} (rowid, {columns}) SELECT place, {columns} FROM {found};"
         for index, columns in _INDEXES.items()
     )
 
@@ -86,7 +91,7 @@ def _told_anew(paper: str) -> str:
     return f"UPDATE search_order SET version = version + 1, opening = NULL WHERE paper_id = {paper};"
 
 
-_LEARN_NEW = _learn("WHERE id = new.id")
+_LEARN_NEW = _learn("search_papers WHERE id = new.id")
 _TRIGGERS = {
     "search_made": ("AFTER INSERT ON papers", "INSERT INTO search_order VALUES (new.id, 0, 1, NULL);" + _LEARN_NEW),
     "search_changes": (f"BEFORE {_CHANGED}", _forget("old.id")),
@@ -131,7 +136,7 @@ def upgrade() -> None:
     op.execute(sa.text(_VIEW))
     for index, columns in _INDEXES.items():
         op.execute(f"CREATE VIRTUAL TABLE {index} USING fts5({columns}, content = '', tokenize = '{_FORMS}')")
-    for statement in filter(None, _learn("ORDER BY place").split(";")):
+    for statement in filter(None, _learn(_BY_PLACE).split(";")):
         op.execute(statement)
     for name, (when, done) in _TRIGGERS.items():
         op.execute(f"CREATE TRIGGER {name} {when} BEGIN {done} END")
