@@ -167,10 +167,12 @@ class Correspondence:
             leave, links = self.signer.tokens((unsubscribe, choose))
             return leave, links, "", self.settings.newsletter.sender_address
         bounce: Wanted = (Purpose.BOUNCE, subscriber, delivery, None)
+        if not self.settings.bounces.takes_commands:
+            leave, links, back = self.signer.tokens((unsubscribe, choose, bounce))
+            return leave, links, "", self._what_comes_back(back)
         answer: Wanted = (Purpose.REPLY, subscriber, delivery, _later(at, _ANSWERED))
         leave, links, back, reply = self.signer.tokens((unsubscribe, choose, bounce, answer))
-        reply_to = f"Reply-To: {self._what_comes_back(reply)}\r\n" if self.settings.bounces.takes_commands else ""
-        return leave, links, reply_to, self._what_comes_back(back)
+        return leave, links, f"Reply-To: {self._what_comes_back(reply)}\r\n", self._what_comes_back(back)
 
     def _what_comes_back(self, token: str) -> str:
         before, after = self._return

@@ -34,13 +34,16 @@ SELECT place FROM (
     ORDER BY rowid DESC LIMIT :limit
 ) ORDER BY distance, place DESC
 """
-_BEST_TITLES = f"""
-SELECT place FROM (
-    SELECT rowid AS place, bm25(search_titles) AS distance FROM search_titles WHERE search_titles MATCH :match
-    ORDER BY rowid DESC LIMIT {_RANKED}
-) ORDER BY distance, place DESC LIMIT {_TITLES}
-"""  # noqa: S608 - constants
-_OF_THESE = f"{_EVERY} AND rowid IN (SELECT value FROM json_each(:these))"  # noqa: S608 - constants
+# Of titles alone, which are few words to count; and in the index of all, where a search says more than they may hold.
+_BEST_TITLES, _BEST_TITLES_OF_ALL = (
+    f"""
+    SELECT place FROM (
+        SELECT rowid AS place, bm25({index}) AS distance FROM {index} WHERE {index} MATCH :match
+        ORDER BY rowid DESC LIMIT {_RANKED}
+    ) ORDER BY distance, place DESC LIMIT {_TITLES}
+    """  # noqa: S608 - constants
+    for index in ("search_titles", "search_words")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def by_date(asked: Asked, _total: int, limit: int, offset: int) -> list[int]:
 def by_upvotes(asked: Asked, total: int, limit: int, offset: int) -> list[int]:
     """Return the same, the most upvoted first, the newest of equals."""
     for step in _STEPS if total > _FEW else ():  # whatever has fewer comes behind whatever has these
-        found = asked.places(_UPVOTED, match=f'"{step}" AND ({asked.match})', limit=limit, offset=offset)
+        found = asked.places(_UPVOTED, match=f'votes : "{step}" AND ({asked.match})', limit=limit, offset=offset)
         if len(found) == limit:
             return found
     return asked.places(_UPVOTED, limit=limit, offset=offset)
@@ -95,8 +98,6 @@ def by_relevance(asked: Asked, total: int, limit: int, offset: int) -> list[int]
 
 
 def _best_titles(asked: Asked) -> list[int]:
-    titled = asked.places(_BEST_TITLES, match=asked.titles)
-    if not titled or not asked.more_than_titles:
-        return titled
-    fitting = set(asked.places(_OF_THESE, these=json.dumps(titled)))
-    return [place for place in titled if place in fitting]
+    if asked.more_than_titles:
+        return asked.places(_BEST_TITLES_OF_ALL, match=f"title : ({asked.titles}) AND ({asked.match})")
+    return asked.places(_BEST_TITLES, match=asked.titles)

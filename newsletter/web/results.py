@@ -29,7 +29,9 @@ class Result(NamedTuple):
 class Results:
     """Keeps what was made, by all that it says: what is told of the paper, in a language, and dates beside a year."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps: bool) -> None:
+        """Keep nothing where templates may change at any time, as an operator's own do."""
+        self._keeps = keeps
         self._kept: dict[tuple[str, int, Place], Result] = {}
 
     def of(self, session: Session, places: Sequence[Place], today: date, pages: Pages) -> list[Result]:
@@ -45,7 +47,8 @@ class Results:
         }
         if len(self._kept) + len(made) > _MOST:
             self._kept = {}
-        self._kept.update({(*beside, place): result for place, result in made.items()})
+        if self._keeps:
+            self._kept.update({(*beside, place): result for place, result in made.items()})
         return [shown[place] or made[place] for place in places]
 
 

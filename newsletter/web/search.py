@@ -63,7 +63,8 @@ class SearchPages:
 
     def __init__(self, app: App, site: Site, clock: Clock) -> None:
         self._app, self._site, self._clock = app, site, clock
-        self._zone, self._results = app.settings.newsletter.zone, Results()
+        self._zone = app.settings.newsletter.zone
+        self._results = Results(keeps=app.settings.look.templates is None)
 
     def routes(self, below: str) -> list[Route]:
         """Return the page of one language, whose addresses begin with *below*."""

@@ -308,3 +308,7 @@ def test_an_old_paper_is_found_by_its_title_among_very_many_that_are_newer(datab
     assert find(database, "attention many -transformer")[0] == "New"
     assert find(database, "attention many year:2026")[0] == "New"
     assert find(database, "year:2017-2026", limit=1) != []
+    newer = ({"arxiv_id": f"2607.{n:05}", "title": "Attention, many", "authors": ("Kim Lee",)} for n in range(600))
+    store(database, *newer)
+    assert find(database, "attention many", limit=1) == ["Attention, many"]
+    assert find(database, "attention many -author:lee")[:2] == ["Attention to many", "New"]
