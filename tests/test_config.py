@@ -281,11 +281,11 @@ def test_a_variable_of_no_table_is_told(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_what_is_wrong_is_told_at_once(tmp_path: Path) -> None:
-    """Unknown tables beside unknown keys and wrong values, and of very many how many more."""
+    """Unknown tables beside unknown keys and wrong values, all of them."""
     said = complaint(write(tmp_path, GOOD + SOURCE + "[smpt]\nport = 1\n[database]\nurll = 1\n[smtp]\nport = 'x'\n"))
     assert all(key in said for key in ("smpt is", "database.urll", "smtp.port"))
     many = complaint(write(tmp_path, GOOD + SOURCE + "".join(f"[unknown{n}]\n" for n in range(9))))
-    assert many.endswith("; and 4 more")
+    assert all(f"unknown{n} is not" in many for n in range(9))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes a user without a home, which only root can")

@@ -29,8 +29,8 @@ def advice(delivery: Mapping[str, Any], now: datetime) -> str:
             )
         case "ready" if delivery["next_attempt_at"] > now:
             return (
-                f"What to do: nothing; the first run after {delivery['next_attempt_at']:%Y-%m-%d %H:%M} UTC sends it. "
-                "The words are about the server or the connection, not about this reader."
+                "What to do: what the words ask for, if anything: they are about the server or the connection, not "
+                f"about this reader. The first run after {delivery['next_attempt_at']:%Y-%m-%d %H:%M} UTC tries again."
             )
         case _:
             return ""

@@ -1,5 +1,7 @@
 """What a run came to, for people and for scripts."""
 
+from dataclasses import replace
+
 from newsletter.render.formats import counted
 from newsletter.services.outcome import Outcome
 
@@ -24,6 +26,12 @@ def lines(outcome: Outcome) -> str:
     if outcome.waits:
         said.append(f"  {outcome.waits}")
     return "\n".join(said)
+
+
+def rehearsed(outcome: Outcome) -> str:
+    """Return the report of a dry run, after which nothing waits."""
+    would = lines(replace(outcome, waits=""))
+    return f"A rehearsal: nothing is sealed or sent. A run would come to this before it sends:\n{would}"
 
 
 def unfinished(outcome: Outcome) -> str:

@@ -28,14 +28,14 @@ def command(terminal: Terminal, /, day: date | None, at_once: bool, dry_run: boo
     Safe to call every few minutes, to repeat, to overlap and to kill. Under cron it prints nothing unless
     something needs a person, or what is not done where --now asked for it; on a terminal it shows how far sending is.
     """
-    from newsletter.cli.report import exit_status, lines, unfinished
+    from newsletter.cli.report import exit_status, lines, rehearsed, unfinished
     from newsletter.cli.sending import sending
     from newsletter.services.run import run
 
     with terminal.app() as app, sending(terminal, app, wait=wait) as (service, owner, watch, loop):
         outcome = loop(run(service, owner, day=day, at_once=at_once, dry_run=dry_run, watch=watch))
     if dry_run:  # asked for to be read
-        terminal.answer(outcome.document, lambda: lines(outcome))
+        terminal.answer(outcome.document, lambda: rehearsed(outcome))
     else:
         otherwise = unfinished(outcome) if at_once else ""
         terminal.report(outcome.document, lambda: lines(outcome), outcome.problems, otherwise=otherwise)

@@ -88,7 +88,6 @@ def load(named: Path | None = None) -> Settings:
 
 
 _TABLES = sorted(Settings.model_fields.keys() - {"file"})
-_TOLD = 5  # mistakes on one line
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
@@ -103,8 +102,7 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 
 def _told(file: Path, mistakes: list[str]) -> str:
     """Return all that is wrong with *file* as one line."""
-    more = f"; and {len(mistakes) - _TOLD} more" if len(mistakes) > _TOLD else ""
-    return f"{file}: {'; '.join(mistakes[:_TOLD])}{more}"
+    return f"{file}: {'; '.join(mistakes)}"
 
 
 _MEANINGS = {

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from newsletter.domain.paper import arxiv_key, doi_key, key_of
 from newsletter.domain.text import plain
 from newsletter.domain.topics import parse_topic
 from newsletter.errors import UsageError
@@ -94,8 +95,14 @@ def _term(found: re.Match[str]) -> Wanted | None:
     if field == "year":
         return _years(value, excludes=bool(minus))
     prefix = quoted is None and field == "" and value.endswith("*") and len(value.strip("*")) >= _PREFIX
-    text = value.removesuffix(".*") if field == "cat" else value
+    text = value.removesuffix(".*") if field == "cat" else _named(value)
     return Wanted(field, text.strip("*").strip(), quoted is not None, prefix, bool(minus))
+
+
+def _named(value: str) -> str:
+    """Return the arXiv id or the DOI that *value* names, also as a link or with a version, else *value*."""
+    key = key_of(value)
+    return key if arxiv_key(key) or doi_key(key) else value
 
 
 def _years(value: str, *, excludes: bool) -> Wanted | None:

@@ -27,7 +27,8 @@ Security = Literal["none", "starttls", "tls"]
 class SmtpTrouble(IncompleteError):  # noqa: N818 - named after the verdict that it carries
     """A session could not be opened: says why and what to do. ``outcome`` is what that means for a delivery.
 
-    ``waiting_helps`` is false where a person must mend something first: a password, a certificate, a setting.
+    ``waiting_helps`` is false where a person must mend something first (a password, a certificate, a setting), and
+    where the server was silent for as long as one waits.
     """
 
     def __init__(self, message: str, outcome: Outcome, *, waiting_helps: bool = False):
@@ -106,11 +107,12 @@ class Opening:
         answer = SMTPResponse(DROPPED, message)
         if isinstance(error, aiosmtplib.SMTPResponseException):
             answer = SMTPResponse(error.code, error.message)
-        outcome = classify(phase, answer.code, answer.message, server=self.server)
-        # What a server says for now, or a session that broke, may be better the next time; a password may not.
-        broke = isinstance(error, aiosmtplib.SMTPServerDisconnected | aiosmtplib.SMTPTimeoutError)
+        outcome = classify(phase, answer.code, answer.message, server=self.server)._replace(reply=message)
+        # What a server says for now, or a session that broke, may be better the next time; a password may not. Who was
+        # silent for a whole timeout would be so again, and nobody else sends as long as a run waits for it.
+        broke = isinstance(error, aiosmtplib.SMTPServerDisconnected)
         passing = phase in {Phase.CONNECT, Phase.GREETING} or broke or 400 <= answer.code < 500
-        passing = passing and not isinstance(error, ssl.SSLError)
+        passing = passing and not isinstance(error, ssl.SSLError | aiosmtplib.SMTPTimeoutError)
         return SmtpTrouble(message, outcome, waiting_helps=passing)
 
     async def _connect(self) -> SMTPResponse:

@@ -23,12 +23,13 @@ __all__ = ["TIMEOUTS", "Connection", "Envelope", "Security", "SmtpTrouble"]
 
 _RESET, _QUIT = "reset", "quit"
 
-# Seconds. RFC 5321 section 4.5.3.2 sets those from GREETING to DOT; TLS, LOGIN and RSET are commands like any other.
+# Seconds. RFC 5321 section 4.5.3.2 sets GREETING and those from MAIL to DOT; RSET is a command like any other. For TLS
+# and a login no server has to think for long.
 TIMEOUTS: Mapping[str, float] = {
     Phase.CONNECT: 20,
     Phase.GREETING: 300,
-    Phase.TLS: 300,
-    Phase.LOGIN: 300,
+    Phase.TLS: 60,
+    Phase.LOGIN: 60,
     Phase.MAIL: 300,
     Phase.RCPT: 300,
     Phase.DATA: 120,

@@ -73,7 +73,7 @@ def test_what_is_ready_and_put_off_says_until_when(newsroom: Newsroom) -> None:
     table = newsroom.run("deliveries", "list").out
     assert f"ready     example.net    {again[5:]}" in table
     shown = newsroom.run("deliveries", "show", line["id"]).out
-    assert f"the first run after {again} sends it" in shown.replace("\n", " ")
+    assert f"The first run after {again} tries again" in shown.replace("\n", " ")
     assert newsroom.run("run", expect=3).err == "", "cron's line stays silent"
 
 

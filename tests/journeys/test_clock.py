@@ -308,6 +308,8 @@ def test_a_dry_run_sends_and_seals_nothing(newsroom: Newsroom) -> None:
     assert document["deliveries"]["waiting"] == 1
     said = newsroom.run("run", "--date", DAY, "--now", "--dry-run").out  # though nobody sits at a terminal
     assert f"issue of {DAY}: sealed, 2 papers" in said
+    assert said.startswith("A rehearsal: nothing is sealed or sent.")
+    assert "the next is tried" not in said
     assert newsroom.sink.mails == []
     assert newsroom.run("issues", "list", "--json").json["issues"] == []
     assert newsroom.run("run", "--date", DAY, "--now", "--json").json["deliveries"]["accepted"] == 1

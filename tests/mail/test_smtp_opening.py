@@ -200,6 +200,23 @@ def test_a_login_that_fails(run: Run, certificate: Certificate, answer: str, sai
     assert [line.split()[0] for line in heard] == ["EHLO", "AUTH"]
 
 
+@pytest.mark.parametrize("phase", ["GREETING", "EHLO", "AUTH"])
+def test_who_is_silent_is_left_to_the_next_run(run: Run, certificate: Certificate, phase: str):
+    """Waiting again for as long would keep every other run out."""
+
+    async def story() -> SmtpTrouble:
+        async with scripted({phase: SILENCE}, tls=certificate.server()) as server:
+            waits = QUICK | {Phase.LOGIN: 0.3}
+            connection = connection_to(server, security="tls", tls=certificate.client(), timeouts=waits, **LOGIN)
+            with pytest.raises(SmtpTrouble) as trouble:
+                await connection.open()
+            return trouble.value
+
+    trouble = run(story())
+    assert not trouble.waiting_helps
+    assert trouble.outcome.reply == str(trouble)  # what to do about it is kept with the delivery
+
+
 def test_a_login_that_we_do_not_know(run: Run, certificate: Certificate):
     """A provider that only takes tokens is named as such, and the password is not tried."""
 
