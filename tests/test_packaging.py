@@ -167,7 +167,7 @@ def test_the_source_archive_makes_the_same_wheel(built: Path, tmp_path: Path) ->
     """Who builds from the source archive gets what is in the wheel."""
     (archive,) = built.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
-        tar.extractall(tmp_path, filter="data")
+        tar.extractall(tmp_path, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # from 3.11.4 on
     (source,) = tmp_path.iterdir()
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)], cwd=source, check=True
