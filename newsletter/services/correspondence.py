@@ -161,18 +161,17 @@ class Correspondence:
         These are the token that unsubscribes, that of the other links, the Reply-To, '' where all readers have the
         same, and the envelope sender.
         """
-        unsubscribe: Wanted = (Purpose.UNSUBSCRIBE, subscriber, 0, None)
-        choose: Wanted = (Purpose.PREFERENCES, subscriber, delivery, _later(at, _LINKS))
-        if not self._bounces[0]:
-            leave, links = self.signer.tokens((unsubscribe, choose))
-            return leave, links, "", self.settings.newsletter.sender_address
-        bounce: Wanted = (Purpose.BOUNCE, subscriber, delivery, None)
-        if not self.settings.bounces.takes_commands:
-            leave, links, back = self.signer.tokens((unsubscribe, choose, bounce))
-            return leave, links, "", self._what_comes_back(back)
-        answer: Wanted = (Purpose.REPLY, subscriber, delivery, _later(at, _ANSWERED))
-        leave, links, back, reply = self.signer.tokens((unsubscribe, choose, bounce, answer))
-        return leave, links, f"Reply-To: {self._what_comes_back(reply)}\r\n", self._what_comes_back(back)
+        wanted: list[Wanted] = [
+            (Purpose.UNSUBSCRIBE, subscriber, 0, None),
+            (Purpose.PREFERENCES, subscriber, delivery, _later(at, _LINKS)),
+        ]
+        if self._bounces[0]:
+            wanted.append((Purpose.BOUNCE, subscriber, delivery, None))
+        if self.settings.bounces.takes_commands:
+            wanted.append((Purpose.REPLY, subscriber, delivery, _later(at, _ANSWERED)))
+        leave, links, *signed = self.signer.tokens(wanted)
+        sender, *answer = map(self._what_comes_back, signed) if signed else [self.settings.newsletter.sender_address]
+        return leave, links, f"Reply-To: {answer[0]}\r\n" if answer else "", sender
 
     def _what_comes_back(self, token: str) -> str:
         before, after = self._return

@@ -10,16 +10,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
-from json import dumps, loads
+from json import loads
 from typing import Any, NamedTuple
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlalchemy import select as sql
-from sqlmodel import Session, col, exists
+from sqlmodel import Session, col, exists, update
 
 from newsletter.domain.subscriber import Preferences
 from newsletter.domain.subscriber import Status as SubscriberStatus
-from newsletter.storage.database import cursor
+from newsletter.storage.database import cursor, listed
+from newsletter.storage.prepared import Prepared
 from newsletter.storage.tables import SubscriberRow, day_of, instant_of, stored
 
 _S = SubscriberRow
@@ -163,14 +164,10 @@ def advance(session: Session, due: Iterable[tuple[DueReader, datetime]]) -> None
 
 def remember(session: Session, reader_ids: list[int], **facts: Any) -> None:
     """Change *facts* of these readers."""
-    changes = ", ".join(f"{name} = :{name}" for name in facts)
-    those = "id IN (SELECT value FROM json_each(:readers))"
-    values = {name: _stored(fact) for name, fact in facts.items()}
-    cursor(session).execute(f"UPDATE subscribers SET {changes} WHERE {those}", values | {"readers": dumps(reader_ids)})  # noqa: S608
+    _remembering(tuple(facts)).execute(session, {"readers": reader_ids, **facts})
 
 
-def _stored(fact: datetime | date | bool | None) -> str | bool | None:
-    """Return a fact as SQLite keeps it."""
-    if isinstance(fact, datetime):
-        return stored(fact)
-    return fact.isoformat() if isinstance(fact, date) else fact
+@lru_cache(maxsize=64)
+def _remembering(names: tuple[str, ...]) -> Prepared:
+    """Return the statement that changes the facts so *named*."""
+    return Prepared(update(_S).where(col(_S.id).in_(listed("readers"))).values({n: bindparam(n) for n in names}))

@@ -3,16 +3,17 @@
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
-from json import dumps
 
 from sqlalchemy import String, cast, func
+from sqlalchemy import select as sql
 from sqlmodel import Session, col, delete, select
 
 from newsletter.domain.pool import Why
 from newsletter.domain.taste import REMEMBERED, Feedback, Said
 from newsletter.storage import papers
-from newsletter.storage.database import cursor, upsert
-from newsletter.storage.tables import DeliveryRow, FeedbackRow, instant_of
+from newsletter.storage.database import listed, upsert
+from newsletter.storage.prepared import Prepared
+from newsletter.storage.tables import DeliveryRow, FeedbackRow
 
 
 def say(session: Session, subscriber_id: int, paper_id: int, said: Said, now: datetime) -> None:
@@ -22,21 +23,20 @@ def say(session: Session, subscriber_id: int, paper_id: int, said: Said, now: da
     session.exec(upsert(FeedbackRow).values(new).on_conflict_do_update(index_elements=same, set_=new))
 
 
-# Plain SQL, as in ``due``: for each chunk of readers, of whom hardly any said anything, SQLAlchemy would cost more.
-_THEIRS = "subscriber_id IN (SELECT value FROM json_each(?))"
-_SAID_BY = f"SELECT subscriber_id, paper_id, said, said_at FROM feedback WHERE {_THEIRS}"  # noqa: S608 - of constants
-_COUNTS = f"SELECT subscriber_id, count(*) FROM feedback WHERE {_THEIRS} GROUP BY subscriber_id"  # noqa: S608
+_F = FeedbackRow
+_THEIRS = col(_F.subscriber_id).in_(listed("readers"))
+_SAID_BY = Prepared(sql(col(_F.subscriber_id), col(_F.paper_id), col(_F.said), col(_F.said_at)).where(_THEIRS))
 
 
 def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Feedback]]:
     """Return what these readers said, by reader, the newest first and no more than counts; papers by today's ids."""
-    rows = cursor(session).execute(_SAID_BY, (dumps(list(subscriber_ids)),)).fetchall()
-    today = papers.resolve(session, (paper for _, paper, _, _ in rows)) if rows else {}
+    rows = list(_SAID_BY.execute(session, {"readers": list(subscriber_ids)}))
+    today = papers.resolve(session, (row.paper_id for row in rows)) if rows else {}
     found: dict[int, dict[int, Feedback]] = defaultdict(dict)
-    for reader, paper, said, at in sorted(rows, key=lambda row: (row[3], row[1]), reverse=True):
-        theirs, paper_id = found[reader], today[paper]
+    for row in sorted(rows, key=lambda row: (row.said_at, row.paper_id), reverse=True):
+        theirs, paper_id = found[row.subscriber_id], today[row.paper_id]
         if len(theirs) < REMEMBERED:  # two papers that were joined have one last word
-            theirs.setdefault(paper_id, Feedback(paper_id, Said(said), instant_of(at)))
+            theirs.setdefault(paper_id, Feedback(paper_id, Said(row.said), row.said_at))
     return {reader: list(said.values()) for reader, said in found.items()}
 
 
@@ -64,9 +64,14 @@ def unsay(session: Session, subscriber_id: int, paper_id: int) -> None:
     session.exec(delete(FeedbackRow).where(*theirs))
 
 
+_COUNTS = Prepared(
+    sql(col(_F.subscriber_id), func.count().label("papers")).where(_THEIRS).group_by(col(_F.subscriber_id))
+)
+
+
 def counts(session: Session, subscriber_ids: Collection[int]) -> dict[int, int]:
     """Return of how many papers each of these readers said something that counts; who said nothing is left out."""
-    found = cursor(session).execute(_COUNTS, (dumps(list(subscriber_ids)),))
+    found = _COUNTS.execute(session, {"readers": list(subscriber_ids)})
     return {reader: min(count, REMEMBERED) for reader, count in found}
 
 

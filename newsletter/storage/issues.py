@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func
+from sqlalchemy import func
 from sqlalchemy import select as sql
 from sqlmodel import Session, SQLModel, col, select
 
@@ -14,6 +14,7 @@ from newsletter.domain.issue import Arranged, Brake, Issue, Status
 from newsletter.domain.paper import Listing, Paper
 from newsletter.domain.ranking import Candidate
 from newsletter.storage import papers
+from newsletter.storage.prepared import Prepared
 from newsletter.storage.tables import IssuePaperRow, IssueRow, ListingRow
 
 
@@ -43,9 +44,8 @@ def recent(session: Session, limit: int = 30) -> list[Issue]:
     return [_issue(row) for row in session.exec(select(IssueRow).order_by(col(IssueRow.day).desc()).limit(limit))]
 
 
-# Of columns, since each chunk of readers asks: an object of it would take three times as long.
-_NEWEST_SEALED = (
-    sql(*SQLModel.metadata.tables["issues"].columns)
+_NEWEST_SEALED = Prepared(  # each chunk of readers asks
+    sql(SQLModel.metadata.tables["issues"])
     .where(col(IssueRow.status) == Status.SEALED, col(IssueRow.brake) != Brake.CANCELLED)
     .order_by(col(IssueRow.day).desc())
     .limit(1)
@@ -54,7 +54,7 @@ _NEWEST_SEALED = (
 
 def newest_sealed(session: Session) -> Issue | None:
     """Return the newest sealed issue that was not cancelled, or None."""
-    row = session.connection().execute(_NEWEST_SEALED).first()
+    row = next(_NEWEST_SEALED.execute(session, {}), None)
     return _issue(row) if row else None
 
 
@@ -195,7 +195,7 @@ def pooled_before(session: Session, day: date) -> frozenset[int]:
     return frozenset(session.exec(select(IssuePaperRow.paper_id).where(IssuePaperRow.issue_id == last)))
 
 
-def _issue(row: IssueRow | Row[Any]) -> Issue:
+def _issue(row: IssueRow | Any) -> Issue:
     return Issue(
         id=row.id,
         date=row.day,

@@ -1,7 +1,8 @@
 """Statements that are made once and executed by the driver, with the types of their columns.
 
 SQLAlchemy looks at a statement anew whenever it is executed, which takes ten times what SQLite does for one row. For
-what many ask for one at a time: leaving by the one click of a mail program.
+what many ask for one at a time (leaving by the one click of a mail program), and for what is asked of each chunk of
+readers and hardly ever finds anything.
 """
 
 from collections import namedtuple
