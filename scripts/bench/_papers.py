@@ -5,6 +5,7 @@ abstract, most are in a few. Rows are put into the tables at once instead of bei
 measures; the triggers index them as they would any other, and the openings of their summaries are worked out as then.
 """
 
+import asyncio
 import json
 import random
 import sqlite3
@@ -58,7 +59,7 @@ def fill(path: Path, count: int, seed: int = 1) -> None:
                     ((f"{day}", n, _votes(chance)) for n, day, _ in papers),
                 )
     database = Database(path)
-    open_summaries(database, count)
+    asyncio.run(open_summaries(database, count))
     database.close()
 
 
