@@ -1,9 +1,10 @@
 """Finding papers by words: SQLite's full-text index over everything ever gathered.
 
-The indexes (``search_words``, and ``search_titles`` of titles alone, without texts of their own) and what a search
-needs beside them (``search_order``) are kept by triggers on papers, listings and summaries, so that whoever writes
-those cannot forget them: two papers that are joined, a paper that is merged anew, a listing that grows. Nothing that
-somebody typed is ever syntax: it stands in quotes. Not here: which of the results come first (``orders``).
+The indexes (``search_words``, ``search_titles`` of titles alone, ``search_upvoted`` of papers with upvotes; all without
+texts of their own) and what a search needs beside them (``search_order``) are kept by triggers on papers, listings and
+summaries, so that whoever writes those cannot forget them: two papers that are joined, a paper that is merged anew, a
+listing that grows. Nothing that somebody typed is ever syntax: it stands in quotes. Not here: which of the results come
+first (``orders``).
 """
 
 import json
@@ -112,10 +113,10 @@ def _expression(terms: Iterable[Wanted]) -> str:
     return f"({wanted}) NOT ({unwanted})" if unwanted else wanted
 
 
-def _of_titles(terms: Sequence[Wanted]) -> tuple[str, bool]:
-    """Return what of *terms* a title alone may hold, '' if nothing, and whether they say more."""
-    held = [term for term in terms if term.field == "" and not term.excludes]
-    return " AND ".join(f"({_condition(term)})" for term in held), len(held) < len(terms)
+def _of_titles(terms: Sequence[Wanted]) -> tuple[tuple[str, ...], bool]:
+    """Return which of *terms* a title alone may hold, and whether they say more."""
+    held = tuple(f"({_condition(term)})" for term in terms if term.field == "" and not term.excludes)
+    return held, len(held) < len(terms)
 
 
 def _condition(term: Wanted) -> str:

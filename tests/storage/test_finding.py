@@ -137,7 +137,8 @@ def test_search_follows_what_happens_to_papers(database: Database):
     assert len(find(database, "year:2024-2026", Sort.UPVOTES)) == 2
 
 
-INDEXES = {"search_words": "title, body, people, org, cat, name, year, votes", "search_titles": "title"}
+WORDS_OF_PAPERS = "title, body, people, org, cat, name, year"
+INDEXES = {"search_words": WORDS_OF_PAPERS, "search_titles": "title", "search_upvoted": WORDS_OF_PAPERS}
 
 
 def index(database: Database) -> list[list[tuple[object, ...]]]:
@@ -173,11 +174,13 @@ def test_the_index_is_always_that_of_the_papers(tmp_path_factory: pytest.TempPat
         store(database, {**facts, "version": at, "upvotes": 3**at, **days, **names})
     kept = index(database)
     with database.write() as session:
+        votes = "(SELECT max(upvotes) FROM listings WHERE paper_id = id)"
+        voted = f"({votes} << 43) + place", f"WHERE {votes} > 0"
         for name, columns in INDEXES.items():
+            place, which = voted if name == "search_upvoted" else ("place", "")
             session.execute(sql(f"INSERT INTO {name} ({name}) VALUES ('delete-all')"))
-            session.execute(sql(f"INSERT INTO {name} (rowid, {columns}) SELECT place, {columns} FROM search_papers"))
-        votes = "SELECT max(upvotes) FROM listings WHERE paper_id = search_order.paper_id"
-        session.execute(sql(f"UPDATE search_order SET upvotes = ({votes})"))
+            made = f"SELECT {place}, {columns} FROM search_papers {which}"
+            session.execute(sql(f"INSERT INTO {name} (rowid, {columns}) {made}"))
     assert kept == index(database)
     database.close()
 
@@ -315,3 +318,34 @@ def test_an_old_paper_is_found_by_its_title_among_very_many_that_are_newer(datab
     store(database, *newer)
     assert find(database, "attention many", limit=1) == ["Attention, many"]
     assert find(database, "attention many -author:lee")[:2] == ["Attention to many", "New"]
+
+
+def test_among_very_many_a_title_that_says_a_part_comes_before_newer_papers(database: Database) -> None:
+    """First who says all of it in the title, then who says some of it there, then the others; on every page alike."""
+    store(
+        database,
+        {"arxiv_id": "2001.00001", "title": "Planning", "abstract": "By diffusion.", "authors": ("Ada Okafor",)},
+        {"arxiv_id": "2001.00002", "title": "Diffusion for planning", "authors": ("Kim Lee",)},
+    )
+    with database.write() as session:
+        facts = '{"title": "New", "abstract": "Planning with diffusion."}'
+        session.connection().exec_driver_sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)"
+            " INSERT INTO papers (title, facts, withdrawn, first_seen_at)"
+            " SELECT 'New', ?, 0, '2026-07-16 06:00:00.000000' FROM n",
+            (facts,),
+        )
+    assert find(database, "diffusion planning")[:3] == ["Diffusion for planning", "Planning", "New"]
+    paged = [find(database, "diffusion planning", limit=1, offset=n)[0] for n in range(3)]
+    assert paged == ["Diffusion for planning", "Planning", "New"]
+    assert find(database, "diffusion planning", limit=20, offset=600) == ["New"] * 2
+
+
+def test_papers_of_days_that_no_place_can_hold_are_found(database: Database) -> None:
+    """A paper of a time before journals and one of the far future stand at the ends, with their upvotes."""
+    for number, year, upvotes in ((1, 1665, 2), (2, 9999, 0), (3, 2026, 2_000_000)):
+        facts = {"published": datetime(year, 3, 6, tzinfo=UTC), "upvotes": upvotes}
+        store(database, {"arxiv_id": f"2001.0000{number}", "title": f"Transactions {year}", **facts})
+    titles = [f"Transactions {year}" for year in (9999, 2026, 1665)]
+    assert find(database, "transactions", Sort.DATE) == titles
+    assert find(database, "transactions", Sort.UPVOTES) == [titles[1], titles[2], titles[0]]

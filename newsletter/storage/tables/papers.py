@@ -70,7 +70,7 @@ class SearchOrderRow(SQLModel, table=True):
     """What a search needs of a paper beside its words: the most upvotes ever, which state of its words this is, and the
     opening of its summary, None until it is worked out.
 
-    Triggers keep it, and the full-text indexes ``search_words`` and ``search_titles`` beside it.
+    Triggers keep it, and the full-text indexes ``search_words``, ``search_titles`` and ``search_upvoted`` beside it.
     """
 
     __tablename__ = "search_order"
