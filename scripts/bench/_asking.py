@@ -1,20 +1,24 @@
 """A client that asks at a constant rate, whether answers come or not, and takes little of the processor itself.
 
-Each request has a connection of its own: one socket, sent to at once and looked at again when the server has closed it,
-so that an answer costs the client one look and some calls of the system. (asyncio's streams take several times as much,
-and what asks takes from what is measured, where both share the processors.)
+It keeps its connections, as wrk and proxies do, and uses each in turn; where all are waiting it opens one more. An
+answer costs it some calls of the system. (asyncio's streams take several times as much, and what asks takes from what
+is measured, where both share the processors.)
 """
 
+import re
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, field
+from typing import Self
 
-_ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-_LARGEST = 1 << 18  # octets of an answer, which wait until all are there
+_LARGEST = 1 << 18  # octets of an answer
+_KEPT = 16  # connections
+_PATIENCE = 60  # seconds
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -27,25 +31,50 @@ class Answer:
 
 
 @dataclass(slots=True)
-class _Waiting:
-    name: str
-    due: float
-    socket: socket.socket
-    unsent: bytes = b""
+class _Line:
+    """One connection, and what is waited for on it."""
 
-    def send(self) -> int:
-        """Send what the socket takes, and return what to wait for."""
-        with suppress(BlockingIOError):
-            self.unsent = self.unsent[self.socket.send(self.unsent) :]
-        return select.EPOLLOUT if self.unsent else _ENDED
+    socket: socket.socket
+    name: str = ""
+    due: float = 0.0
+    closed: bool = False
+    came: bytearray = field(default_factory=bytearray)
+
+    def take(self) -> bool:
+        """Take what has come, and return whether nothing more is to come."""
+        try:
+            said = self.socket.recv(_LARGEST)
+        except OSError:
+            said = b""
+        self.came += said
+        self.closed = not said
+        return self.closed or self.is_whole()
+
+    def is_whole(self) -> bool:
+        """Return whether the answer is there to its end."""
+        head, parted, body = self.came.partition(b"\r\n\r\n")
+        found = _LENGTH.search(head)
+        return bool(parted) and found is not None and len(body) >= int(found[1])
+
+    def answer(self) -> Answer:
+        """Return the answer, and be ready for another."""
+        status = _status(bytes(self.came)) if self.is_whole() else 0
+        self.came.clear()
+        return Answer(self.name, status, 1000 * (time.perf_counter() - self.due))
+
+
+def _opened(port: int) -> _Line:
+    return _Line(socket.create_connection(("127.0.0.1", port), _PATIENCE))
 
 
 def fetch(port: int, asked: bytes) -> tuple[int, int]:
     """Return the status of an answer, and its length."""
-    with socket.create_connection(("127.0.0.1", port), 60) as connection:
-        connection.sendall(asked)
-        said = b"".join(iter(lambda: connection.recv(_LARGEST), b""))
-    return _status(said), len(said.partition(b"\r\n\r\n")[2])
+    line = _opened(port)
+    with line.socket:
+        line.socket.sendall(asked)
+        while not line.take():
+            pass
+    return _status(bytes(line.came)), len(line.came.partition(b"\r\n\r\n")[2])
 
 
 def ask_on(
@@ -53,50 +82,62 @@ def ask_on(
 ) -> list[Answer]:
     """Ask *rate* times a second for what is *asked* by number, as long as it *goes_on*, and return the answers."""
     answers: list[Answer] = []
-    waiting: dict[int, _Waiting] = {}
-    began, numbers = time.perf_counter(), count()
-    number: int | None = next(numbers)
-    with select.epoll() as poll:
-        while waiting or number is not None:
-            while number is not None and began + number / rate <= time.perf_counter():
-                if goes_on(number):
-                    _begin(poll, waiting, port, began + number / rate, *asked(number))
-                    number = next(numbers)
-                else:
-                    number = None
-            until_next = None if number is None else max(0, began + number / rate - time.perf_counter())
-            for place, _ in poll.poll(until_next) if waiting or number is not None else ():
-                answers += _look(poll, waiting, place)
+    with _Lines(port) as lines:
+        began, number, ended = time.perf_counter(), 0, False
+        while not ended:
+            due = began + number / rate
+            if due > time.perf_counter():
+                answers += lines.answers(due - time.perf_counter())
+            elif goes_on(number):
+                lines.ask(due, *asked(number))
+                number += 1
+            else:
+                ended = True
+        while lines.waiting:
+            answers += lines.answers(_PATIENCE)
     return answers
 
 
-def _begin(poll: select.epoll, waiting: dict[int, _Waiting], port: int, due: float, name: str, asked: bytes) -> None:
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LARGEST)
-    connection.setblocking(False)
-    connection.connect_ex(("127.0.0.1", port))
-    one = _Waiting(name, due, connection, asked)
-    try:
-        wanted = one.send()
-    except OSError:  # not connected yet, or never
-        wanted = select.EPOLLOUT
-    waiting[connection.fileno()] = one
-    poll.register(connection, wanted | select.EPOLLHUP | select.EPOLLERR)
+class _Lines:
+    """Connections that are kept: each is used again when it has waited longest."""
 
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._idle = deque(_opened(port) for _ in range(_KEPT))
+        self.waiting: dict[int, _Line] = {}
+        self._poll = select.epoll()
 
-def _look(poll: select.epoll, waiting: dict[int, _Waiting], place: int) -> list[Answer]:
-    one = waiting[place]
-    try:
-        if one.unsent:
-            poll.modify(place, one.send() | select.EPOLLHUP | select.EPOLLERR)
-            return []
-        said = b"".join(iter(lambda: one.socket.recv(_LARGEST), b""))
-    except OSError:
-        said = b""
-    poll.unregister(place)
-    del waiting[place]
-    one.socket.close()
-    return [Answer(one.name, _status(said), 1000 * (time.perf_counter() - one.due))]
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._poll.close()
+        for line in (*self._idle, *self.waiting.values()):
+            line.socket.close()
+
+    def ask(self, due: float, name: str, said: bytes) -> None:
+        """Send a request, so short that the system takes it at once."""
+        line = self._idle.popleft() if self._idle else _opened(self._port)
+        line.name, line.due = name, due
+        self.waiting[line.socket.fileno()] = line
+        self._poll.register(line.socket, select.EPOLLIN)
+        with suppress(OSError):  # of a connection that was closed: it has no answer
+            line.socket.sendall(said)
+
+    def answers(self, seconds: float) -> Iterator[Answer]:
+        """Give the answers that have come, waiting for the first of them so many *seconds* at most."""
+        for place, _ in self._poll.poll(max(0, seconds)):
+            line = self.waiting[place]
+            if line.take():
+                self._poll.unregister(place)
+                yield self.waiting.pop(place).answer()
+                self._leave(line)
+
+    def _leave(self, line: _Line) -> None:
+        if line.closed:
+            line.socket.close()
+        else:
+            self._idle.append(line)
 
 
 def _status(said: bytes) -> int:

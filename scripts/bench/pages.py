@@ -3,11 +3,11 @@
     scripts/dev bench pages [--papers 100000] [--readers 100000] [--rate 200] [--seconds 20] [--delivery 50000]
 
 ``newsletter web --workers 2`` serves a newsletter with so many papers and readers. One client asks at a constant rate,
-whether answers come or not: in turn for the front page, the issue of a day, a search and one reader's unsubscribing by
-POST; a request that waits for a connection counts from when it was due. (wrk asks as fast as it is answered, and cannot
-hold a rate.) What the client itself takes of the processor is ``asking_cpu_ms_per_request``. ``while_sending`` is the
-same while ``newsletter deliver`` sends, whose speed is compared with a run alone. Pages that there are not are named in
-``missing``, and not asked for.
+whether answers come or not, over connections that it keeps: in turn for the front page, the issue of a day, a search
+and one reader's unsubscribing by POST; hardly two searches are alike, and a request counts from when it was due. (wrk
+asks as fast as it is answered, and cannot hold a rate.) What the client itself takes of the processor is
+``asking_cpu_ms_per_request``. ``while_sending`` is the same while ``newsletter deliver`` sends, whose speed is compared
+with a run alone. Pages that there are not are named in ``missing``, and not asked for.
 """
 
 import argparse
@@ -87,9 +87,9 @@ def _cpu_seconds(place: Path) -> float:
 
 
 def request(method: str, path: str, body: bytes = b"") -> bytes:
-    """Return a request as it goes over the wire. The connection ends with it, so that all workers get their share."""
+    """Return a request as it goes over the wire."""
     form = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n" if body else ""
-    return f"{method} {path} HTTP/1.1\r\nHost: papers.example.org\r\nConnection: close\r\n{form}\r\n".encode() + body
+    return f"{method} {path} HTTP/1.1\r\nHost: papers.example.org\r\n{form}\r\n".encode() + body
 
 
 def pages(room: Room, asked: argparse.Namespace, port: int) -> tuple[dict[str, _Ask], list[str], dict[str, float]]:
