@@ -6,7 +6,6 @@ Not here: requests, redirects and retries (``client.py``).
 import asyncio
 import socket
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import httpcore2
@@ -131,12 +130,17 @@ class Transport(httpx2.AsyncBaseTransport):
 
     def __init__(self, network: httpcore2.AsyncNetworkBackend) -> None:
         self._network = network
+        self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}  # by scheme
 
-    @cached_property
-    def _pool(self) -> httpcore2.AsyncConnectionPool:
-        # Read anew for each client, for it may run for years: certificates come and go.
-        trusted = httpx2.create_ssl_context()
-        return httpcore2.AsyncConnectionPool(ssl_context=trusted, network_backend=self._network, keepalive_expiry=5)
+    def _pool(self, scheme: str) -> httpcore2.AsyncConnectionPool:
+        if scheme not in self._pools:
+            # Read anew for each client, for it may run for years: certificates come and go. And only for who needs
+            # them, for they take longer than a request.
+            trusted = httpx2.create_ssl_context() if scheme == "https" else None
+            self._pools[scheme] = httpcore2.AsyncConnectionPool(
+                ssl_context=trusted, network_backend=self._network, keepalive_expiry=5
+            )
+        return self._pools[scheme]
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the response, its body not yet read."""
@@ -147,7 +151,7 @@ class Transport(httpx2.AsyncBaseTransport):
             target=request.url.raw_path,
         )
         assert isinstance(request.stream, AsyncIterable)
-        response = await self._pool.handle_async_request(
+        response = await self._pool(request.url.scheme).handle_async_request(
             httpcore2.Request(
                 request.method, url, headers=request.headers.raw, content=request.stream, extensions=request.extensions
             )
@@ -159,5 +163,5 @@ class Transport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections."""
-        if "_pool" in vars(self):
-            await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
