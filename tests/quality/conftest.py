@@ -1,9 +1,11 @@
 """What these tests share: the mails, made once, and the programs that judge them."""
 
+import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import pickle
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 import corpus
@@ -16,36 +18,47 @@ _EVERY = int(os.environ.get("NEWSLETTER_HOSTILE_EVERY", "4"))  # of the corpora 
 _HINT = "'npm ci' in scripts/quality installs it, and so does 'scripts/test --with-system'"
 
 
-@contextmanager
-def _open(folder: Path) -> Iterator[Newsroom]:
-    room = corpus.newsroom(folder)
-    yield room
-    room.close()
+Made = Callable[[str, Callable[[Newsroom], Iterable[Judged]]], list[Judged]]
 
 
 @pytest.fixture(scope="session")
-def own_digests(tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Return what makes mails by a name, in a newsletter of their own: of several workers the first does it for all."""
+    own = tmp_path_factory.mktemp("mails")
+    home = tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def make(name: str, mails: Callable[[Newsroom], Iterable[Judged]]) -> list[Judged]:
+        kept = home / f"{name}-mails"
+        with (home / f"{name}-mails.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not kept.exists():
+                with closing(corpus.newsroom(own / name)) as room:
+                    kept.write_bytes(pickle.dumps(list(mails(room))))
+        found: list[Judged] = pickle.loads(kept.read_bytes())
+        return found
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def own_digests(made: Made) -> list[Judged]:
     """Return the digests of five days of the project's own papers."""
-    with _open(tmp_path_factory.mktemp("own")) as room:
-        return list(corpus.digests(corpus.own_days(room), corpus.OWN_DAYS))
+    return made("own", lambda room: corpus.digests(corpus.own_days(room), corpus.OWN_DAYS))
 
 
 @pytest.fixture(scope="session")
-def recorded_digests(
-    shared: Path, replay: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
-) -> list[Judged]:
+def recorded_digests(shared: Path, replay: Callable[..., str], made: Made) -> list[Judged]:
     """Return the digests of five recorded days; skip where none are recorded."""
     if not (shared / "recorded" / "hf_daily_papers").is_dir():
         pytest.skip(f"{shared}/recorded/hf_daily_papers is not there")
-    with _open(tmp_path_factory.mktemp("recorded")) as room:
-        return list(corpus.digests(corpus.recorded_days(room, replay()), corpus.RECORDED_DAYS))
+    return made("recorded", lambda room: corpus.digests(corpus.recorded_days(room, replay()), corpus.RECORDED_DAYS))
 
 
 @pytest.fixture(scope="session")
-def translated_digests(tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
+def translated_digests(made: Made) -> list[Judged]:
     """Return the digests of three days of the project's own papers in each other language."""
-    with _open(tmp_path_factory.mktemp("translated")) as room:
-        return list(corpus.digests(corpus.own_days(room), corpus.OWN_DAYS[::2], corpus.TRANSLATIONS))
+    days = corpus.OWN_DAYS[::2]
+    return made("translated", lambda room: corpus.digests(corpus.own_days(room), days, corpus.TRANSLATIONS))
 
 
 @pytest.fixture(scope="session", params=["own", "recorded", "translated"])
@@ -56,22 +69,21 @@ def digests(request: pytest.FixtureRequest) -> list[Judged]:
 
 
 @pytest.fixture(scope="session")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
+def hostile(made: Made) -> list[Judged]:
     """Return the digests of a day on which every paper is an attack."""
-    with _open(tmp_path_factory.mktemp("hostile")) as room:
-        return list(corpus.hostile(room, corpus.HOSTILE))
+    return made("hostile", lambda room: corpus.hostile(room, corpus.HOSTILE))
 
 
 @pytest.fixture(scope="session")
-def harmless(other_mails: list[Judged], tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
+def harmless(other_mails: list[Judged], made: Made) -> list[Judged]:
     """Return the digests of a day like the hostile one, whose papers mean no harm, and every kind of mail."""
-    plain = [f"Plain words {number}" for number in range(29)]
-    with _open(tmp_path_factory.mktemp("harmless")) as room:
-        return [*corpus.hostile(room, ["מילים פשוטות", *plain]), *(mail for mail in other_mails if mail.mail.html)]
+    texts = ["מילים פשוטות", *(f"Plain words {number}" for number in range(29))]
+    found = made("harmless", lambda room: corpus.hostile(room, texts))
+    return [*found, *(mail for mail in other_mails if mail.mail.html)]
 
 
 @pytest.fixture(scope="session")
-def hostile_corpora(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
+def hostile_corpora(shared: Path, made: Made) -> list[Judged]:
     """Return the digests of days of every fourth string of the hostile corpora; skip where they are absent.
 
     The tests of rendering take all of them. ``NEWSLETTER_HOSTILE_EVERY=1`` does so here, through a whole newsletter.
@@ -80,22 +92,20 @@ def hostile_corpora(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> l
     if missing := [str(file) for file in files if not file.is_file()]:
         pytest.skip(f"{', '.join(missing)} is not there")
     texts = [text for file in files for text in json.loads(file.read_text("utf-8"))[::_EVERY]]
-    with _open(tmp_path_factory.mktemp("corpora")) as room:
-        return list(corpus.hostile(room, texts))
+    return made("corpora", lambda room: corpus.hostile(room, texts))
 
 
 @pytest.fixture(scope="session")
-def one_paper(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+def one_paper(made: Made) -> Judged:
     """Return the digest of one paper of which little is known."""
-    with _open(tmp_path_factory.mktemp("one")) as room:
-        return corpus.one_paper(room)
+    (found,) = made("one", lambda room: [corpus.one_paper(room)])
+    return found
 
 
 @pytest.fixture(scope="session")
-def other_mails(tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
+def other_mails(made: Made) -> list[Judged]:
     """Return every kind of mail that there is."""
-    with _open(tmp_path_factory.mktemp("other")) as room:
-        return list(corpus.other_mails(room))
+    return made("other", corpus.other_mails)
 
 
 @pytest.fixture(scope="session")
