@@ -247,9 +247,7 @@ SCRIPTS = "نموذج大規模言語👩‍👩‍👧‍👦é\u0301\ud800\u202
 texts = st.one_of(
     st.text(max_size=80),
     st.text(st.sampled_from("=. \t\r\n-_?<>&\"'\\{}aF" + SCRIPTS), max_size=120),
-    st.text(st.sampled_from(". =a" + SCRIPTS), min_size=7, max_size=40).map(
-        lambda some: (70 * some)[: 480 + len(some)]
-    ),
+    st.text(st.sampled_from(". =a" + SCRIPTS), min_size=7, max_size=40).map(lambda t: (70 * t)[: 480 + len(t)]),
     st.sampled_from(["", ".", "..", ".\n.", "=", "=20", "=?utf-8?q?a=0ABcc:_x@y.example?=", "w" * 500, "語" * 500]),
     st.lists(st.sampled_from([".", "..", "=3D", "a" * 74, "a" * 75, "b ", "From x", "-- "])).map(" ".join),
 )
