@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -55,22 +56,22 @@ class Mail:
     recipient: str
     content: bytes
 
-    @property
+    @cached_property
     def message(self) -> EmailMessage:
         """Return the message, parsed."""
         return message_from_bytes(self.content, policy=policy.default)
 
-    @property
+    @cached_property
     def papers(self) -> list[str]:
         """Return the keys of the papers that have a card, in order."""
         return str(self.message["X-Papers"] or "").split()
 
-    @property
+    @cached_property
     def text(self) -> str:
         """Return the text part, '' where there is none."""
         return self._part("plain")
 
-    @property
+    @cached_property
     def html(self) -> str:
         """Return the HTML part, '' where there is none."""
         return self._part("html")

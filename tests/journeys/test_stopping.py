@@ -241,11 +241,11 @@ def test_a_clock_that_is_set_back_makes_no_pause_longer(room: Newsroom) -> None:
 
 
 def test_kills_lose_nobody_and_repeat_one_per_connection_at_most(room: Newsroom) -> None:
-    """Four kills at random moments: each next run takes over at once, and every reader gets the issue."""
+    """Two kills at random moments: each next run takes over at once, and every reader gets the issue."""
     chance = random.Random(7)
     emails = readers(room, 150)
-    kill_again_and_again(room, kills=4, total=150, chance=chance)
-    finish_after_kills(room, emails, kills=4)
+    kill_again_and_again(room, kills=2, total=150, chance=chance)
+    finish_after_kills(room, emails, kills=2)
 
 
 def kill_again_and_again(room: Newsroom, *, kills: int, total: int, chance: random.Random) -> None:
