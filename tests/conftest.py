@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from compiled_templates import compiled_once
 from hypothesis import settings
 
 # No deadline: two busy cores make any single example slow now and then.
@@ -55,6 +56,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("left out")
         for reason, count in sorted(reasons.items()):
             terminalreporter.line(f"{count} {'test' if count == 1 else 'tests'}: {reason}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_are_compiled_once() -> Iterator[None]:
+    """Let all newsletters of a process share what the packaged templates compile to."""
+    with compiled_once():
+        yield
 
 
 @pytest.fixture(scope="session")
