@@ -25,7 +25,7 @@ def command(terminal: Terminal, /, day: date | None, retry_failed: bool, wait: b
     """Send what is due until nothing is: waits for pauses up to a minute, not for deferrals.
 
     On a terminal it shows how far it is: sent, how many a second, waiting, the time left, failed, and deferred by
-    destination. --json ends with the totals of the issue.
+    destination; and why, while no server takes mail. --json ends with the totals of the issue.
     """
     from newsletter.cli.report import exit_status, lines
     from newsletter.cli.sending import sending

@@ -22,6 +22,7 @@ _EVERY_PLAIN = 10.0  # seconds between two lines on a terminal that cannot draw
 _WINDOW = 5.0  # seconds over which the rate is taken
 _STANDS = 0.05  # a second: slower than that, nobody can say how long it takes
 _NAMED = 3  # destinations
+_WORDS = 20  # columns that a reason takes at least
 _ERASE = "\r\x1b[K"
 # What is left out first where the line is too long.
 _LEAVES = ("failed", "deferred", "waiting", "left", "rate")
@@ -100,13 +101,23 @@ class Pace:
 
 
 def status_line(progress: Progress, sent: float, settled: float, columns: int) -> str:
-    """Return how far sending is in at most so many *columns*; *sent* and *settled* are what a second brings."""
+    """Return how far sending is in at most so many *columns*; *sent* and *settled* are what a second brings.
+
+    While no server takes mail, why stands in the place of how fast it goes.
+    """
+    line = _counted(progress, sent, settled, columns)
+    return line + _reason(progress.trouble, columns - _columns(line))
+
+
+def _counted(progress: Progress, sent: float, settled: float, columns: int) -> str:
+    goes = not progress.trouble
+    ends = goes and progress.waiting and settled > _STANDS
     parts = {
         "stopping": "stopping" if progress.by_hand else "",
         "sent": f"sent {progress.accepted:,}",
-        "rate": f"{sent:,.0f}/s",
+        "rate": f"{sent:,.0f}/s" if goes else "",
         "waiting": f"waiting {progress.waiting:,}" if progress.waiting else "",
-        "left": f"{_duration(progress.waiting / settled)} left" if progress.waiting and settled > _STANDS else "",
+        "left": f"{_duration(progress.waiting / settled)} left" if ends else "",
         "failed": f"failed {progress.failed:,}" if progress.failed else "",
         "deferred": f"deferred {progress.deferred:,}" if progress.deferred else "",
     }
@@ -127,6 +138,18 @@ def _destinations(counts: Mapping[str, int], named: int) -> str:
     most = nlargest(named, counts.items(), key=lambda item: item[1])
     more = f" and {len(counts) - len(most):,} more" if len(counts) > len(most) else ""
     return f"({', '.join(f'{name} {count:,}' for name, count in most)}{more})" if most else ""
+
+
+def _reason(why: str, room: int) -> str:
+    """Return as much of *why* as there is *room* for, nothing where that would say little."""
+    if not why or room < _WORDS:
+        return ""
+    why = f"  {why}"
+    if _columns(why) <= room:
+        return why
+    while _columns(why) >= room:
+        why = why[:-1]
+    return f"{why}…"
 
 
 def _duration(seconds: float) -> str:

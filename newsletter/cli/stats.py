@@ -49,9 +49,10 @@ def command(terminal: Terminal, /) -> None:
 
 
 def _lines(document: dict[str, Any]) -> str:
+    because = document["left_because"]
     rows = [
         ("subscribers", _counts(document["subscribers"])),
-        ("left because", _counts(document["left_because"])),
+        *([("left because", _counts(because))] if because else []),
         ("papers", document["papers"]),
         ("issues", _counts(document["issues"])),
         ("newest issue", document["newest_issue"] or "none yet"),

@@ -60,13 +60,15 @@ def load(named: Path | None = None) -> Settings:
     """Return the settings of the file *named*, or of the first one found. Raises ConfigurationError."""
     file = find(named)
     try:
-        content = tomllib.loads(file.read_text("utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file}: is not TOML: {error}; correct that place") from error
+        text = file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{file}: is not text in UTF-8; save it as that, or name another file") from error
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}; let this user read it") from error
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file}: {_no_toml(str(error), text)}") from error
     _refuse_unknown(os.environ)
     unknown = [f"{name} is not a known key{_suggestion(name, _TABLES)}" for name in content if name not in _TABLES]
     known = {name: content[name] for name in content if name in _TABLES}
@@ -85,6 +87,21 @@ def load(named: Path | None = None) -> Settings:
         raise ConfigurationError(_told(file, unknown))
     _ = settings.secrets, settings.passwords, settings.dkim_keys, settings.summaries_key, settings.bounce_secrets
     return settings
+
+
+_WORD = r"(?:[\w-]+|\"[^\"]*\"|'[^']*')"
+_KEY = re.compile(rf"\s*(\[*\s*{_WORD}(?:\s*\.\s*{_WORD})*\s*\]*)\s*(?:=|#|$)")
+_TWICE = ("Cannot overwrite", "Cannot declare")
+
+
+def _no_toml(error: str, text: str) -> str:
+    """Return what is wrong with *text*. What is there twice tomllib tells where its value ends, not by its name."""
+    lines = text.splitlines()
+    place = re.search(r"at line (\d+)", error)
+    for number in range(int(place[1]) if place else len(lines), 0, -1):
+        if error.startswith(_TWICE) and (key := _KEY.match(lines[number - 1])):
+            return f"line {number}: {key[1].strip()} is there a second time; keep one of the two"
+    return f"is not TOML: {error}; correct that place"
 
 
 _TABLES = sorted(Settings.model_fields.keys() - {"file"})

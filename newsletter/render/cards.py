@@ -55,6 +55,7 @@ class Cards:
         self._cards: dict[int, _Set] = {}
         self.placed = lru_cache(maxsize=8192)(self._place)
         self._reason = lru_cache(maxsize=16384)(self._reason_anew)
+        self._kicker = lru_cache(maxsize=16384)(self._kicker_anew)
         # Encoded, a token ends its line.
         self._known = {"link_token": LINK_MARK + encode(ANY_TOKEN).removeprefix(ANY_TOKEN.encode())}
         self._gap = encode("\n\n\n")
@@ -102,7 +103,10 @@ class Cards:
         html = self._html(one, size).fill(
             {"rank": html_rank, "reason": html_reason, "why": html_why, "byline": html_byline}
         )
-        text = one.text.fill({"heading": text_title, "reason": text_reason, "why": text_why, "byline": text_byline})
+        kicker = self._kicker(one.card.votes, Why(why), detail)
+        text = one.text.fill(
+            {"kicker": kicker, "heading": text_title, "reason": text_reason, "why": text_why, "byline": text_byline}
+        )
         html_group, text_group = self._group(heading) if heading else (b"", b"")
         return html_group + html, (b"" if rank == 1 else self._gap) + text_group + text
 
@@ -122,6 +126,11 @@ class Cards:
         beside = (GAP + html, f"{text}\n") if wording.says_more(why) else ("", "")
         return self._encode(html), self._encode(text), self._encode(beside[0]), self._encode(beside[1])
 
+    def _kicker_anew(self, votes: str, why: Why, detail: str) -> bytes:
+        """Return what stands above a title in text: the votes, and the reason where it says more or alone something."""
+        reason = wording.reason(self._type.language, why, detail) if wording.says_more(why) or not votes else ""
+        return self._encode(wrap(" · ".join(filter(None, (votes.replace(" ", "\u00a0"), reason))), _INDENT))
+
     def _byline_anew(self, paper_id: int, followed: str) -> tuple[bytes, bytes]:
         """Return whom a paper is by, with the authors named and marked that the topic *followed* speaks of."""
         said = self._cards[paper_id].card
@@ -138,7 +147,7 @@ class Cards:
     def _set(self, candidate: Candidate) -> _Set:
         said = card(candidate, self._notes.get(candidate.paper.id, ""), self._today, self._type.language)
         heading, *continued = wrapped(said.title, WIDTH - _INDENT - 1)  # a rank of three figures takes one more
-        marks = slots("heading", "reason", "why", "byline")
+        marks = slots("kicker", "heading", "reason", "why", "byline")
         text = self._type.text("card.txt", card=said, continued=continued, slots=marks)
         return _Set(
             card=said,

@@ -145,11 +145,13 @@ class Sender:
             self._intake.put_behind(item)
         if outcome.pauses_route:
             self._routes.pause(item.route, outcome)
+            self.progress.trouble = outcome.reply
         if outcome.server:
             self._routes.count(item.route, outcome)
         self._intake.said(item, outcome.verdict)
         told = partial(self._recorded, item)
         if outcome.verdict is Verdict.ACCEPTED:
+            self.progress.trouble = ""
             taken = Taken(item.claimed.id, item.route.name, outcome.server, outcome.reply)
             self._post.ledger.accept(taken, told)
         else:

@@ -22,6 +22,7 @@ class Progress:
     """How far the sender is. ``stopped`` says why it ended before nothing was due, '' where it did not.
 
     ``waiting`` is how many were due when it began, less those that are no more; ``deferred_by`` counts by domain.
+    ``trouble`` is what a site last said that would not take mail, '' once a server takes some.
     """
 
     waiting: int = 0
@@ -29,6 +30,7 @@ class Progress:
     failed: int = 0
     deferred: int = 0
     deferred_by: Counter[str] = field(default_factory=Counter)
+    trouble: str = ""
     stopped: str = ""
     by_hand: bool = False  # stopped by whoever runs it
     blocked: list[str] = field(default_factory=list)  # routes on which too many addresses failed for good

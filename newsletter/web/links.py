@@ -96,4 +96,5 @@ def not_subscribed(pages: Pages) -> Response:
     """Return the page for who has a link to a subscription that there is not."""
     gettext = pages.language.gettext
     line = gettext("This link belonged to a subscription that has ended.")
-    return pages.message(gettext("You are not subscribed"), line, status=410, contact=True)
+    back = gettext("Was that a mistake? Subscribe again.")
+    return pages.message(gettext("You are not subscribed"), line, status=410, contact=True, subscribe=back)

@@ -37,7 +37,7 @@ class _Kept:
 
 
 class Shelf:
-    """Keeps the newest pages that were asked for. What is kept is answered at once; a thread makes what is not."""
+    """Keeps the pages that were asked for last. What is kept is answered at once; a thread makes what is not."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
@@ -58,13 +58,13 @@ class Shelf:
                 if made.status_code != _OK or len(made.body) > _LARGEST:
                     return made
                 kept = self._keep(asked, _Kept(edition, now + _LASTS, made))
+            self._kept.move_to_end(asked)
             return _unless_known(request, kept.answer)
 
         return answer
 
     def _keep(self, asked: tuple[str, str], kept: _Kept) -> _Kept:
         self._kept[asked] = kept
-        self._kept.move_to_end(asked)
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)
         return kept

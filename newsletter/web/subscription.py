@@ -91,7 +91,8 @@ class Subscription:
     def _goodbye(self, pages: Pages) -> Response:
         gettext = pages.language.gettext
         line = gettext("No more mail from %(newsletter)s comes to you.", newsletter=self._newsletter.name)
-        return pages.message(gettext("You are not subscribed"), line, contact=True)
+        back = gettext("Was that a mistake? Subscribe again.")
+        return pages.message(gettext("You are not subscribed"), line, contact=True, subscribe=back)
 
     def _ask_to_confirm(self, who: int) -> Response:
         try:

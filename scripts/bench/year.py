@@ -16,7 +16,7 @@ from _options import answer, parser, work_folder
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
-from year import Year
+from year import Year  # type: ignore[attr-defined] # of the tests, not of this file
 
 
 def main() -> None:

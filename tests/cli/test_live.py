@@ -192,6 +192,17 @@ def test_on_a_pipe_there_is_nothing(slow: Newsroom, options: tuple[str, ...], sa
     assert len(slow.sink.mails) == 40
 
 
+def test_why_nothing_is_sent_is_told_at_once(slow: Newsroom) -> None:
+    """Not when patience with a dead server is over, half a minute later."""
+    slow.sink.shut()
+    with window(slow, "run", "--date", DAY, "--now", columns=80) as shown:
+        shown.read(until="refused the connection")
+        shown.press("\x03")
+    told = re.search(r"\rsent 0  waiting 49  127\.0\.0\.1:\d+: refused the connection.*?…\x1b\[K", shown.seen)
+    assert told, shown.seen
+    assert len(told[0]) == len("\r\x1b[K") + 79
+
+
 @pytest.mark.slow
 def test_a_terminal_that_cannot_draw_gets_a_line_now_and_then(slow: Newsroom) -> None:
     """Every ten seconds, as plain text."""
@@ -218,6 +229,14 @@ def test_the_line_says_what_counts() -> None:
     assert status_line(progress, 0, 0, 39) == "stopping  sent 12,345  0/s"
 
 
+def test_the_line_says_why_nothing_goes() -> None:
+    """Behind the counts, as far as there is room."""
+    progress = Progress(waiting=3, trouble="127.0.0.1:25: refused the connection: start the mail server there")
+    whole = f"sent 0  waiting 3  {progress.trouble}"
+    expected = [whole, f"{whole[:49]}…", "sent 0  waiting 3"]
+    assert [status_line(progress, 0, 0, columns) for columns in (90, 50, 30)] == expected
+
+
 @given(
     st.builds(
         Progress,
@@ -226,6 +245,7 @@ def test_the_line_says_what_counts() -> None:
         deferred=st.integers(0, 10**9),
         waiting=st.integers(0, 10**9),
         by_hand=st.booleans(),
+        trouble=st.sampled_from(["", "421 try later", "例え.example:25: refused the connection", "x" * 500]),
     ),
     st.floats(0, 10**5),
     st.integers(1, 300),

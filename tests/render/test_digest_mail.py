@@ -58,11 +58,11 @@ def test_a_card_says_everything_that_is_known():
 def test_the_text_part_says_the_same():
     """The text part has the same content in the same order, numbered, each link at the end of a line of its own."""
     text = renderer().digest(digest(FULL, why=Why.TOPIC, detail="cat:cs.CL"), READER).text
-    assert text[text.index(" 1. ") :].startswith("""\
+    assert text[text.index("    ▲") :].startswith("""\
+    ▲ 1,234 upvotes · you follow cs.CL
  1. ReadItBack: Checking a Summary Against Its Source
     Ada One, Ben Two, Cy Three and 2 more (Example University)
-    you follow cs.CL
-    28 June · ▲ 1,234 upvotes · 1 comment · cs.CL, cs.LG
+    28 June · 1 comment · cs.CL, cs.LG
 
     A checker reads each sentence back to the source. It finds most of
     what was made up.
@@ -116,12 +116,12 @@ def test_every_card_says_why_it_is_there(why, detail, expected):
 @pytest.mark.parametrize(
     ("why", "html", "text"),
     [
-        (Why.FRONT, "1 ▲ 12 upvotes Paper number 1", " 1. Paper number 1\n    ▲ 12 upvotes\n"),
-        (Why.POOL, "1 ▲ 12 upvotes Paper number 1", " 1. Paper number 1\n    ▲ 12 upvotes\n"),
+        (Why.FRONT, "1 ▲ 12 upvotes Paper number 1", "\n    ▲ 12 upvotes\n 1. Paper number 1\n"),
+        (Why.POOL, "1 ▲ 12 upvotes Paper number 1", "\n    ▲ 12 upvotes\n 1. Paper number 1\n"),
         (
             Why.TOP,
             "1 ▲ 12 upvotes most upvoted today Paper number 1",
-            " 1. Paper number 1\n    most upvoted today\n    ▲ 12 upvotes\n",
+            "\n    ▲ 12 upvotes · most upvoted today\n 1. Paper number 1\n",
         ),
     ],
 )
@@ -131,6 +131,15 @@ def test_beside_upvotes_stands_only_what_says_more(why, html, text):
     assert html in read(rendered.html)[1]
     assert text in rendered.text
     assert "\n\n\n\n" not in rendered.text
+
+
+def test_a_long_reason_behind_the_upvotes_is_wrapped():
+    """In the text part the line above a title keeps its width, and the upvotes stay together."""
+    said = digest(candidate(1, upvotes=12), why=Why.TOPIC, detail=" ".join(["lengthy"] * 12))
+    text = renderer().digest(said, READER).text
+    above = text[text.index("    ▲ 12 upvotes · matches “lengthy") : text.index(" 1. Paper number 1")].splitlines()
+    assert len(above) == 2
+    assert all(line.startswith("    ") and columns(line) <= 72 for line in above)
 
 
 def test_one_paper_for_two_readers_has_each_ones_rank_and_reason():

@@ -65,7 +65,7 @@ def test_topics_that_bring_several_papers_make_groups():
         ("h2", "The newsletter’s choice"),
         ("h3", "Paper number 5"),
     ]
-    assert re.findall(r"^(.+)\n-+\n\n +\d", rendered.text, re.MULTILINE) == [
+    assert re.findall(r"^(.+)\n-+\n\n .+\n +\d", rendered.text, re.MULTILINE) == [
         "Matches “rag”", "What you follow", "The newsletter’s choice"
     ]  # fmt: skip
 

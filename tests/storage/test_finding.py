@@ -255,7 +255,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 
 def test_what_is_counted_is_exact_as_far_as_one_looks(database: Database) -> None:
-    """Of more than a thousand results it is said that there are more; whoever pages on still comes to the last."""
+    """Of more than some hundreds it is said that there are more; whoever pages on still comes to the last."""
     with database.write() as session:
         many(session, 1025)
         session.connection().exec_driver_sql('UPDATE papers SET facts = \'{"title": "A rarity"}\' WHERE id <= 20')

@@ -207,12 +207,14 @@ def test_who_left_finds_no_preferences(site: Site) -> None:
 def test_why_somebody_left_is_kept_as_they_said_it(site: Site) -> None:
     """It is in stats and why; who says nothing, or nonsense, leaves all the same."""
     site.room.run("subscribers", "add", ANN, BOB)
+    assert "left because" not in site.room.run("stats").out
     paths = [f"/unsubscribe/{token_of(site, Purpose.UNSUBSCRIBE, who)}" for who in (ANN, BOB)]
     form = {"by": "button", "reason": "too often", "words": "Every day\nis <b>much</b>."}
     assert site.client.post(paths[0], data=form).status_code == 200
     assert site.client.post(paths[1], data={"by": "button", "reason": "<script>", "words": ""}).status_code == 200
     assert [reader(site, who).status for who in (ANN, BOB)] == [Status.UNSUBSCRIBED] * 2
     assert site.room.run("stats", "--json").json["left_because"] == {"too often": 1}
+    assert re.search("^left because +1 .1 too often.$", site.room.run("stats").out, re.MULTILINE)
     assert "and said why: too often: Every day is <b>much</b>." in site.room.run("why", ANN).out
     assert "said why" not in site.room.run("why", BOB).out
 

@@ -109,6 +109,16 @@ def test_the_goodbye_is_the_same_for_whoever_gets_no_mail(site: Site) -> None:
     assert site.status("bob@example.net") == Status.SUPPRESSED
 
 
+def test_who_left_by_mistake_finds_the_way_back(site: Site) -> None:
+    """By a link on the page that says that it is done, and on what old links to the preferences lead to."""
+    site.room.run("subscribers", "add", ANN)
+    path = f"/unsubscribe/{token_of(site, Purpose.UNSUBSCRIBE)}"
+    preferences = f"/preferences/{token_of(site, Purpose.PREFERENCES)}"
+    for answer in (site.client.post(path, **ONE_CLICK), site.client.get(preferences)):
+        ways = html.document_fromstring(answer.text).xpath("//main//a[contains(., 'Subscribe again')]/@href")
+        assert [site.client.get(way).status_code for way in ways] == [200]
+
+
 def test_who_unsubscribes_gets_nothing_of_what_was_waiting(site: Site) -> None:
     """A digest that was put off by the reader's server is withdrawn by the click, and no later issue is made due."""
     site.room.sink.refusals[ANN] = "451 4.2.1 try later"
