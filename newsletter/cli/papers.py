@@ -1,5 +1,6 @@
 """``newsletter papers``: what was gathered."""
 
+import re
 from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -7,11 +8,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from newsletter.cli.parameters import PAST_DAY, today
-from newsletter.cli.terminal import Group, Terminal, examples
+from newsletter.cli.terminal import Command, Group, Terminal, examples
 
 if TYPE_CHECKING:
     from newsletter.domain.paper import Listing, Paper
     from newsletter.domain.ranking import Candidate
+    from newsletter.domain.search import Search
+
+# Nearly all words of one letter are everywhere or nowhere: who leaves one out meant something else.
+_LOOKS_LIKE_AN_OPTION = re.compile(r"-\w|--\w.*")
+_LEFT_OUT = re.compile("-[^-].+", re.DOTALL)
+_MARK = "\0"  # no argument of a program can hold it
+
+
+class _Searching(Command):
+    """Takes ``-graph`` for a word to leave out, where click would find ``-h`` among its letters."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments, with a mark before such words."""
+        return super().parse_args(ctx, [f"{_MARK}{arg}" if _LEFT_OUT.fullmatch(arg) else arg for arg in args])
 
 
 @click.group(
@@ -63,6 +78,7 @@ def show(terminal: Terminal, /, named: str) -> None:
 
 
 @group.command(
+    cls=_Searching,
     context_settings={"ignore_unknown_options": True},
     epilog=examples(
         "newsletter papers search diffusion policy",
@@ -83,14 +99,25 @@ def search(terminal: Terminal, /, words: tuple[str, ...], limit: int, sort: str)
     from newsletter.domain.search import Sort, parse_search
     from newsletter.storage.search import find
 
+    words = tuple(word.removeprefix(_MARK) for word in words)
+    for word in filter(_LOOKS_LIKE_AN_OPTION.fullmatch, words):
+        terminal.say(f"{word} is no option of this command, but leaves out a word; there are --limit and --sort")
+    wanted = parse_search(" ".join(words))
     with terminal.app() as app, app.database.read() as session:
-        results = find(session, parse_search(" ".join(words)), Sort(sort), limit=limit)
+        results = find(session, wanted, Sort(sort), limit=limit)
     found = [candidate.paper for candidate in results.papers]
     rows = [(p.key, f"{p.published:%Y-%m-%d}" if p.published else "", p.title) for p in found]
     document = {"papers": [{"id": p.id, "key": p.key, "title": p.title, "published": p.published} for p in found]}
-    terminal.answer(
-        document, lambda: terminal.table(("paper", "published", "title"), rows) if rows else "No such paper."
-    )
+    headings = ("paper", "published", "title")
+    terminal.answer(document, lambda: terminal.table(headings, rows) if rows else _none(wanted))
+
+
+def _none(wanted: "Search") -> str:
+    if wanted.is_empty:
+        return "A search needs something to look for: a word, a phrase, somebody's name or a year."
+    if wanted.misses_year:
+        return "No such paper. A year has four digits, as in year:2026 or year:2024-2026."
+    return "No such paper."
 
 
 def _listed(candidate: "Candidate") -> dict[str, Any]:

@@ -23,6 +23,8 @@ def lines(outcome: Outcome) -> str:
     if counts["audience"]:
         told = ", ".join(f"{counts[name]} {name}" for name in counts if name != "audience" and counts[name])
         said.append(f"  {counted(counts['audience'], 'reader')}: {told}")
+    elif outcome.issue:
+        said.append("  no reader is due for it so far")
     if outcome.waits:
         said.append(f"  {outcome.waits}")
     return "\n".join(said)

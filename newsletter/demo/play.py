@@ -78,8 +78,10 @@ SAMPLES = (
     Sample(email="anna@example.org", about="chose nothing", chosen={}),
     Sample(
         email="mei@example.org",
-        about="plain text in Shanghai, “language model” first, no “video”",
-        chosen={"topics": "language model;-video", "format": "text", "zone": "Asia/Shanghai"},
+        about="text at 14:00 in Shanghai, “language model” first, no “video”",
+        # Each day is sent to all in the newsletter's own morning: at another hour than that, the mails would say of
+        # the next digest what holds for a newsletter that waits for each reader's hour.
+        chosen={"topics": "language model;-video", "format": "text", "zone": "Asia/Shanghai", "hour": "14:00"},
     ),
     Sample(email="felix@example.org", about="weekly, on Fridays", chosen={"frequency": "weekly:fri"}),
     Sample(email="noor@example.org", about="unsubscribed", chosen={}, leaves=True),

@@ -36,13 +36,17 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One condition. ``field`` is '' (anywhere), 'cat', 'author', 'org' or 'year', whose text is its years."""
+    """One condition. ``field`` is '' (anywhere), 'cat', 'author', 'org' or 'year', whose text is its years.
+
+    ``no_year`` marks a word that was written as a year.
+    """
 
     field: str
     text: str
     phrase: bool = False
     prefix: bool = False
     excludes: bool = False
+    no_year: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,11 @@ class Search:
     def is_empty(self) -> bool:
         """Return whether it asks for nothing; leaving something out is not asking for anything."""
         return all(term.excludes for term in self.terms)
+
+    @property
+    def misses_year(self) -> bool:
+        """Return whether something stands in the place of a year that is none; it is looked for as a word."""
+        return any(term.no_year for term in self.terms)
 
     @property
     def topic(self) -> str:
@@ -108,7 +117,7 @@ def _named(value: str) -> str:
 def _years(value: str, *, excludes: bool) -> Wanted | None:
     found = _RANGE.fullmatch(value)
     if not found:
-        return Wanted("", value, excludes=excludes)
+        return Wanted("", value, excludes=excludes, no_year=True)
     first, last = sorted((int(found[1]), int(found[2] or found[1])))
     years = " ".join(f"{year:04}" for year in range(first, min(last, first + _YEARS) + 1))
     return Wanted("year", years, excludes=excludes)

@@ -15,7 +15,7 @@ from newsletter.storage.write_lock import BUSY_TIMEOUT, take
 _CONNECTIONS = 10  # that are kept: opening one takes longer than most of what is asked
 _PRAGMAS = (
     "journal_mode = WAL",
-    "synchronous = FULL",
+    "synchronous = NORMAL",  # a power cut tears no commit; what may not be lost is synced behind it (``database``)
     "foreign_keys = ON",
     "temp_store = MEMORY",
     "secure_delete = ON",  # what is erased is overwritten, not only left out

@@ -1,13 +1,14 @@
 """The database: transactions, and what else differs between SQLite and PostgreSQL.
 
 SQLite runs in WAL mode. Readers never wait; writers say BEGIN IMMEDIATE, so that two of them queue instead of
-failing half-way. What is committed survives a killed process and a power cut; only a ``Writer`` may be asked to leave
-the last seconds to luck.
+failing half-way. What is committed survives a killed process; and a power cut once the log is synced, which is done
+behind the commit, while others write. Only a ``Writer`` may be asked to leave that, and the last seconds, to luck.
 Not here: connections and what is set for each (``connections``), whose turn it is to write (``write_lock``), what is
 said where SQLite cannot (``faults``), the schema's upgrades (``upgrade``) and who may write what (``services``).
 """
 
 import fcntl
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -21,17 +22,15 @@ from sqlalchemy.dialects.sqlite import insert as _insert
 from sqlmodel import Session
 
 from newsletter.storage.connections import driver_of, engine_of, reader
-from newsletter.storage.faults import named
+from newsletter.storage.faults import StorageError, named
 from newsletter.storage.write_lock import ASKS, BUSY_TIMEOUT, queue, take
 
-_LOOKS = 0.01  # seconds between two looks for who waits
+_LOOKS = 0.002  # seconds between two looks for who waits
+_GIVES = 2 * ASKS  # seconds that they have to begin
 upsert = _insert  # INSERT … ON CONFLICT, which both databases have under their own dialect
 
 
 Durability = Literal["power-cut", "crash"]
-# What FULL adds is one fdatasync of the write-ahead log for each commit, and of all that was committed before. With
-# NORMAL a power cut may undo the last commits, never tear one, and a killed process undoes none.
-_SYNCED, _NOT_SYNCED = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 
 
 def listed(name: str) -> Select[Any]:
@@ -58,14 +57,18 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Give a session that is the only writer, committed at the end and rolled back on any error."""
-        with (
-            named(self.path),
-            self._in_turn(),
-            self.engine.connect().execution_options(immediate=True) as connection,
-            _writing(connection) as session,
-        ):
-            yield session
+        """Give a session that is the only writer, committed at the end and rolled back on any error.
+
+        What is committed survives a power cut, and so does all that was committed before.
+        """
+        with named(self.path):
+            with (
+                self._in_turn(),
+                self.engine.connect().execution_options(immediate=True) as connection,
+                _writing(connection) as session,
+            ):
+                yield session
+            _sync(self.path)
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
@@ -111,11 +114,10 @@ class Writer:
 
     def __init__(self, path: Path, connection: Connection, waiting: IO[str], durability: Durability) -> None:
         self._path, self._connection, self._waiting = path, connection, waiting
-        self._usual = _SYNCED if durability == "power-cut" else _NOT_SYNCED
+        self._syncs = durability == "power-cut"
         self._driver = driver_of(connection)
         self._looks_at = 0.0
         self._driver.execute("PRAGMA busy_timeout = 0")
-        self._driver.execute(self._usual)
 
     def let_others_in(self) -> None:
         """Give whoever waits to write the time to begin, if somebody does; to be called after each commit."""
@@ -123,12 +125,16 @@ class Writer:
         if now < self._looks_at:
             return
         self._looks_at = now + _LOOKS
+        while self._somebody_waits() and time.monotonic() < now + _GIVES:
+            time.sleep(ASKS / 4)
+
+    def _somebody_waits(self) -> bool:
         try:
             fcntl.flock(self._waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(2 * ASKS)
-        else:
-            fcntl.flock(self._waiting, fcntl.LOCK_UN)
+            return True
+        fcntl.flock(self._waiting, fcntl.LOCK_UN)
+        return False
 
     @contextmanager
     def session(self, *, synced: bool = False) -> Iterator[Session]:
@@ -137,8 +143,6 @@ class Writer:
         ``synced``, this commit survives a power cut, and so does all that was committed before.
         """
         with named(self._path):
-            if synced:
-                self._driver.execute(_SYNCED)
             try:
                 with _writing(self._connection) as session:
                     yield session
@@ -146,8 +150,8 @@ class Writer:
                 if self._driver.in_transaction:  # a COMMIT failed in a way that leaves it open
                     self._driver.rollback()
                 self._driver.execute("PRAGMA busy_timeout = 0")
-                if synced:
-                    self._driver.execute(self._usual)
+            if synced or self._syncs:
+                _sync(self._path)
 
     @contextmanager
     def cursor(self) -> Iterator[sqlite3.Cursor]:
@@ -162,6 +166,22 @@ class Writer:
                 with suppress(sqlite3.Error):  # nothing to roll back where the failed COMMIT did
                     cursor.execute("ROLLBACK")
                 raise
+            if self._syncs:
+                _sync(self._path)
+
+
+def _sync(path: Path) -> None:
+    """Let what was committed survive a power cut: with it, all that lies in the write-ahead log before it.
+
+    With synchronous = FULL SQLite would do the same in each commit, and let nobody write meanwhile. What has been
+    folded into the file was synced by who did. Raises StorageError: then it may be lost, though all see it.
+    """
+    with suppress(FileNotFoundError), path.with_name(f"{path.name}-wal").open("rb", buffering=0) as log:
+        try:
+            os.fdatasync(log)
+        except OSError as error:
+            said = f"database {path}: {error.strerror} while syncing; check the disk"
+            raise StorageError(f"{said}; what was written last may be lost in a power cut") from error
 
 
 @contextmanager

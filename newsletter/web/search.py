@@ -41,9 +41,14 @@ class Asked:
         return {"limit": PAGE, "offset": PAGE * (self.page - 1)}
 
 
-def asked_for(request: Request) -> Asked:
-    """Return what a request asks for. Raises UsageError for a page or an order that there is none of."""
+def asked_for(request: Request, *, in_any_order: bool = False) -> Asked:
+    """Return what a request asks for. Raises UsageError for a page that there is none of.
+
+    And for such an order, unless *in_any_order*: then it is the usual one.
+    """
     sort, page = request.query_params.get("sort") or Sort.RELEVANCE, request.query_params.get("page", "1")
+    if sort not in set(Sort) and in_any_order:
+        sort = Sort.RELEVANCE
     if sort not in set(Sort):
         raise UsageError(f"sort {sort[:40]!r}: use one of {', '.join(Sort)}")
     last = search.FARTHEST // PAGE + 1
@@ -73,7 +78,7 @@ class SearchPages:
     def page(self, request: Request) -> Response:
         """Show the results, some at a time."""
         try:
-            asked, pages = asked_for(request), self._site.asked(request)
+            asked, pages = asked_for(request, in_any_order=True), self._site.asked(request)
         except UsageError as error:  # the addresses of such pages are ours, and there is none like this
             raise HTTPException(404) from error
         today = local_date(self._clock(), self._zone)

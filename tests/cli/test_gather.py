@@ -171,3 +171,18 @@ def test_help_shows_examples(newsroom: Newsroom, command):
     said = newsroom.run(*command, "--help").out
 
     assert f"Examples:\n    newsletter {' '.join(command)}" in said
+
+
+def test_what_looks_like_an_option_of_a_search_leaves_out_a_word(newsroom: Newsroom) -> None:
+    """It is told, where a person looks on; and what finds nothing says why."""
+    newsroom.publish(DAY, "Alpha", "Alpha graph video")
+    newsroom.run("gather", "--date", DAY)
+    for word in ("-graph", "-video", '-"graph video"'):  # among the letters are those of options
+        (left,) = newsroom.run("papers", "search", "alpha", word, "--json").json["papers"]
+        assert left["title"] == "Alpha"
+    told = newsroom.run("papers", "search", "-n", "alpha", "-v")
+    assert "-n is no option of this command, but leaves out a word; there are --limit and --sort" in told.err
+    assert "Alpha" in told.out
+    assert newsroom.run("papers", "search", "-graph", "alpha", "-v").err == ""
+    assert newsroom.run("papers", "search", "-alpha").out.startswith("A search needs something to look for")
+    assert "A year has four digits" in newsroom.run("papers", "search", "year:abc").out

@@ -300,6 +300,28 @@ def test_a_past_date_is_sealed_and_sent_to_whom_it_suits(newsroom: Newsroom) -> 
     assert sorted(mail.recipient for mail in newsroom.sink.mails) == ["ada@example.org", "wed@example.org"]
 
 
+def test_who_looks_on_is_told_that_there_was_nothing_to_do(newsroom: Newsroom) -> None:
+    """Nobody to send to, everybody served, a day without papers: on a pipe silence, else a report, and always JSON."""
+
+    def told(day: str) -> tuple[str, str]:
+        silent = newsroom.run("run", "--date", day, "--now")
+        assert (silent.out, silent.err) == ("", "")
+        document = newsroom.run("run", "--date", day, "--now", "--json").json
+        assert document["status"] == "done"
+        return newsroom.run("run", "--date", day, "--now", "-v").out, document["reason"]
+
+    said, reason = told(DAY)
+    assert (said.splitlines()[-2:], reason) == (
+        [f"  issue of {DAY}: sealed, 2 papers", "  no reader is due for it so far"],
+        None,
+    )
+    newsroom.run("subscribers", "add", "ada@example.org")
+    said, _ = told(DAY)
+    assert said.splitlines()[-1] == "  1 reader: 1 accepted"
+    said, reason = told("2026-01-05")
+    assert (said.splitlines()[0], reason) == ("2026-01-05: done (nothing was listed)", "nothing was listed")
+
+
 def test_a_dry_run_sends_and_seals_nothing(newsroom: Newsroom) -> None:
     """It says what would be, and the real run afterwards finds nothing done."""
     newsroom.run("subscribers", "add", "ada@example.org")

@@ -15,8 +15,10 @@ from datetime import date
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -97,6 +99,19 @@ def test_the_answer_is_one_document(week: Week) -> None:
         [(ANNA, day) for day in WEEK] + [(MEI, day) for day in WEEK] + [(FELIX, WEEK[-1])]
     )
     assert len({mail["subject"] for mail in answer["mails"]}) > len(WEEK)
+
+
+def test_the_next_digest_comes_when_the_mails_say(week: Week) -> None:
+    """For who reads in another zone too."""
+    for reader in (ANNA, MEI):
+        mails = week.mails(reader)
+        for mail, following in pairwise(mails):
+            body = mail.get_body(("plain",))
+            assert body
+            told = re.search(r"Next digest: (\w+, \d+ \w+ \d+, [\d:]+) \((.+?)\)", " ".join(body.get_content().split()))
+            assert told
+            came = parsedate_to_datetime(following["Date"]).astimezone(ZoneInfo(told[2]))
+            assert told[1] == f"{came:%A}, {came.day} {came:%B %Y, %H:%M}"
 
 
 def test_it_ends_by_asking_why(week: Week) -> None:

@@ -84,6 +84,28 @@ def test_who_finds_nothing_is_told_what_to_do(found):
     assert "Try fewer words" not in found.client.get("/search").text
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("-word", "A search needs something to look for"),
+        ("-year:2026 ***", "A search needs something to look for"),
+        ("year:abc", "A year has four digits"),
+        ("caches -year:20", None),
+        ("year:1999", "Try fewer words"),
+    ],
+)
+def test_who_looks_for_nothing_is_told_what_a_search_needs(found, said, told):
+    """Fewer words would not help: what is only left out finds nothing, and neither does a year that is none."""
+    (status,) = page(found.client.get("/search", params={"q": said})).xpath("//p[@role='status']/text()")
+    assert (told or "1 paper") in status
+
+
+def test_an_order_that_there_is_not_is_the_usual_one(found):
+    """An old or mistyped address still shows results."""
+    usual, other = (found.client.get(f"/search?q=study{query}") for query in ("", "&sort=nope"))
+    assert titles(other) == titles(usual) != []
+
+
 def test_a_search_leads_to_its_feeds_and_to_the_list(found):
     """New ones come by mail or by a feed; the form to sign up has the topic."""
     shown = page(found.client.get('/search?q="speculative decoding"'))
@@ -111,9 +133,9 @@ def test_no_search_is_refused(found, path):
 
 
 def test_pages_that_there_are_not_are_not_found(found):
-    """Neither orders nor numbers of one's own."""
+    """No numbers of one's own; who asks by a program is told of an order too."""
     for query in ("page=0", "page=x", "page=99999999999999999999", "sort=random"):
-        assert found.client.get(f"/search?q=a&{query}").status_code == 404
+        assert found.client.get(f"/search?q=a&{query}").status_code == (200 if query.startswith("sort") else 404)
         answer = found.client.get(f"/api/papers?q=a&{query}")
         assert (answer.status_code, query.partition("=")[0] in answer.json()["error"]) == (422, True)
     assert "relevance, date, upvotes" in found.client.get("/api/papers?sort=nope").json()["error"]
