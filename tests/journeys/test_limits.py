@@ -127,7 +127,7 @@ def test_who_was_left_out_by_the_day_s_limit_is_first_on_the_next_day(room: News
 @pytest.mark.parametrize("at_once", [False, True], ids=["by the clock", "for a date"])
 def test_a_list_of_twice_the_day_s_limit_is_served_once_in_two_issues(room: Newsroom, at_once: bool) -> None:
     """Whoever was not served is first on the next day, on a list of several chunks; on the third it goes round."""
-    limit = 600
+    limit = 300
     room.configure(smtp={"messages_per_day": limit, "connections": 8})
     emails = [f"r{n}@example.net" for n in range(2 * limit)]
     room.subscribe(*emails)
