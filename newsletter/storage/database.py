@@ -26,7 +26,7 @@ from newsletter.storage.faults import StorageError, named
 from newsletter.storage.write_lock import ASKS, BUSY_TIMEOUT, queue, take
 
 _LOOKS = 0.002  # seconds between two looks for who waits
-_GIVES = 2 * ASKS  # seconds that they have to begin
+_GIVES = 10 * ASKS  # seconds that they have to begin: on a busy machine they are not awake at once
 upsert = _insert  # INSERT … ON CONFLICT, which both databases have under their own dialect
 
 
@@ -124,9 +124,11 @@ class Writer:
         now = time.monotonic()
         if now < self._looks_at:
             return
-        self._looks_at = now + _LOOKS
-        while self._somebody_waits() and time.monotonic() < now + _GIVES:
+        ends = now + _GIVES
+        while self._somebody_waits() and time.monotonic() < ends:
             time.sleep(ASKS / 4)
+        began = time.monotonic() < ends  # who did not may be suspended, and would take most of our time
+        self._looks_at = now + (_LOOKS if began else 10 * _GIVES)
 
     def _somebody_waits(self) -> bool:
         try:
