@@ -335,6 +335,7 @@ def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
     [
         ("[newsletter]\ndays = ['mon']\n\ndays = ['tue']", "line 4: days is"),
         ("[newsletter]\ndays = ['mon']\ndays = [\n    'tue',\n]\n", "line 3: days is"),
+        ("[newsletter]\ndays = ['mon']\ndays = [\n    'tue'\n]\n", "line 3: days is"),
         ('[smtp]\nport = 25\n"port" = 587  # that one\nhost = "a"\n', 'line 3: "port" is'),
         ("[smtp]\nport = 25\n[web]\nport = 80\n[smtp]  # again\nport = 25\n", "line 5: [smtp] is"),
         ("[sources]\nkind = 'arxiv'\n[[sources]]\nkind = 'file'\n", "line 3: [[sources]] is"),
@@ -343,7 +344,7 @@ def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
 def test_what_is_there_twice(tmp_path: Path, text: str, said: str) -> None:
     """Is told by its name and the line where it comes again."""
     file = write(tmp_path, text)
-    assert complaint(file) == f"{file}: {said} there a second time; keep one of the two"
+    assert complaint(file) == f"{file}: {said} there a second time, or as something else before; keep one of the two"
 
 
 def test_a_file_that_is_no_text_and_a_folder(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # Nearly all words of one letter are everywhere or nowhere: who leaves one out meant something else.
 _LOOKS_LIKE_AN_OPTION = re.compile(r"-\w|--\w.*")
-_LEFT_OUT = re.compile("-[^-].+", re.DOTALL)
+_LEFT_OUT = re.compile("-(?![vqh]+$)[^-].+", re.DOTALL)
+_TAKES_A_VALUE = {"--limit", "--sort"}
 _MARK = "\0"  # no argument of a program can hold it
 
 
@@ -26,7 +27,11 @@ class _Searching(Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments, with a mark before such words."""
-        return super().parse_args(ctx, [f"{_MARK}{arg}" if _LEFT_OUT.fullmatch(arg) else arg for arg in args])
+        words = [
+            f"{_MARK}{arg}" if _LEFT_OUT.fullmatch(arg) and before not in _TAKES_A_VALUE else arg
+            for before, arg in zip(["", *args], args, strict=False)
+        ]
+        return super().parse_args(ctx, words)
 
 
 @click.group(

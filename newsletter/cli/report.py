@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from newsletter.domain.issue import Brake, Status
 from newsletter.render.formats import counted
 from newsletter.services.outcome import Outcome
 
@@ -23,7 +24,7 @@ def lines(outcome: Outcome) -> str:
     if counts["audience"]:
         told = ", ".join(f"{counts[name]} {name}" for name in counts if name != "audience" and counts[name])
         said.append(f"  {counted(counts['audience'], 'reader')}: {told}")
-    elif outcome.issue:
+    elif outcome.issue and (outcome.issue.status, outcome.issue.brake) == (Status.SEALED, Brake.NONE):
         said.append("  no reader is due for it so far")
     if outcome.waits:
         said.append(f"  {outcome.waits}")

@@ -90,7 +90,8 @@ def load(named: Path | None = None) -> Settings:
 
 
 _WORD = r"(?:[\w-]+|\"[^\"]*\"|'[^']*')"
-_KEY = re.compile(rf"\s*(\[*\s*{_WORD}(?:\s*\.\s*{_WORD})*\s*\]*)\s*(?:=|#|$)")
+_NAME = rf"{_WORD}(?:\s*\.\s*{_WORD})*"
+_KEY = re.compile(rf"\s*(?:(?P<key>{_NAME})\s*=|(?P<table>\[+\s*{_NAME}\s*\]+)\s*(?:#|$))")
 _TWICE = ("Cannot overwrite", "Cannot declare")
 
 
@@ -100,7 +101,8 @@ def _no_toml(error: str, text: str) -> str:
     place = re.search(r"at line (\d+)", error)
     for number in range(int(place[1]) if place else len(lines), 0, -1):
         if error.startswith(_TWICE) and (key := _KEY.match(lines[number - 1])):
-            return f"line {number}: {key[1].strip()} is there a second time; keep one of the two"
+            name = (key["key"] or key["table"]).strip()
+            return f"line {number}: {name} is there a second time, or as something else before; keep one of the two"
     return f"is not TOML: {error}; correct that place"
 
 

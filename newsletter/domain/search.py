@@ -64,7 +64,7 @@ class Search:
     @property
     def misses_year(self) -> bool:
         """Return whether something stands in the place of a year that is none; it is looked for as a word."""
-        return any(term.no_year for term in self.terms)
+        return any(term.no_year and not term.excludes for term in self.terms)
 
     @property
     def topic(self) -> str:

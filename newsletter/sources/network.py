@@ -6,6 +6,7 @@ Not here: requests, redirects and retries (``client.py``).
 import asyncio
 import socket
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import AsyncExitStack
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import httpcore2
@@ -163,5 +164,6 @@ class Transport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for pool in self._pools.values():
-            await pool.aclose()
+        async with AsyncExitStack() as stack:
+            for pool in self._pools.values():
+                stack.push_async_callback(pool.aclose)

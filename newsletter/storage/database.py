@@ -3,12 +3,12 @@
 SQLite runs in WAL mode. Readers never wait; writers say BEGIN IMMEDIATE, so that two of them queue instead of
 failing half-way. What is committed survives a killed process; and a power cut once the log is synced, which is done
 behind the commit, while others write. Only a ``Writer`` may be asked to leave that, and the last seconds, to luck.
-Not here: connections and what is set for each (``connections``), whose turn it is to write (``write_lock``), what is
-said where SQLite cannot (``faults``), the schema's upgrades (``upgrade``) and who may write what (``services``).
+Not here: connections and what is set for each (``connections``), whose turn it is to write (``write_lock``), how the
+log is synced (``syncing``), what is said where SQLite cannot (``faults``), the schema's upgrades (``upgrade``) and who
+may write what (``services``).
 """
 
 import fcntl
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -22,7 +22,8 @@ from sqlalchemy.dialects.sqlite import insert as _insert
 from sqlmodel import Session
 
 from newsletter.storage.connections import driver_of, engine_of, reader
-from newsletter.storage.faults import StorageError, named
+from newsletter.storage.faults import named
+from newsletter.storage.syncing import WriteAheadLog
 from newsletter.storage.write_lock import ASKS, BUSY_TIMEOUT, queue, take
 
 _LOOKS = 0.002  # seconds between two looks for who waits
@@ -45,6 +46,7 @@ class Database:
         """Take *durability* for a ``writer``; what anybody else commits survives a power cut in any case."""
         self.path = path
         self.engine = engine_of(path)
+        self._log = WriteAheadLog(path)
         self._durability = durability
         self._turn, self._glancing = Lock(), Lock()
         self._glance: sqlite3.Connection | None = None
@@ -68,7 +70,7 @@ class Database:
                 _writing(connection) as session,
             ):
                 yield session
-            _sync(self.path)
+            self._log.sync()
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
@@ -86,7 +88,7 @@ class Database:
         with named(self.path), self.engine.connect().execution_options(immediate=True) as connection:
             try:
                 with queue(self.path) as waiting:
-                    yield Writer(self.path, connection, waiting, self._durability)
+                    yield Writer(self.path, connection, waiting, self._log, self._durability)
             finally:
                 connection.invalidate()  # the pool's others wait for a busy database
 
@@ -112,8 +114,10 @@ class Database:
 class Writer:
     """One connection, so that what it has read stays read: SQLite reads all anew where another one wrote."""
 
-    def __init__(self, path: Path, connection: Connection, waiting: IO[str], durability: Durability) -> None:
-        self._path, self._connection, self._waiting = path, connection, waiting
+    def __init__(
+        self, path: Path, connection: Connection, waiting: IO[str], log: WriteAheadLog, durability: Durability
+    ) -> None:
+        self._path, self._connection, self._waiting, self._log = path, connection, waiting, log
         self._syncs = durability == "power-cut"
         self._driver = driver_of(connection)
         self._looks_at = 0.0
@@ -127,8 +131,8 @@ class Writer:
         ends = now + _GIVES
         while self._somebody_waits() and time.monotonic() < ends:
             time.sleep(ASKS / 4)
-        began = time.monotonic() < ends  # who did not may be suspended, and would take most of our time
-        self._looks_at = now + (_LOOKS if began else 10 * _GIVES)
+        all_began = time.monotonic() < ends  # who did not may be suspended, or many, and would take most of our time
+        self._looks_at = now + (_LOOKS if all_began else 10 * _GIVES)
 
     def _somebody_waits(self) -> bool:
         try:
@@ -153,7 +157,7 @@ class Writer:
                     self._driver.rollback()
                 self._driver.execute("PRAGMA busy_timeout = 0")
             if synced or self._syncs:
-                _sync(self._path)
+                self._log.sync()
 
     @contextmanager
     def cursor(self) -> Iterator[sqlite3.Cursor]:
@@ -169,21 +173,7 @@ class Writer:
                     cursor.execute("ROLLBACK")
                 raise
             if self._syncs:
-                _sync(self._path)
-
-
-def _sync(path: Path) -> None:
-    """Let what was committed survive a power cut: with it, all that lies in the write-ahead log before it.
-
-    With synchronous = FULL SQLite would do the same in each commit, and let nobody write meanwhile. What has been
-    folded into the file was synced by who did. Raises StorageError: then it may be lost, though all see it.
-    """
-    with suppress(FileNotFoundError), path.with_name(f"{path.name}-wal").open("rb", buffering=0) as log:
-        try:
-            os.fdatasync(log)
-        except OSError as error:
-            said = f"database {path}: {error.strerror} while syncing; check the disk"
-            raise StorageError(f"{said}; what was written last may be lost in a power cut") from error
+                self._log.sync()
 
 
 @contextmanager

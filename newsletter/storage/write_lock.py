@@ -27,9 +27,11 @@ def take(path: Path, execute: Callable[[str], object]) -> None:
         return
     ends = time.monotonic() + BUSY_TIMEOUT
     with queue(path) as waiting:
-        with suppress(BlockingIOError):  # a hint, and no more: who holds it may be suspended
-            fcntl.flock(waiting, fcntl.LOCK_SH | fcntl.LOCK_NB)
         while not _is_ours(execute, ends):
+            with suppress(
+                BlockingIOError
+            ):  # a hint, and no more, which who looks at it just then keeps from being given
+                fcntl.flock(waiting, fcntl.LOCK_SH | fcntl.LOCK_NB)
             time.sleep(ASKS)
 
 

@@ -93,8 +93,10 @@ def ask_on(
                 number += 1
             else:
                 ended = True
-        while lines.waiting:
+        ends = time.perf_counter() + _PATIENCE
+        while lines.waiting and time.perf_counter() < ends:
             answers += lines.answers(_PATIENCE)
+        answers += lines.unanswered()
     return answers
 
 
@@ -132,6 +134,10 @@ class _Lines:
                 self._poll.unregister(place)
                 yield self.waiting.pop(place).answer()
                 self._leave(line)
+
+    def unanswered(self) -> list[Answer]:
+        """Return what nothing has come of."""
+        return [line.answer() for line in self.waiting.values()]
 
     def _leave(self, line: _Line) -> None:
         if line.closed:

@@ -184,5 +184,7 @@ def test_what_looks_like_an_option_of_a_search_leaves_out_a_word(newsroom: Newsr
     assert "-n is no option of this command, but leaves out a word; there are --limit and --sort" in told.err
     assert "Alpha" in told.out
     assert newsroom.run("papers", "search", "-graph", "alpha", "-v").err == ""
+    assert newsroom.run("papers", "search", "-graph", "alpha", "-qv").status == 0
+    assert "-15 is not in the range" in newsroom.run("papers", "search", "alpha", "--limit", "-15", expect=2).err
     assert newsroom.run("papers", "search", "-alpha").out.startswith("A search needs something to look for")
     assert "A year has four digits" in newsroom.run("papers", "search", "year:abc").out

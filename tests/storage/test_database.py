@@ -298,7 +298,6 @@ def child(database: Database) -> Iterator[tuple[subprocess.Popen[str], str]]:
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 from newsletter.storage.database import Database
 from newsletter.storage.locks import Owner, take_lease
 database = Database(Path(sys.argv[1]))
@@ -472,13 +471,41 @@ def test_a_writer_syncs_what_it_is_asked_to(
 
 
 def test_what_cannot_be_synced_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that fails then has not kept what was written, and nobody may be told that it has."""
+    """A disk that fails then has not kept what was written: nobody is told that it has, until all is in the file.
+
+    What comes behind a hole in the log would be lost with it.
+    """
+    log = database.path.with_name(f"{database.path.name}-wal")
+    fdatasync = os.fdatasync
 
     def fail(_log: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
+    keep(database, "steps", "0")
+    with closing(sqlite3.connect(database.path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM meta").fetchone()  # the log cannot be emptied meanwhile
+        monkeypatch.setattr(os, "fdatasync", fail)
+        with pytest.raises(StorageError, match="the disk fails to sync; check the disk"):
+            keep(database, "steps", "1")
+        monkeypatch.setattr(os, "fdatasync", fdatasync)
+        with pytest.raises(StorageError), database.writer() as writer, writer.session(synced=True) as session:
+            session.merge(MetaRow(key="steps", value="2"))
+    keep(database, "steps", "3")
+    assert log.stat().st_size == 0
     monkeypatch.setattr(os, "fdatasync", fail)
-    with pytest.raises(StorageError, match="Input/output error while syncing; check the disk"):
-        keep(database, "steps", "1")
-    with pytest.raises(StorageError), database.writer() as writer, writer.session(synced=True) as session:
-        session.merge(MetaRow(key="steps", value="2"))
+    keep(database, "steps", "4")  # folding does what syncing could not
+    assert (kept(database)["steps"], log.stat().st_size) == ("4", 0)
+
+
+def test_the_log_of_a_linked_file_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite keeps it beside the file itself."""
+    (tmp_path / "data").mkdir()
+    upgrade(tmp_path / "data" / "n.db", NOW)
+    (tmp_path / "n.db").symlink_to(tmp_path / "data" / "n.db")
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fdatasync", lambda log: synced.append(log.name))
+    database = Database(tmp_path / "n.db")
+    keep(database, "who", "me")
+    database.close()
+    assert synced == [str(tmp_path / "data" / "n.db-wal")]

@@ -91,6 +91,7 @@ def test_who_finds_nothing_is_told_what_to_do(found):
         ("-year:2026 ***", "A search needs something to look for"),
         ("year:abc", "A year has four digits"),
         ("caches -year:20", None),
+        ("zeppelin -year:20", "Try fewer words"),
         ("year:1999", "Try fewer words"),
     ],
 )

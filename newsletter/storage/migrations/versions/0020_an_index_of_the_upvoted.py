@@ -92,10 +92,6 @@ def _forget_the_voted(paper: str) -> str:
     SELECT 'delete', {_voted_place("upvotes")}, {_WORDS} FROM {_of(paper)};"""
 
 
-def _most(paper: str) -> str:
-    return f"(SELECT coalesce(max(upvotes), 0) FROM listings WHERE paper_id = {paper})"
-
-
 def _told_anew(paper: str) -> str:
     return f"UPDATE search_order SET version = version + 1, opening = NULL WHERE paper_id = {paper};"
 
