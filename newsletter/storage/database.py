@@ -27,7 +27,7 @@ from newsletter.storage.syncing import WriteAheadLog
 from newsletter.storage.write_lock import ASKS, BUSY_TIMEOUT, queue, take
 
 _LOOKS = 0.002  # seconds between two looks for who waits
-_GIVES = 10 * ASKS  # seconds that they have to begin: on a busy machine they are not awake at once
+_GIVES = 5 * ASKS  # seconds that they have to begin: on a busy machine they are not awake at once
 upsert = _insert  # INSERT … ON CONFLICT, which both databases have under their own dialect
 
 
@@ -132,7 +132,7 @@ class Writer:
         while self._somebody_waits() and time.monotonic() < ends:
             time.sleep(ASKS / 4)
         all_began = time.monotonic() < ends  # who did not may be suspended, or many, and would take most of our time
-        self._looks_at = now + (_LOOKS if all_began else 10 * _GIVES)
+        self._looks_at = now + (_LOOKS if all_began else 5 * _GIVES)
 
     def _somebody_waits(self) -> bool:
         try:
