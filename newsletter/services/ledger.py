@@ -129,9 +129,11 @@ class Ledger:
                 # After a commit that may have failed nothing is offered any more: the sender must read what is kept.
                 failed = failed or _failure(self._move, batch)
                 self._loop.call_soon_threadsafe(self._moved, batch, failed)
+                self._writer.let_others_in()  # while messages go out that were waiting for this
             if batch.work:
                 work, waiting, synced = batch.work
                 self._loop.call_soon_threadsafe(self._worked, waiting, self._answer(work, synced=synced))
+                self._writer.let_others_in()
 
     def _move(self, batch: _Batch) -> None:
         if batch.settled:  # by way of SQLAlchemy, which takes longer
@@ -145,7 +147,6 @@ class Ledger:
                 self._accept(direct, batch)
                 self._offer(direct, batch)
         self._unserved += batch.ours
-        self._writer.let_others_in()
 
     def _accept(self, cursor: Cursor, batch: _Batch) -> None:
         if batch.accepted:
@@ -163,7 +164,6 @@ class Ledger:
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             return error
         self._unserved.clear()
-        self._writer.let_others_in()
         return answer
 
     def close(self) -> None:
