@@ -24,7 +24,7 @@ from sqlmodel import Session
 from newsletter.storage.connections import driver_of, engine_of, reader
 from newsletter.storage.faults import named
 from newsletter.storage.syncing import WriteAheadLog
-from newsletter.storage.write_lock import ASKS, BUSY_TIMEOUT, queue, take
+from newsletter.storage.write_lock import ASKS, BUSY_TIMEOUT, queue, show, take
 
 _LOOKS = 0.002  # seconds between two looks for who waits
 _GIVES = 5 * ASKS  # seconds that they have to begin: on a busy machine they are not awake at once
@@ -191,8 +191,7 @@ def cursor(session: Session) -> sqlite3.Cursor:
 def fold(path: Path) -> bool:
     """Fold the write-ahead log of the database at *path* into the file and empty it. False where others kept it."""
     with named(path), closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection, queue(path) as waiting:
-        with suppress(BlockingIOError):
-            fcntl.flock(waiting, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a sender at work lets go of the write lock then
+        show(waiting)  # a sender at work lets go of the write lock then
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not busy
 

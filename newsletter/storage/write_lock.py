@@ -28,10 +28,7 @@ def take(path: Path, execute: Callable[[str], object]) -> None:
     ends = time.monotonic() + BUSY_TIMEOUT
     with queue(path) as waiting:
         while not _is_ours(execute, ends):
-            with suppress(
-                BlockingIOError
-            ):  # a hint, and no more, which who looks at it just then keeps from being given
-                fcntl.flock(waiting, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            show(waiting)
             time.sleep(ASKS)
 
 
@@ -43,6 +40,15 @@ def _is_ours(execute: Callable[[str], object], ends: float) -> bool:
             raise
         return False
     return True
+
+
+def show(waiting: IO[str]) -> None:
+    """Show that somebody waits: a hint, and no more, since who holds it may be suspended.
+
+    Who looks for it at this very moment keeps it from being given: then it is to be shown again.
+    """
+    with suppress(BlockingIOError):
+        fcntl.flock(waiting, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def queue(path: Path) -> IO[str]:

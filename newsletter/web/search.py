@@ -47,10 +47,10 @@ def asked_for(request: Request, *, in_any_order: bool = False) -> Asked:
     And for such an order, unless *in_any_order*: then it is the usual one.
     """
     sort, page = request.query_params.get("sort") or Sort.RELEVANCE, request.query_params.get("page", "1")
-    if sort not in set(Sort) and in_any_order:
-        sort = Sort.RELEVANCE
     if sort not in set(Sort):
-        raise UsageError(f"sort {sort[:40]!r}: use one of {', '.join(Sort)}")
+        if not in_any_order:
+            raise UsageError(f"sort {sort[:40]!r}: use one of {', '.join(Sort)}")
+        sort = Sort.RELEVANCE
     last = search.FARTHEST // PAGE + 1
     if not page.isascii() or not page.isdigit() or not 1 <= int(page[:9]) <= last:
         raise UsageError(f"page {page[:40]!r}: use a number from 1 to {last}")
