@@ -27,6 +27,7 @@ _AT_ONCE = _MOST // 2
 _A_MINUTE = timedelta(seconds=62)  # of which limits count, by whole seconds
 _ANEW = 30.0  # seconds after which a claim begins with whoever waited longest, whatever was passed
 _SHORTLY = 0.1  # seconds
+_SELDOM = 0.5  # seconds between two claims while more is made due: what is made is taken up without one
 TAKEN_OVER = "silent for longer than smtp.lease, so that another run took over; that one goes on"
 _SOON, _LATE = 0.5, 4.0  # seconds that a claim's work should take
 
@@ -41,7 +42,8 @@ class Claimant:
         self._tidy_at = post.clock()  # not before the first message: all that waits is looked at
         self._after: Place | None = None  # what stands before it waits for destinations that have enough at work
         self._hiding: set[str] = set()
-        self._looks_anew_at = 0.0  # in the event loop's seconds
+        self._looks_anew_at = self._claims_at = 0.0  # in the event loop's seconds
+        self._now = asyncio.get_running_loop().time
 
     async def run(self) -> None:
         """Claim until nothing is due and nothing at work, or the run is to stop.
@@ -49,9 +51,7 @@ class Claimant:
         Raises StorageError, and IncompleteError when another run took over.
         """
         while not self._routes.stopped:
-            found = await self._claim()
-            if found.wanted and not (found.items or found.passed):
-                found = await self._make_due(found)
+            found = await self._next()
             if found.items:
                 await self._drained()
             elif found.passed or found.makes_more:
@@ -70,7 +70,7 @@ class Claimant:
 
     async def claim_anew(self) -> None:
         """Give back what is not begun: a reader left, or the issue was stopped."""
-        given, self._after = self._intake.take_out(), None
+        given, self._after, self._claims_at = self._intake.take_out(), None, 0.0
         ids, owner, now = [item.claimed.id for item in given], self._post.owner, self._post.clock()
         if ids:
             await self._post.ledger.write(lambda session: claims.give_back(session, owner, now, ids))
@@ -90,6 +90,29 @@ class Claimant:
     def _has_room(self) -> bool:
         return any(route.is_open and route.room >= 1 for route in self._post.routes)
 
+    async def _next(self) -> "_Found":
+        """Claim what is due, and where that is nothing, make more due.
+
+        As long as that is taken up whole, nothing but what waits from before could be claimed: looked for now and then.
+        """
+        room = sum(route.room for route in self._post.routes if route.is_open)
+        wanted = int(min(self._lacks, max(0, room - len(self._intake))))
+        is_making = wanted and self._now() < self._claims_at
+        found = _Found(wanted=wanted) if is_making else await self._claim()
+        if not found.wanted or found.items or found.passed:
+            return found
+        made = await self._make_due(found)
+        if made.leaves or not (made.items and made.makes_more):
+            self._claims_at = 0.0
+        elif not is_making:
+            self._claims_at = self._now() + _SELDOM
+        return made
+
+    @property
+    def _lacks(self) -> int:
+        """Return how many deliveries more are to be claimed and not begun."""
+        return min(_AT_ONCE, max(0, self._batch - len(self._intake)))
+
     async def _make_due(self, room: "_Found") -> "_Found":
         """Make more due, and take up as much of it as a claim that found nothing had *room* for."""
         if self._post.clock() >= self._tidy_at:
@@ -105,7 +128,7 @@ class Claimant:
     def _made(self, session: Session, taker: Taker) -> "_Found":
         self._require_alive(session)
         more = self._post.make_due(session, self._post.clock(), taker)
-        return _Found(items=self._items(session, taker.taken), makes_more=more)
+        return _Found(items=self._items(session, taker.taken), makes_more=more, leaves=taker.leaves)
 
     async def _written(self, work: Callable[[Session], "_Found"]) -> "_Found":
         try:
@@ -116,12 +139,12 @@ class Claimant:
 
     async def _claim(self) -> "_Found":
         """Claim some of what is due, which the routes may take from now on."""
-        busy, now = self._destinations.full(), asyncio.get_running_loop().time()
+        busy, now = self._destinations.full(), self._now()
         # Who had too much at work bears more again, or what was put back or released stands before the place.
         if not self._hiding <= set(busy) or now > self._looks_anew_at:
             self._after, self._looks_anew_at = None, now + _ANEW
         asked = _Asked(
-            wanted=min(_AT_ONCE, max(0, self._batch - len(self._intake))),
+            wanted=self._lacks,
             waiting=len(self._intake),
             busy=busy,
             after=self._after,
@@ -188,10 +211,9 @@ class Claimant:
 
     async def _drained(self) -> None:
         """Wait until half of what was claimed is begun, and fit the next claim to how long that took."""
-        loop = asyncio.get_running_loop()
-        began, enough = loop.time(), self._batch // 2
+        began, enough = self._now(), self._batch // 2
         await self._intake.until(lambda: len(self._intake) <= enough)
-        took = loop.time() - began
+        took = self._now() - began
         if took < _SOON:
             self._batch = min(self._batch * 2, _MOST)
         elif took > _LATE:
@@ -238,3 +260,4 @@ class _Found:
     wanted: int = 0
     passed: Place | None = None
     makes_more: bool = False  # where it made due: there may be more to make
+    leaves: bool = False  # some of what was made, for claims

@@ -77,17 +77,20 @@ class Taker:
     """A sender that takes rows up as they are made: as many as it has *room* for, and none to the domains *busy*.
 
     ``taken`` are then its own, as if it had claimed them: a third of what making and claiming would cost is saved.
+    ``leaves`` says whether any are left to be claimed.
     """
 
     owner: str
     room: int
     busy: frozenset[str] = frozenset()
     taken: list[Claimed] = field(default_factory=list)
+    leaves: bool = False
 
     def take(self, issue: Issue, rows: Sequence[NewDelivery], now: datetime) -> set[int]:
         """Take up what may be sent at once of *rows*, in their order. Return their ids."""
-        free = [row for row in rows if not row.contents.skipped and row.expires_at > now and self._may_have(row)]
-        mine = free[: max(0, self.room - len(self.taken))]
+        due = [row for row in rows if not row.contents.skipped and row.expires_at > now]
+        mine = list(filter(self._may_have, due))[: max(0, self.room - len(self.taken))]
+        self.leaves = self.leaves or len(mine) < len(due)
         self.taken += [_claimed(issue, row, now) for row in mine]
         return {row.id for row in mine}
 
