@@ -29,6 +29,7 @@ class Intake:
         self._moved = asyncio.Event()
         self._enough: Callable[[], bool] = lambda: False
         self._ended = False
+        self._now = asyncio.get_running_loop().time
         self._usual = 0.0  # seconds that a message takes
 
     def __len__(self) -> int:
@@ -55,7 +56,7 @@ class Intake:
             return None, inf
         if route.at_work and not route.is_proved:  # not all at once where the password may be wrong
             return None, inf
-        now = asyncio.get_running_loop().time()
+        now = self._now()
         soonest = inf
         if wait := route.wait(now):
             return None, wait
@@ -100,7 +101,7 @@ class Intake:
         if verdict is Verdict.TROUBLE:  # the site's, not the destination's
             item.destination.leave()
         else:
-            took = asyncio.get_running_loop().time() - item.begun_at
+            took = self._now() - item.begun_at
             item.destination.end(answered=verdict is not Verdict.UNCERTAIN, slow=self._is_slow(took))
             self.behind.discard(item.claimed.id)
 

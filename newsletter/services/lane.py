@@ -42,6 +42,7 @@ class Lane:
         self._offer, self._settle, self._claim_anew = offer, settle, claim_anew
         self._connection: Connection | None = None
         self._opened_at = 0.0
+        self._now = asyncio.get_running_loop().time  # to ask for the loop each time takes a call of the system
         self._behind: Item | None = None
 
     async def run(self) -> None:
@@ -123,12 +124,12 @@ class Lane:
             await opening.open()
             self._route.is_proved = True
             self._intake.opened()
-            self._connection, self._opened_at = opening, asyncio.get_running_loop().time()
+            self._connection, self._opened_at = opening, self._now()
         return self._connection
 
     def _bears(self, messages: int) -> bool:
         """Return whether the connection bears so many messages more: not too many, and not for too long."""
-        connection, now = self._connection, asyncio.get_running_loop().time()
+        connection, now = self._connection, self._now()
         if connection is None:
             return True
         return connection.accepted + messages <= self._route.most and now < self._opened_at + _OLDEST
