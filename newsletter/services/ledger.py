@@ -1,7 +1,9 @@
-"""The sender's ledger, off the event loop: what is asked for while a commit is under way shares the next one.
+"""The sender's ledger: what is asked for while a commit is under way shares the next one.
 
 Promises that what it answered is durable, that what was asked earlier is durable no later, and that between commits
-other writers get in. A disk that takes milliseconds to make a commit durable thus serves all connections at once.
+other writers get in. What waits for another writer or for the disk does so off the event loop: a disk that takes
+milliseconds to make a commit durable thus serves all connections at once. What need not wait is written where it is
+asked for: two threads would hand the interpreter's lock to and fro for each statement, which costs more than most.
 Not here: what the moves are (``storage/moves.py``, ``storage/claims.py``).
 """
 
@@ -55,6 +57,7 @@ class Ledger:
         self._next = _Batch()
         self._works: list[tuple[_Work, asyncio.Future[Any], bool]] = []
         self._is_busy = False
+        self._failed: Exception | None = None
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._unserved: list[int] = []  # accepted, and not remembered with their readers yet
         self._closing = ExitStack()
@@ -100,17 +103,17 @@ class Ledger:
         batch, self._next = self._next, _Batch()
         if self._works:
             batch.work = self._works.pop(0)
-        self._batches.put(batch)
+        self._commit(batch, self._loop.call_soon, waits=False)
 
     def _moved(self, batch: _Batch, failed: Exception | None) -> None:
-        if not batch.work:
-            self._ended()
         for delivery_id, waiting in batch.offered:
             _resolve(waiting, failed or delivery_id in batch.may)
         for taken, told in batch.accepted:
             told(failed or taken.delivery_id in batch.ours)
         for place, (_, told) in enumerate(batch.settled):
             told(failed or batch.answers[place])
+        if not batch.work:
+            self._ended()
 
     def _worked(self, waiting: "asyncio.Future[Any]", answer: Any) -> None:
         self._ended()
@@ -118,22 +121,30 @@ class Ledger:
 
     def _ended(self) -> None:
         if self._next.moves or self._works:
-            self._begin()
+            self._loop.call_soon(self._begin)  # behind those who were told now, and ask for more
         else:
             self._is_busy = False
 
     def _work(self) -> None:
-        failed: Exception | None = None
         while batch := self._batches.get():
-            if batch.moves:
-                # After a commit that may have failed nothing is offered any more: the sender must read what is kept.
-                failed = failed or _failure(self._move, batch)
-                self._loop.call_soon_threadsafe(self._moved, batch, failed)
-                self._writer.let_others_in()  # while messages go out that were waiting for this
-            if batch.work:
-                work, waiting, synced = batch.work
-                self._loop.call_soon_threadsafe(self._worked, waiting, self._answer(work, synced=synced))
-                self._writer.let_others_in()
+            self._writer.let_others_in()
+            self._commit(batch, self._loop.call_soon_threadsafe, waits=True)
+
+    def _commit(self, batch: _Batch, tell: Callable[..., object], *, waits: bool) -> None:
+        """Commit *batch*, and *tell* what came of it. What would have to wait and may not is left to the thread."""
+        if batch.moves:
+            if not (waits or self._failed or self._writer.begins()):
+                self._batches.put(batch)
+                return
+            # After a commit that may have failed nothing is offered any more: the sender must read what is kept.
+            self._failed = self._failed or _failure(self._move, batch)
+            tell(self._moved, batch, self._failed)
+        if batch.work:
+            work, waiting, synced = batch.work
+            if not waits and (synced or not self._writer.begins()):
+                self._batches.put(_Batch(work=batch.work))
+                return
+            tell(self._worked, waiting, self._answer(work, synced=synced))
 
     def _move(self, batch: _Batch) -> None:
         if batch.settled:  # by way of SQLAlchemy, which takes longer

@@ -123,16 +123,33 @@ class Writer:
         self._looks_at = 0.0
         self._driver.execute("PRAGMA busy_timeout = 0")
 
+    def begins(self) -> bool:
+        """Begin what is written next, if that waits neither for others who write nor for the disk."""
+        if self._syncs or self._gives_way():
+            return False
+        try:
+            self._driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:  # said to who waits for it
+            return False
+        return True
+
     def let_others_in(self) -> None:
-        """Give whoever waits to write the time to begin, if somebody does; to be called after each commit."""
+        """Give whoever waits to write the time to begin, if somebody does; to be called before each commit."""
+        ends = time.monotonic() + _GIVES
+        while self._gives_way():
+            if time.monotonic() > ends:  # who has not begun may be suspended, or many, and would take most of our time
+                self._looks_at = ends + 4 * _GIVES
+            else:
+                time.sleep(ASKS / 4)
+
+    def _gives_way(self) -> bool:
         now = time.monotonic()
         if now < self._looks_at:
-            return
-        ends = now + _GIVES
-        while self._somebody_waits() and time.monotonic() < ends:
-            time.sleep(ASKS / 4)
-        all_began = time.monotonic() < ends  # who did not may be suspended, or many, and would take most of our time
-        self._looks_at = now + (_LOOKS if all_began else 5 * _GIVES)
+            return False
+        if self._somebody_waits():
+            return True
+        self._looks_at = now + _LOOKS
+        return False
 
     def _somebody_waits(self) -> bool:
         try:
@@ -146,7 +163,8 @@ class Writer:
     def session(self, *, synced: bool = False) -> Iterator[Session]:
         """Give a session that is the only writer, committed at the end and rolled back on any error.
 
-        ``synced``, this commit survives a power cut, and so does all that was committed before.
+        It goes on with what ``begins`` began. ``synced``, this commit survives a power cut, and so does all that was
+        committed before.
         """
         with named(self._path):
             try:
@@ -164,7 +182,8 @@ class Writer:
         """Give the same without SQLAlchemy, which would cost more than the statements that every message needs."""
         with named(self._path):
             cursor = self._driver.cursor()
-            take(self._path, cursor.execute)
+            if not self._driver.in_transaction:
+                take(self._path, cursor.execute)
             try:
                 yield cursor
                 cursor.execute("COMMIT")
