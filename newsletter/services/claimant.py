@@ -97,7 +97,7 @@ class Claimant:
         """
         room = sum(route.room for route in self._post.routes if route.is_open)
         wanted = int(min(self._lacks, max(0, room - len(self._intake))))
-        is_making = wanted and self._now() < self._claims_at
+        is_making = wanted > 0 and self._now() < self._claims_at
         found = _Found(wanted=wanted) if is_making else await self._claim()
         if not found.wanted or found.items or found.passed:
             return found
@@ -106,7 +106,7 @@ class Claimant:
             self._claims_at = 0.0
         elif not is_making:
             self._claims_at = self._now() + _SELDOM
-        return made
+        return replace(made, makes_more=True) if is_making else made  # nothing is over without a claim
 
     @property
     def _lacks(self) -> int:
@@ -240,7 +240,7 @@ class Claimant:
 
 @dataclass(frozen=True, kw_only=True)
 class _Asked:
-    """What a claim is to know, as it is when asked for: the ledger has a thread of its own."""
+    """What a claim is to know, as it is when asked for: it is made later, and by a thread where it has to wait."""
 
     wanted: int
     waiting: int  # claimed and not begun

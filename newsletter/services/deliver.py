@@ -155,7 +155,7 @@ class Sender:
             taken = Taken(item.claimed.id, item.route.name, outcome.server, outcome.reply)
             self._post.ledger.accept(taken, told)
         else:
-            pause = self._routes.rest  # looked at here: the ledger has a thread of its own
+            pause = self._routes.rest  # looked at here: the ledger may use its thread
             self._post.ledger.settle(partial(self._record, item, outcome, item.route.name, pause), told)
 
     def _record(self, item: Item, outcome: Outcome, route: str, pause: timedelta, session: Session) -> Status | None:

@@ -4,6 +4,7 @@ Promises that what it answered is durable, that what was asked earlier is durabl
 other writers get in. What waits for another writer or for the disk does so off the event loop: a disk that takes
 milliseconds to make a commit durable thus serves all connections at once. What need not wait is written where it is
 asked for: two threads would hand the interpreter's lock to and fro for each statement, which costs more than most.
+(When the write-ahead log is folded, every 32 MB, the event loop waits for that too, unless each commit is synced.)
 Not here: what the moves are (``storage/moves.py``, ``storage/claims.py``).
 """
 
@@ -56,7 +57,7 @@ class Ledger:
         self._loop = asyncio.get_running_loop()
         self._next = _Batch()
         self._works: list[tuple[_Work, asyncio.Future[Any], bool]] = []
-        self._is_busy = False
+        self._is_busy = self._is_closed = False
         self._failed: Exception | None = None
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._unserved: list[int] = []  # accepted, and not remembered with their readers yet
@@ -103,21 +104,29 @@ class Ledger:
         batch, self._next = self._next, _Batch()
         if self._works:
             batch.work = self._works.pop(0)
-        self._commit(batch, self._loop.call_soon, waits=False)
+        self._begin_with(batch)
+
+    def _begin_with(self, batch: _Batch) -> None:
+        if not self._is_closed:
+            self._commit(batch, self._loop.call_soon, waits=False)
 
     def _moved(self, batch: _Batch, failed: Exception | None) -> None:
-        for delivery_id, waiting in batch.offered:
-            _resolve(waiting, failed or delivery_id in batch.may)
-        for taken, told in batch.accepted:
-            told(failed or taken.delivery_id in batch.ours)
-        for place, (_, told) in enumerate(batch.settled):
-            told(failed or batch.answers[place])
-        if not batch.work:
-            self._ended()
+        try:
+            for delivery_id, waiting in batch.offered:
+                _resolve(waiting, failed or delivery_id in batch.may)
+            for taken, told in batch.accepted:
+                told(failed or taken.delivery_id in batch.ours)
+            for place, (_, told) in enumerate(batch.settled):
+                told(failed or batch.answers[place])
+        finally:
+            if batch.work:  # behind those who were told now: their dots do not wait for it
+                self._loop.call_soon(self._begin_with, _Batch(work=batch.work))
+            else:
+                self._ended()
 
     def _worked(self, waiting: "asyncio.Future[Any]", answer: Any) -> None:
-        self._ended()
         _resolve(waiting, answer)
+        self._ended()
 
     def _ended(self) -> None:
         if self._next.moves or self._works:
@@ -131,7 +140,10 @@ class Ledger:
             self._commit(batch, self._loop.call_soon_threadsafe, waits=True)
 
     def _commit(self, batch: _Batch, tell: Callable[..., object], *, waits: bool) -> None:
-        """Commit *batch*, and *tell* what came of it. What would have to wait and may not is left to the thread."""
+        """Commit the moves of *batch*, or else its work, and *tell* what came of it.
+
+        What would have to wait and may not is left to the thread.
+        """
         if batch.moves:
             if not (waits or self._failed or self._writer.begins()):
                 self._batches.put(batch)
@@ -139,10 +151,10 @@ class Ledger:
             # After a commit that may have failed nothing is offered any more: the sender must read what is kept.
             self._failed = self._failed or _failure(self._move, batch)
             tell(self._moved, batch, self._failed)
-        if batch.work:
+        elif batch.work:
             work, waiting, synced = batch.work
             if not waits and (synced or not self._writer.begins()):
-                self._batches.put(_Batch(work=batch.work))
+                self._batches.put(batch)
                 return
             tell(self._worked, waiting, self._answer(work, synced=synced))
 
@@ -178,7 +190,8 @@ class Ledger:
         return answer
 
     def close(self) -> None:
-        """Wait for what is being written, and stop the thread."""
+        """Wait for what is being written, and stop the thread. What was asked for and is not begun never will be."""
+        self._is_closed = True
         self._batches.put(None)
         self._thread.join()
         self._closing.close()

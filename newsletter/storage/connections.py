@@ -97,11 +97,11 @@ def engine_of(path: Path) -> Engine:
     def _begin(connection: Connection) -> None:
         driver = driver_of(connection)
         execute = driver.execute  # a third of what it takes by way of SQLAlchemy
-        if driver.in_transaction:
-            return  # what a writer that is kept has begun
         if connection.get_execution_options().get("immediate"):
             if isinstance(driver, _OnlyReads):
                 raise sqlite3.OperationalError("disk I/O error")  # what opening it for a writer ended with
+            if driver.in_transaction:
+                return  # a writer that is kept has begun
             execute("PRAGMA busy_timeout = 0")
             try:
                 take(path, execute)

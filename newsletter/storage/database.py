@@ -124,7 +124,10 @@ class Writer:
         self._driver.execute("PRAGMA busy_timeout = 0")
 
     def begins(self) -> bool:
-        """Begin what is written next, if that waits neither for others who write nor for the disk."""
+        """Begin what is written next, if that waits neither for others who write nor for the disk to sync it.
+
+        Now and then its commit folds the log all the same, which takes as long as the disk does.
+        """
         if self._syncs or self._gives_way():
             return False
         try:
@@ -138,9 +141,9 @@ class Writer:
         ends = time.monotonic() + _GIVES
         while self._gives_way():
             if time.monotonic() > ends:  # who has not begun may be suspended, or many, and would take most of our time
-                self._looks_at = ends + 4 * _GIVES
-            else:
-                time.sleep(ASKS / 4)
+                self._looks_at = time.monotonic() + 4 * _GIVES
+                return
+            time.sleep(ASKS / 4)
 
     def _gives_way(self) -> bool:
         now = time.monotonic()

@@ -1,0 +1,144 @@
+"""The sender's ledger as a sender uses it: who is told what in which order, and what waits for others who write."""
+
+import asyncio
+import fcntl
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+from sqlmodel import Session
+
+from newsletter.services.ledger import Ledger
+from newsletter.storage.database import Database, Durability
+from newsletter.storage.write_lock import queue
+
+NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
+UNKNOWN = 7  # a delivery that there is not: it is not ours, so that its dot may not follow
+
+
+@pytest.fixture(params=["crash", "power-cut"])
+def database(database: Database, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Return a database whose sender writes on the event loop what waits for nobody, or all in its thread."""
+    durability: Durability = request.param
+    opened = Database(database.path, durability)
+    yield opened
+    opened.close()
+
+
+def use(database: Database, story: Callable[[Ledger], Awaitable[None]]) -> None:
+    """Tell a *story* of a ledger of its own, which is closed at the end; within ten seconds."""
+
+    async def told() -> None:
+        ledger = Ledger(database, "ours", lambda: NOW)
+        try:
+            await asyncio.wait_for(story(ledger), 10)
+        finally:
+            ledger.close()
+
+    asyncio.run(told())
+
+
+def test_an_offer_does_not_wait_for_work_that_was_asked_for_with_it(database: Database) -> None:
+    """The dot goes out before a chunk of others is made."""
+    order: list[str] = []
+
+    async def story(ledger: Ledger) -> None:
+        async def offer() -> None:
+            assert not await ledger.offer(UNKNOWN)
+            order.append("offered")
+
+        offering = asyncio.create_task(offer())
+        await asyncio.sleep(0)
+        await ledger.write(lambda _session: order.append("worked"))
+        await offering
+
+    use(database, story)
+    assert order == ["offered", "worked"]
+
+
+def test_who_fails_when_told_does_not_stop_the_ledger(database: Database) -> None:
+    """The fault is the event loop's to tell; the others are answered."""
+    faults: list[str] = []
+
+    def told(_answer: object) -> None:
+        raise ValueError("of who was told")
+
+    async def story(ledger: Ledger) -> None:
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _loop, context: faults.append(str(context["exception"]))
+        )
+        ledger.settle(lambda _session: None, told)
+        while not faults:
+            await asyncio.sleep(0.005)
+        assert await ledger.write(lambda _session: "written") == "written"
+        assert await ledger.write(lambda _session: "again") == "again"
+
+    use(database, story)
+    assert faults == ["of who was told"]
+
+
+def test_work_that_fails_is_told_to_who_asked_and_undone(database: Database) -> None:
+    """What comes behind it is written."""
+
+    def fail(session: Session) -> None:
+        session.connection().exec_driver_sql("UPDATE meta SET value = 'lost'")
+        raise ValueError("of the work")
+
+    async def story(ledger: Ledger) -> None:
+        with pytest.raises(ValueError, match="of the work"):
+            await ledger.write(fail)
+        lost = "SELECT count(*) FROM meta WHERE value = 'lost'"
+        assert await ledger.write(lambda session: session.connection().exec_driver_sql(lost).scalar()) == 0
+
+    use(database, story)
+
+
+def test_while_another_writes_the_event_loop_goes_on(database: Database) -> None:
+    """What was asked for is written when the lock is free."""
+    turns = 0
+
+    async def story(ledger: Ledger) -> None:
+        nonlocal turns
+        with closing(sqlite3.connect(database.path, isolation_level=None)) as another:
+            another.execute("BEGIN IMMEDIATE")
+            asked = asyncio.ensure_future(ledger.write(lambda _session: "written"))
+            while turns < 20:
+                await asyncio.sleep(0.005)
+                turns += 1
+            assert not asked.done()
+            another.execute("COMMIT")
+            assert await asked == "written"
+
+    use(database, story)
+
+
+def test_a_ledger_that_is_closed_begins_nothing(database: Database) -> None:
+    """Whoever was cancelled with it leaves work behind that nobody waits for."""
+    faults: list[str] = []
+
+    async def story(ledger: Ledger) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(str(context)))
+        asked = ledger.write(lambda _session: None)
+        ledger.close()
+        asked.cancel()
+        await asyncio.sleep(0.05)
+        ledger.close = lambda: None  # type: ignore[method-assign] # closed is closed
+
+    use(database, story)
+    assert faults == []
+
+
+def test_a_suspended_writer_does_not_stop_who_wakes_up_late(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows that it waits and never begins; we slept longer than we give it, as on a busy machine."""
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda _seconds: sleep(0.06))
+    with queue(database.path) as suspended, database.writer() as writer:
+        fcntl.flock(suspended, fcntl.LOCK_SH)
+        writer.let_others_in()
+        with writer.session():
+            pass
