@@ -25,6 +25,7 @@ from newsletter.storage.database import Database, cursor
 from newsletter.storage.moves import Taken
 
 Clock = Callable[[], datetime]
+_TURNS = 4  # more wait longer than what they save in commits
 _T = TypeVar("_T")
 _Work = Callable[[Session], Any]
 _Told = Callable[[Any], None]  # is given the answer, or the exception
@@ -98,7 +99,14 @@ class Ledger:
     def _ask(self) -> None:
         if not self._is_busy:
             self._is_busy = True
-            self._loop.call_soon(self._begin)  # what is asked in the same turn of the loop shares the commit
+            self._begin_after(_TURNS)
+
+    def _begin_after(self, turns: int) -> None:
+        """Commit what is asked for by then, the loop having turned so often: what servers say meanwhile shares it."""
+        if turns:
+            self._loop.call_soon(self._begin_after, turns - 1)
+        else:
+            self._begin()
 
     def _begin(self) -> None:
         batch, self._next = self._next, _Batch()
@@ -130,7 +138,7 @@ class Ledger:
 
     def _ended(self) -> None:
         if self._next.moves or self._works:
-            self._loop.call_soon(self._begin)  # behind those who were told now, and ask for more
+            self._begin_after(_TURNS)  # behind those who were told now, and ask for more
         else:
             self._is_busy = False
 
