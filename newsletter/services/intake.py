@@ -5,8 +5,9 @@ Not here: claiming it (``claimant``), and sending it (``lane``).
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from math import inf
 
 from newsletter.domain.delivery import Verdict
@@ -68,6 +69,10 @@ class Intake:
                 return item, 0
             soonest = min(soonest, away)
         return None, soonest
+
+    def next(self, count: int) -> Iterator[Item]:
+        """Give so many of those that the routes may take next. Nothing is to be taken meanwhile."""
+        return islice(self._claimed, count)
 
     def is_over(self, route: Route) -> bool:
         """Return whether *route* begins nothing more in this run."""

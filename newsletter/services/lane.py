@@ -8,6 +8,7 @@ said to the one becomes durable together with the offer of the next. Not here: w
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from newsletter.domain.delivery import Outcome, Verdict
 from newsletter.errors import ConfigurationError, NewsletterError
@@ -19,6 +20,7 @@ from newsletter.storage.faults import StorageError
 
 log = logging.getLogger(__name__)
 
+_AHEAD = 16  # messages composed with the one whose turn it is: what one of them needs is at hand for the next
 _IDLE = 10.0  # seconds after which a connection that nothing is to be said over is closed
 _OLDEST = 300.0  # seconds that a connection is used for
 
@@ -84,19 +86,26 @@ class Lane:
                 return item, wait
 
     def _composed(self, item: Item) -> bool:
-        """Compose the message of *item*. False where there will be none."""
+        """Compose the message of *item*, and of some whose turn is next. False where it has none."""
         if item.message:
             return True
         try:
-            item.message = message = item.composer.message(item.claimed)
-            item.envelope = Envelope(message.sender, message.recipient, len(message.content), message.smtputf8)
+            _compose(item)
         except ConfigurationError as error:  # a broken template concerns every reader
             self._routes.stop(str(error))
         except NewsletterError as error:  # such as an address that no header can hold
             self._settle(item, Outcome(verdict=Verdict.PERMANENT, reply=f"not sent: {error}"))
         except Exception as error:  # noqa: BLE001 - logged, and the others go on
             self._fault(item, error)
+        else:
+            self._compose_ahead()
         return item.message is not None
+
+    def _compose_ahead(self) -> None:
+        with suppress(Exception):  # said when its turn comes
+            for item in self._intake.next(_AHEAD):
+                if not item.message:
+                    _compose(item)
 
     async def _carry(self, item: Item) -> None:
         """Send one item."""
@@ -177,3 +186,8 @@ class Lane:
         connection, self._connection = self._connection, None
         if connection:
             await connection.close()
+
+
+def _compose(item: Item) -> None:
+    item.message = message = item.composer.message(item.claimed)
+    item.envelope = Envelope(message.sender, message.recipient, len(message.content), message.smtputf8)
