@@ -9,7 +9,9 @@ cannot hold a rate.) Searched for are 1,000 pairs of common words, the more ofte
 Zipf's law; with ``--searches 0`` hardly two searches are alike, and next to none is answered from what is kept. What
 the client itself takes of the processor is ``asking_cpu_ms_per_request``. ``while_sending`` is the same while
 ``newsletter deliver`` sends, whose speed is compared with a run alone before it: of ``--pairs`` such, the one whose
-speed is the median. Pages that there are not are named in ``missing``, and not asked for.
+speed is the median. The yardstick in each pair is the same delivery beside as many processes that take the processor
+as often and for as long as a request alone did, asking included, and do nothing with it: what they leave of the speed
+is what any pages of that cost could leave. Pages that there are not are named in ``missing``, and not asked for.
 """
 
 import argparse
@@ -29,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from _asking import ask_on, fetch
+from _burning import burning
 from _options import answer, configured, parser, work_folder
 from _papers import fill, word
 from _postfix import sink
@@ -194,27 +197,34 @@ def loaded(port: int, asked: argparse.Namespace, there: dict[str, _Ask], sent: "
     return {**{name: round(1000 * seconds / found["requests"], 2) for name, seconds in taken.items()}, **found}
 
 
-def beside(folder: Path, asked: argparse.Namespace, room: Room) -> dict[str, Any]:
-    """Return the figures of a load while a delivery runs, and what is left of the delivery's speed."""
+def beside(folder: Path, asked: argparse.Namespace, room: Room, cost: float) -> dict[str, Any]:
+    """Return the figures of a load while a delivery runs, and what is left of the delivery's speed.
+
+    *cost* is what a request takes of the processor alone, in milliseconds.
+    """
     folder.mkdir()
     room.restore("due")
     quiet = send(folder / "quiet", asked, room)
+    room.restore("due")
+    with burning(cost, asked.rate, asked.workers):
+        burned = send(folder / "burning", asked, room)
     room.restore("due")
     with served(room, asked.workers) as port, ThreadPoolExecutor(1) as pool:
         there = pages(room, asked, port)[0]
         sent = pool.submit(send, folder / "beside", asked, room)
         found = loaded(port, asked, there, sent)
-    kept = round(sent.result().per_second / quiet.per_second, 2)
-    return {**found, "per_second_alone": round(quiet.per_second), "speed_kept": kept}
+    kept, left = (round(one.per_second / quiet.per_second, 2) for one in (sent.result(), burned))
+    return {**found, "per_second_alone": round(quiet.per_second), "speed_kept": kept, "yardstick": left}
 
 
-def of_pairs(folder: Path, asked: argparse.Namespace, room: Room) -> dict[str, Any]:
+def of_pairs(folder: Path, asked: argparse.Namespace, room: Room, cost: float) -> dict[str, Any]:
     """Return the figures of the pair of deliveries whose kept speed is the median, and that of each."""
-    found = [beside(folder / f"pair-{n}", asked, room) for n in range(asked.pairs)]
+    found = [beside(folder / f"pair-{n}", asked, room, cost) for n in range(asked.pairs)]
     each = [pair["speed_kept"] for pair in found]
     middle = found[each.index(statistics.median_low(each))]
     slowest, failed = max(pair["p95_ms"] for pair in found), sum(pair["not_answered_with_200"] for pair in found)
-    return {"delivery": asked.delivery, **middle, "speed_kept_each": each, "p95_ms_at_most": slowest,
+    return {"delivery": asked.delivery, **middle, "speed_kept_each": each,
+            "yardstick_each": [pair["yardstick"] for pair in found], "p95_ms_at_most": slowest,
             "not_answered_with_200": failed,
             "wanted_p95_ms": P95_WHILE_SENDING_MS, "wanted_speed_kept": SPEED_KEPT,
             "holds": slowest <= P95_WHILE_SENDING_MS and not failed and middle["speed_kept"] >= SPEED_KEPT}  # fmt: skip
@@ -245,7 +255,8 @@ def main() -> None:
         with served(room, asked.workers) as port:
             there, missing, sizes = pages(room, asked, port)
             alone = loaded(port, asked, there, None)
-        sending = of_pairs(folder, asked, room) if asked.delivery else None
+        cost = alone["cpu_ms_per_request"] + alone["asking_cpu_ms_per_request"]
+        sending = of_pairs(folder, asked, room, cost) if asked.delivery else None
     holds = alone["p95_ms"] <= P95_MS and not alone["not_answered_with_200"] and max(sizes.values()) <= LARGEST_KB
     asked_for = {name: getattr(asked, name) for name in ("papers", "readers", "workers", "rate", "searches")}
     found = {"missing": missing, "page_kb": sizes, "alone": alone, "wanted_p95_ms": P95_MS, "while_sending": sending}
