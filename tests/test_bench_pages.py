@@ -35,3 +35,13 @@ def test_pages_are_timed(tmp_path: Path) -> None:
     found = measured(tmp_path, "pages", *options)
     assert (found["alone"]["requests"], found["alone"]["not_answered_with_200"]) == (20, 0)
     assert found["page_kb"].keys() == found["alone"]["p95_ms_by_page"].keys() >= {"front", "day", "unsubscribe"}
+
+
+@pytest.mark.system("smtp-sink")
+def test_a_delivery_beside_the_pages_is_compared_with_one_alone_and_with_the_yardstick(tmp_path: Path) -> None:
+    """Everybody due is delivered to each time, or the measurement would end with an error."""
+    options = ["--papers", "50", "--readers", "200", "--delivery", "100", "--rate", "20", "--seconds", "2"]
+    found = measured(tmp_path, "pages", *options, "--pairs", "1")["while_sending"]
+    assert found["speed_kept_each"] == [found["speed_kept"]]
+    assert found["yardstick_each"] == [found["yardstick"]]
+    assert found["not_answered_with_200"] == 0

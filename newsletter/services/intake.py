@@ -71,8 +71,9 @@ class Intake:
         return None, soonest
 
     def next(self, count: int) -> Iterator[Item]:
-        """Give so many of those that the routes may take next. Nothing is to be taken meanwhile."""
-        return islice(self._claimed, count)
+        """Give so many of those that may be taken now, the first of them first. Nothing is to be taken meanwhile."""
+        now = self._now()
+        return islice((item for item in self._claimed if not item.destination.wait(now)), count)
 
     def is_over(self, route: Route) -> bool:
         """Return whether *route* begins nothing more in this run."""

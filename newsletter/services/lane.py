@@ -20,7 +20,7 @@ from newsletter.storage.faults import StorageError
 
 log = logging.getLogger(__name__)
 
-_AHEAD = 16  # messages composed with the one whose turn it is: what one of them needs is at hand for the next
+_AHEAD = 16  # messages composed behind the one whose turn it is: what one of them needs is at hand for the next
 _IDLE = 10.0  # seconds after which a connection that nothing is to be said over is closed
 _OLDEST = 300.0  # seconds that a connection is used for
 
@@ -151,7 +151,7 @@ class Lane:
             return
         offering = self._offer(item)
         if self._bears(2):
-            self._behind, _ = self._following()  # composed while the offer is made durable
+            self._behind, _ = self._following()  # composed behind the offer, which shares the next commit
         if not await offering:
             await self._withdraw(item)
             return

@@ -119,18 +119,23 @@ class Ledger:
             self._commit(batch, self._loop.call_soon, waits=False)
 
     def _moved(self, batch: _Batch, failed: Exception | None) -> None:
+        for delivery_id, waiting in batch.offered:
+            _resolve(waiting, failed or delivery_id in batch.may)
+        for taken, told in batch.accepted:
+            self._tell(told, failed or taken.delivery_id in batch.ours)
+        for place, (_, told) in enumerate(batch.settled):
+            self._tell(told, failed or batch.answers[place])
+        if batch.work:  # behind those who were told now: their dots do not wait for it
+            self._loop.call_soon(self._begin_with, _Batch(work=batch.work))
+        else:
+            self._ended()
+
+    def _tell(self, told: _Told, answer: Any) -> None:
+        """Tell one. A fault of theirs is the event loop's to say: the others are told all the same."""
         try:
-            for delivery_id, waiting in batch.offered:
-                _resolve(waiting, failed or delivery_id in batch.may)
-            for taken, told in batch.accepted:
-                told(failed or taken.delivery_id in batch.ours)
-            for place, (_, told) in enumerate(batch.settled):
-                told(failed or batch.answers[place])
-        finally:
-            if batch.work:  # behind those who were told now: their dots do not wait for it
-                self._loop.call_soon(self._begin_with, _Batch(work=batch.work))
-            else:
-                self._ended()
+            told(answer)
+        except Exception as error:  # noqa: BLE001 - said by the loop
+            self._loop.call_exception_handler({"message": "whoever was told of a commit failed", "exception": error})
 
     def _worked(self, waiting: "asyncio.Future[Any]", answer: Any) -> None:
         _resolve(waiting, answer)

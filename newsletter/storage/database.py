@@ -159,6 +159,8 @@ class Writer:
             fcntl.flock(self._waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
+        except OSError:  # it is a hint, and no more: where files cannot be locked, nobody is seen
+            return False
         fcntl.flock(self._waiting, fcntl.LOCK_UN)
         return False
 

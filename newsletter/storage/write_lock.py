@@ -45,9 +45,10 @@ def _is_ours(execute: Callable[[str], object], ends: float) -> bool:
 def show(waiting: IO[str]) -> None:
     """Show that somebody waits: a hint, and no more, since who holds it may be suspended.
 
-    Who looks for it at this very moment keeps it from being given: then it is to be shown again.
+    Who looks for it at this very moment keeps it from being given: then it is to be shown again. Where files cannot be
+    locked, who holds it does not see it, and it is free at times all the same.
     """
-    with suppress(BlockingIOError):
+    with suppress(OSError):
         fcntl.flock(waiting, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 

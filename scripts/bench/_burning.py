@@ -1,8 +1,9 @@
 """What takes the processor as often as pages are asked for and does nothing with it: a yardstick for what serves them.
 
-As a program it is one such process: ``_burning.py MILLISECONDS EVERY``, until it is ended.
+As a program it is one such process: ``_burning.py MILLISECONDS EVERY``, until it or who began it is ended.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ def burning(milliseconds: float, rate: float, processes: int) -> Iterator[None]:
             began.append(subprocess.Popen([sys.executable, __file__, str(milliseconds), str(every)]))
             time.sleep(every / processes)  # as far as starting them lets it be, one begins where the other has done
         yield
+        if any(process.poll() is not None for process in began):
+            raise SystemExit("what was to take the processor ended by itself: the yardstick measured nothing")
     finally:
         for process in began:
             process.kill()
@@ -29,8 +32,8 @@ def burning(milliseconds: float, rate: float, processes: int) -> Iterator[None]:
 def main() -> None:
     """Burn."""
     seconds, every = float(sys.argv[1]) / 1000, float(sys.argv[2])
-    due = time.monotonic()
-    while True:
+    parent, due = os.getppid(), time.monotonic()
+    while os.getppid() == parent:
         due += every
         time.sleep(max(0, due - time.monotonic()))
         ends = time.thread_time() + seconds

@@ -1,18 +1,22 @@
 """The sender's ledger as a sender uses it: who is told what in which order, and what waits for others who write."""
 
 import asyncio
+import errno
 import fcntl
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlmodel import Session
 
 from newsletter.services.ledger import Ledger
+from newsletter.storage import moves
 from newsletter.storage.database import Database, Durability
+from newsletter.storage.faults import StorageError
 from newsletter.storage.write_lock import queue
 
 NOW = datetime(2026, 7, 15, 8, tzinfo=UTC)
@@ -62,6 +66,7 @@ def test_an_offer_does_not_wait_for_work_that_was_asked_for_with_it(database: Da
 def test_who_fails_when_told_does_not_stop_the_ledger(database: Database) -> None:
     """The fault is the event loop's to tell; the others are answered."""
     faults: list[str] = []
+    heard: list[str] = []
 
     def told(_answer: object) -> None:
         raise ValueError("of who was told")
@@ -71,13 +76,55 @@ def test_who_fails_when_told_does_not_stop_the_ledger(database: Database) -> Non
             lambda _loop, context: faults.append(str(context["exception"]))
         )
         ledger.settle(lambda _session: None, told)
+        ledger.settle(lambda _session: "of the same commit", heard.append)
         while not faults:
             await asyncio.sleep(0.005)
         assert await ledger.write(lambda _session: "written") == "written"
         assert await ledger.write(lambda _session: "again") == "again"
 
     use(database, story)
-    assert faults == ["of who was told"]
+    assert (faults, heard) == (["of who was told"], ["of the same commit"])
+
+
+def test_after_a_commit_that_failed_nothing_is_offered(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have happened or not: what is kept has to be read first. What is recorded goes on."""
+    offer, asked = moves.offer, 0
+
+    def fails_once(*move: Any) -> set[int]:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise sqlite3.OperationalError("disk I/O error")
+        return offer(*move)
+
+    monkeypatch.setattr(moves, "offer", fails_once)
+
+    async def story(ledger: Ledger) -> None:
+        for _ in range(2):
+            with pytest.raises(StorageError):
+                await ledger.offer(UNKNOWN)
+        assert await ledger.write(lambda _session: "written") == "written"
+
+    use(database, story)
+    assert asked == 1
+
+
+def test_where_files_cannot_be_locked_the_sender_goes_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not see who waits; a table of locks may be full, or a network's file system have none."""
+
+    def locks(_file: object, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    async def story(ledger: Ledger) -> None:
+        monkeypatch.setattr(fcntl, "flock", locks)
+        with closing(sqlite3.connect(database.path, isolation_level=None)) as another:
+            another.execute("BEGIN IMMEDIATE")
+            offering = ledger.offer(UNKNOWN)
+            await asyncio.sleep(0.05)
+            another.execute("COMMIT")
+            assert not await offering
+
+    use(database, story)
 
 
 def test_work_that_fails_is_told_to_who_asked_and_undone(database: Database) -> None:
