@@ -18,7 +18,9 @@ from newsletter.cli.terminal import Command, Terminal, examples
     type=click.Path(path_type=Path, file_okay=False),
     help="Where everything goes; by default a new temporary folder.",
 )
-@click.option("--days", "count", type=click.IntRange(1, 5), default=1, show_default=True, help="How many days to play.")
+@click.option(
+    "--days", "count", type=click.IntRange(1, 5), default=1, help="How many days to play: one, by scripts/demo five."
+)
 @click.option("--no-serve", is_flag=True, help="End at once, without these pages.")
 @click.pass_obj
 def command(terminal: Terminal, folder: Path | None, count: int, no_serve: bool) -> None:

@@ -84,10 +84,14 @@ def _waiting(facts: Facts, delivery: Delivery) -> Explained:
     if facts.issue and facts.issue.brake is Brake.CANCELLED:
         return Answer.WITHDRAWN, f"the issue of {facts.issue.date} was cancelled"
     if delivery.status is Sending.LEASED:
-        return Answer.WAITING, "a sender is at work on it now"
+        died = "the sender that had it died; the next run sends it"
+        return Answer.WAITING, died if facts.sender_died else "a sender is at work on it now"
     if delivery.status is Sending.OFFERED:
         offered = facts.when(delivery.offered_at or facts.now)
-        return Answer.WAITING, f"offered to the server {offered}, whose answer is awaited"
+        after = "holds it for a person to decide" if facts.holds else "sends it again, so that it may come twice"
+        died = f"and the sender died before it read an answer; the next run {after}"
+        came_of_it = died if facts.sender_died else "whose answer is awaited"
+        return Answer.WAITING, f"offered to the server {offered}, {came_of_it}"
     if stopped := halted(facts.issue):
         return Answer.WAITING, f"{stopped}; {_attempts(delivery)}"
     return Answer.WAITING, _until(facts, delivery)

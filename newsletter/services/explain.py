@@ -76,9 +76,9 @@ def _without_issue(facts: Facts, today: date) -> Explained:
         return Answer.NO_ISSUE, _and_next(facts, f"the newsletter has no issue on a {day:%A}", facts.obstacles)
     if day < today:
         return Answer.NO_ISSUE, _and_next(facts, f"no issue of {day} was sealed", facts.obstacles)
-    if facts.now < facts.seals_at:
-        return Answer.NOT_DUE, f"the issue of {day} is sealed {facts.when(facts.seals_at)}"
     obstacles = f"; {facts.obstacles}" if facts.obstacles else ""
+    if facts.now < facts.seals_at:
+        return Answer.NOT_DUE, f"the issue of {day} will be sealed {facts.when(facts.seals_at)}{obstacles}"
     return Answer.WAITING, f"the issue of {day} is not sealed yet; 'run' says what it waits for{obstacles}"
 
 

@@ -4,7 +4,7 @@ Not here: running (``run``), and who is told (``notify``).
 """
 
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlmodel import Session
@@ -48,9 +48,15 @@ class Outcome:
 
 
 def outcome_of(
-    session: Session, day: date, reports: list[Report], issue: Issue | None, reason: str | None, progress: Progress
+    session: Session,
+    day: date,
+    reports: list[Report],
+    issue: Issue | None,
+    reason: str | None,
+    progress: Progress,
+    now: datetime,
 ) -> Outcome:
-    """Return what the run of *day* came to, as the ledger stands now."""
+    """Return what the run of *day* came to, as the ledger stands *now*."""
     stopped = issues.by_id(session, issue.id) if issue else None
     if stopped and stopped.brake is not Brake.NONE:
         reason = f"{stopped.brake}: {stopped.reason}" if stopped.brake is Brake.HALTED else stopped.reason
@@ -66,14 +72,15 @@ def outcome_of(
         front=issues.front_sizes(session, [issue.id]).get(issue.id, 0) if issue else 0,
         reason=progress.stopped or reason,
         deliveries=deliveries.report(session, issue.id if issue else 0),
-        waits=_waits(session, progress) if waits else "",
+        waits=_waits(session, progress, now) if waits else "",
     )
 
 
-def _waits(session: Session, progress: Progress) -> str:
+def _waits(session: Session, progress: Progress, now: datetime) -> str:
     count, again = claims.put_off(session)
     if not again:
         return "a halted issue has digests that wait: 'newsletter issues list' shows which"
     left = counted(count, "digest waits", "digests wait")
     left = f"at least {left}" if progress.waiting > count else left  # the run ended before all were made
-    return f"{left}, and the next is tried {again:%Y-%m-%d %H:%M} UTC; 'newsletter deliveries list' shows why"
+    tried = f"the next is tried {again:%Y-%m-%d %H:%M} UTC" if again > now else "the next run tries again"
+    return f"{left}, and {tried}; 'newsletter deliveries list' shows why"

@@ -87,7 +87,7 @@ async def run(
     unmailed = await mail_draft(service.dispatch, asked.day, asked.now) if issue is None else ""
     progress = await _send(service, owner, asked.day if at_once else None, watch)
     with service.database.read() as session:
-        outcome = outcome_of(session, asked.day, reports, issue, reason, progress)
+        outcome = outcome_of(session, asked.day, reports, issue, reason, progress, service.clock())
     if broken:
         outcome = replace(outcome, status="incomplete")
     also = {"summaries": missing, TEMPLATES: broken, "draft": unmailed, "returned mail": unread}
@@ -188,7 +188,7 @@ def _rehearse(service: Service, reports: list[Report], day: date, decided: Verdi
         issue, reason = seal_when_due(session, service.dispatch.policy, day, now, decided, reports)
         while plan.make_due(session, now):
             pass
-        outcome = outcome_of(session, day, reports, issue, reason, Progress())
+        outcome = outcome_of(session, day, reports, issue, reason, Progress(), now)
     failed = any(report.error for report in reports)  # what waits is what a rehearsal is about
     return replace(outcome, status="incomplete" if failed else "done")
 
@@ -239,4 +239,5 @@ async def deliver(
     progress = await service.dispatch.send(owner, service.clock, plan, told=watch.told, started=watch.started)
     with service.database.read() as session:
         shown = issue.date if issue else local_date(now, service.settings.newsletter.zone)
-        return outcome_of(session, shown, [], issue, None if issue else "no issue was sealed yet", progress)
+        reason = None if issue else "no issue was sealed yet"
+        return outcome_of(session, shown, [], issue, reason, progress, service.clock())

@@ -95,6 +95,12 @@ def dead_owners(session: Session, path: Path, now: datetime, silence: timedelta)
     }
 
 
+def any_alive(session: Session, path: Path, now: datetime, silence: timedelta) -> bool:
+    """Return whether any owner is at work that did not die."""
+    known = set(session.exec(select(OwnerRow.id)))
+    return bool(known - dead_owners(session, path, now, silence).keys())
+
+
 def bury(session: Session, path: Path, owner: str) -> None:
     """Forget a dead owner, its leases and its lock file. What it had claimed is to be recovered with it."""
     _forget(session, owner)

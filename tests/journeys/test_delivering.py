@@ -208,6 +208,7 @@ def test_a_server_that_is_down_is_waited_for_and_then_left_to_the_next_run(room:
     report = room.tick(AT, dispatch=NO_PATIENCE)
     assert report.status == "incomplete"
     assert "refused the connection: start the mail server there" in (report.reason or "")
+    assert report.waits.startswith("5 digests wait, and the next run tries again; ")  # no instant that has passed
     assert {d.attempts for d in room.ledger.values()} == {0}
     room.sink.open()
     report = room.tick(later(minutes=5))

@@ -9,6 +9,7 @@ from newsletter.services import edit, joining, subscribe
 from newsletter.services.why import why
 from newsletter.storage import moves, turns
 from newsletter.storage.database import cursor
+from newsletter.storage.locks import Owner
 
 ANN = "ann@example.net"
 WED, THU, FRI, SAT, MON = "2026-07-15", "2026-07-16", "2026-07-17", "2026-07-18", "2026-07-20"
@@ -263,13 +264,36 @@ def test_waiting_while_a_sender_is_at_work(newsroom):
     newsroom.sink.refusals[ANN] = "450 4.2.1 mailbox busy"
     newsroom.tick(f"{WED}T08:00Z")
     at = instant(f"{WED}T08:10Z")
+    with newsroom.app() as app, Owner(app.database, at) as owner:
+        with app.database.write() as session:
+            (claimed,) = turns.claim(cursor(session), owner.id, at, 1)
+        assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", "a sender is at work on it now")
+        with app.database.write() as session:
+            moves.offer(cursor(session), [claimed.id], owner.id, at)
+        offered = "offered to the server Wed 2026-07-15 08:10 UTC, whose answer is awaited"
+        assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", offered)
+
+
+@pytest.mark.parametrize(
+    ("uncertain", "then"), [("resend", "sends it again, so that it may come twice"), ("hold", "holds it for a person")]
+)
+def test_waiting_for_the_next_run_where_the_sender_died(newsroom, uncertain, then):
+    """Nobody has taken over yet: what that run will do is said, as its configuration has it."""
+    newsroom.configure(smtp={"on_uncertain": uncertain})
+    newsroom.subscribe(ANN)
+    newsroom.publish(WED, "Alpha")
+    newsroom.sink.refusals[ANN] = "450 4.2.1 mailbox busy"
+    newsroom.tick(f"{WED}T08:00Z")
+    at = instant(f"{WED}T08:10Z")
     with newsroom.app() as app, app.database.write() as session:
-        (claimed,) = turns.claim(cursor(session), "owner", at, 1)
-    assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", "a sender is at work on it now")
+        (claimed,) = turns.claim(cursor(session), "dead", at, 1)
+    died = "the sender that had it died; the next run sends it"
+    assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", died)
     with newsroom.app() as app, app.database.write() as session:
-        moves.offer(cursor(session), [claimed.id], "owner", at)
-    offered = "offered to the server Wed 2026-07-15 08:10 UTC, whose answer is awaited"
-    assert said(newsroom, ANN, f"{WED}T08:10Z") == ("waiting", offered)
+        moves.offer(cursor(session), [claimed.id], "dead", at)
+    offered = "offered to the server Wed 2026-07-15 08:10 UTC, and the sender died before it read an answer"
+    answer, text = said(newsroom, ANN, f"{WED}T08:10Z")
+    assert (answer, text.startswith(f"{offered}; the next run {then}")) == ("waiting", True)
 
 
 def test_withdrawn_when_the_reader_left_and_when_the_issue_was_cancelled(newsroom):
@@ -341,7 +365,7 @@ def test_not_due_says_when_the_next_digest_comes(newsroom):
     then = "next digest: Wed 2026-07-15 18:30 Asia/Shanghai"
     assert said(newsroom, ANN, f"{WED}T07:30Z") == (
         "not_due",
-        "the issue of 2026-07-15 is sealed Wed 2026-07-15 16:00 Asia/Shanghai",
+        "the issue of 2026-07-15 will be sealed Wed 2026-07-15 16:00 Asia/Shanghai",
     )
     newsroom.publish(WED, "Alpha")
     newsroom.tick(f"{WED}T08:00Z")
@@ -380,6 +404,9 @@ def test_a_day_whose_source_failed_says_so(newsroom):
     newsroom.publish(WED, "Alpha")
     newsroom.tick(f"{WED}T08:00Z")
     away = newsroom.file.rename(newsroom.folder / "elsewhere")
+    newsroom.tick(f"{THU}T07:00Z")
+    _, text = said(newsroom, ANN, f"{THU}T07:30Z", THU)
+    assert text.startswith("the issue of 2026-07-16 will be sealed Thu 2026-07-16 08:00 UTC; file failed and was not")
     newsroom.tick(f"{THU}T08:00Z")
     _, text = said(newsroom, ANN, f"{THU}T09:00Z", THU)
     assert f"file failed and was not heard since: {newsroom.file}" in text
