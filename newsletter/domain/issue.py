@@ -180,7 +180,7 @@ def arrange(
     chosen = hand.chosen
     kept = [c for c in candidates if not c.paper.withdrawn and c.paper.id not in hand.dropped]
     eligible = [c for c in kept if c.paper.id not in earlier_fronts or c.paper.id in chosen]
-    ranked = ours_first(newsletter_order(eligible, day, shares, topics), people)
+    ranked = ours_first(newsletter_order(eligible, day, shares, topics, among=kept), people)
     pool = ranked
     if len(eligible) != len(kept):
         pool = ours_first(newsletter_order(kept, day, shares, topics), people)

@@ -51,14 +51,20 @@ def newest_day(first_listed: Iterable[date]) -> date | None:
 
 
 def newsletter_order(
-    candidates: Iterable[Candidate], day: date, shares: Mapping[str, int], topics: Sequence[Topic]
+    candidates: Iterable[Candidate],
+    day: date,
+    shares: Mapping[str, int],
+    topics: Sequence[Topic],
+    *,
+    among: Sequence[Candidate] = (),
 ) -> list[Candidate]:
     """Return *candidates* in the newsletter's order for the issue of *day*.
 
-    ``shares`` gives each source's share by name, in the order of the configuration; an unknown source has 1.
+    ``shares`` gives each source's share by name, in the order of the configuration; an unknown source has 1. Where the
+    candidates are what is left of a pool, *among* is the whole of it: the best of what is left is not the day's best.
     """
     pool = list(candidates)
-    percentiles = _percentiles(pool)
+    percentiles = _percentiles(among or pool)
     voting = {n.source for c in pool for n in c.listings if n.upvotes is not None}
     queues: dict[str, list[tuple[_Rank, Candidate]]] = defaultdict(list)
     for candidate in pool:

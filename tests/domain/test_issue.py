@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -78,6 +78,22 @@ def test_what_was_in_an_earlier_front_stays_in_the_pool_and_out_of_the_front():
 
     assert [c.paper.id for c in issue.front] == [2, 4, 5]
     assert [c.paper.id for c in issue.pool] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_best_that_is_left_of_an_earlier_day_is_not_that_days_best():
+    """What no front had yet is measured by all that was listed on its day: four votes do not lead today's hundreds."""
+    before = DAY - timedelta(days=1)
+    yesterday = [listed_on(before, candidate(n, upvotes=votes)) for n, votes in ((11, 60), (12, 50), (13, 4), (14, 3))]
+
+    chosen = front(pool=[*(candidate(n) for n in range(1, 6)), *yesterday], earlier=[11, 12], size=7)
+
+    assert chosen == [1, 2, 3, 4, 13, 5, 14]
+
+
+def listed_on(day: date, other: Candidate) -> Candidate:
+    """Return a paper as if it had been listed on *day*."""
+    listings = tuple(replace(listing, day=day) for listing in other.listings)
+    return replace(other, listings=listings, first_listed=day)
 
 
 def test_sources_share_what_is_new_to_the_front():
