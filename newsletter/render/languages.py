@@ -35,7 +35,7 @@ class Languages:
         """Return the tag of the newsletter's own language. Raises ConfigurationError where there is no such one."""
         if found := self._match(self._default):
             return found
-        raise ConfigurationError(f"newsletter.language = {self._default!r}: {self._lacking}")
+        raise ConfigurationError(f"newsletter.language = {self._default!r}: {self.lacking}")
 
     @cached_property
     def tags(self) -> list[str]:
@@ -56,7 +56,7 @@ class Languages:
 
     def lacks(self, wanted: str) -> str:
         """Return why who prefers *wanted* gets the newsletter's language, and what to do; '' where they do not."""
-        return "" if self._match(wanted) else f"language {wanted!r}: their mails are in {self.default}; {self._lacking}"
+        return "" if self._match(wanted) else f"language {wanted!r}: their mails are in {self.default}; {self.lacking}"
 
     def _spoken(self, wanted: str | None) -> str:
         return (self._match(wanted) if wanted else "") or self.default
@@ -94,7 +94,8 @@ class Languages:
         return found
 
     @property
-    def _lacking(self) -> str:
+    def lacking(self) -> str:
+        """Return what to do where somebody prefers a language that there is not."""
         if not _has_babel():
             return f"languages other than {ENGLISH} need Babel: {_INSTALL}"
         return f"there is no such language; use {', '.join(self.tags)}, or add your own (docs/templates.md)"

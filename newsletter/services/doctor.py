@@ -192,7 +192,7 @@ def _languages(session: Session, dispatch: Dispatch) -> Finding:
     if not lacking:
         return Finding("languages", Level.OK, ", ".join(spoken.tags))
     said = [f"{many} reader{' prefers' if many == 1 else 's prefer'} {name}" for name, many in lacking.items()]
-    remedy = f"they get {spoken.default}; docs/templates.md says how to add a language"
+    remedy = f"they get {spoken.default}; {spoken.lacking}"
     return Finding("languages", Level.WARN, f"{', '.join(spoken.tags)}; {', '.join(said)}", remedy)
 
 
