@@ -1,7 +1,6 @@
 """``newsletter gather``: fetch papers."""
 
 import asyncio
-from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -38,12 +37,20 @@ def command(terminal: Terminal, /, day: date | None, source: str | None, wait: b
 
     with terminal.app() as app, alone(app.service(terminal.now), wait=wait):
         reports = asyncio.run(gather(app.database, app.gathering, terminal.now(), day=day, only=source))
-    document = {"date": day, "sources": [asdict(report) for report in reports]}
-    failed = [f"source {report.name}: {report.error}" for report in reports if report.error]
+    document = {"date": day, "sources": [report.document for report in reports]}
+    failed = [f"source {report.name}: {report.error}{_kept(report)}" for report in reports if report.error]
     terminal.report(document, lambda: _table(terminal, reports), failed)
     raise SystemExit(3 if failed else 0)
 
 
 def _table(terminal: Terminal, reports: "list[Report]") -> str:
-    rows = [(r.name, r.papers, r.new, "failed" if r.error else "") for r in reports]
-    return terminal.table(("source", "papers", "new", ""), rows)
+    rows = [(r.name, r.papers, r.new, "failed" if r.error else "", _asked(r)) for r in reports]
+    return terminal.table(("source", "papers", "new", "", ""), rows)
+
+
+def _asked(report: "Report") -> str:
+    return f"asked {report.kept_from:%H:%M} UTC" if report.kept_from else ""
+
+
+def _kept(report: "Report") -> str:
+    return f" ({_asked(report)}; '--date today' asks again at once)" if report.kept_from else ""

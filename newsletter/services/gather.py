@@ -7,9 +7,10 @@ One source's failure is recorded and reported; the others' papers still go out. 
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from operator import attrgetter
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from newsletter.domain.calendar import local_date
@@ -48,6 +49,12 @@ class Report:
     papers: int
     new: int
     error: str | None = None
+    kept_from: datetime | None = field(default=None, compare=False)  # when that was, if it is not asked again yet
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Return the report as commands give it as JSON."""
+        return {"name": self.name, "papers": self.papers, "new": self.new, "error": self.error}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +98,7 @@ async def _gather_one(
     name, asked = upstream.source.name, day.isoformat() if day else ""
     last, ask = await asyncio.to_thread(_question, database, gathering, upstream, now, day)
     if last and not _may_ask(last, upstream.refresh, now, by_hand=by_hand or day is not None):
-        return Report(name=name, papers=last.papers, new=0, error=last.error)
+        return Report(name=name, papers=last.papers, new=0, error=last.error, kept_from=last.attempted_at)
     try:
         async with _client(gathering, upstream) as client:
             fetched = await upstream.source.fetch(client, ask)

@@ -3,7 +3,7 @@
 Not here: running (``run``), and who is told (``notify``).
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -40,7 +40,7 @@ class Outcome:
         return {
             "date": self.day.isoformat(),
             "status": self.status,
-            "sources": [asdict(report) for report in self.sources],
+            "sources": [report.document for report in self.sources],
             "issue": issue,
             "reason": self.reason,
             "deliveries": self.deliveries,

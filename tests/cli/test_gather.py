@@ -1,5 +1,6 @@
 """``newsletter gather`` and ``newsletter papers``: from a file of papers, and from one that is not there."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -48,6 +49,16 @@ def test_a_source_that_fails_is_told_and_the_others_count(newsroom: Newsroom):
     assert len(newsroom.run("papers", "list", "--date", DAY, "--json").json["papers"]) == 1
 
 
+def test_an_answer_that_is_kept_is_not_told_as_a_new_one(newsroom: Newsroom):
+    """Within the refresh nothing is asked again: the table says when it was, and a failure how to ask at once."""
+    newsroom.configure(sources=[FILE, MISSING])
+    newsroom.publish(DAY, "robots")
+    first, then = newsroom.run("gather", "-v", expect=3), newsroom.run("gather", "-v", expect=3)
+    assert "asked" not in first.out + first.err
+    assert re.search(r"^file +0 +0 +asked \d\d:\d\d UTC$", then.out, re.MULTILINE)
+    assert re.search(r"\(asked \d\d:\d\d UTC; '--date today' asks again at once\)$", then.err, re.MULTILINE)
+
+
 def test_a_source_that_is_not_asked_any_more_is_not_listed(newsroom: Newsroom):
     """It failed last, and was taken out of the configuration: no count, no metric and no picture has it."""
     newsroom.configure(sources=[FILE, MISSING], metrics={"path": "metrics.prom"})
@@ -69,7 +80,7 @@ def test_under_cron_only_a_failure_is_heard(newsroom: Newsroom):
     silent, loud = newsroom.run("gather", "--date", DAY), newsroom.run("gather", "--date", DAY, "-v")
 
     assert (silent.out, silent.err) == ("", "")
-    assert loud.out.split()[3:] == ["file", "1", "0"]
+    assert loud.out.split()[3:7] == ["file", "1", "0", "asked"]
 
 
 def test_only_the_named_source_is_asked(newsroom: Newsroom):
