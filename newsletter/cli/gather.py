@@ -53,4 +53,4 @@ def _asked(report: "Report") -> str:
 
 
 def _kept(report: "Report") -> str:
-    return f" ({_asked(report)}; '--date today' asks again at once)" if report.kept_from else ""
+    return f" ({_asked(report)}; '--date today' asks again, unless the source named a time)" if report.kept_from else ""

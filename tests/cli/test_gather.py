@@ -56,7 +56,9 @@ def test_an_answer_that_is_kept_is_not_told_as_a_new_one(newsroom: Newsroom):
     first, then = newsroom.run("gather", "-v", expect=3), newsroom.run("gather", "-v", expect=3)
     assert "asked" not in first.out + first.err
     assert re.search(r"^file +0 +0 +asked \d\d:\d\d UTC$", then.out, re.MULTILINE)
-    assert re.search(r"\(asked \d\d:\d\d UTC; '--date today' asks again at once\)$", then.err, re.MULTILINE)
+    assert re.search(
+        r"\(asked \d\d:\d\d UTC; '--date today' asks again, unless the source named a time\)$", then.err, re.MULTILINE
+    )
 
 
 def test_a_source_that_is_not_asked_any_more_is_not_listed(newsroom: Newsroom):
