@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from newsletter.domain.delivery import Delivery
+from newsletter.domain.delivery import Delivery, Verdict, after_attempt
 from newsletter.domain.delivery import Status as Sending
 from newsletter.domain.issue import Brake
 from newsletter.domain.pool import Why
@@ -85,16 +85,20 @@ def _waiting(facts: Facts, delivery: Delivery) -> Explained:
         return Answer.WITHDRAWN, f"the issue of {facts.issue.date} was cancelled"
     if delivery.status is Sending.LEASED:
         died = "the sender that had it died; the next run sends it"
-        return Answer.WAITING, died if facts.sender_died else "a sender is at work on it now"
+        return Answer.WAITING, "a sender is at work on it now" if facts.is_sending else died
     if delivery.status is Sending.OFFERED:
         offered = facts.when(delivery.offered_at or facts.now)
-        after = "holds it for a person to decide" if facts.holds else "sends it again, so that it may come twice"
-        died = f"and the sender died before it read an answer; the next run {after}"
-        came_of_it = died if facts.sender_died else "whose answer is awaited"
-        return Answer.WAITING, f"offered to the server {offered}, {came_of_it}"
+        answer = "whose answer is awaited" if facts.is_sending else _unanswered(facts, delivery)
+        return Answer.WAITING, f"offered to the server {offered}, {answer}"
     if stopped := halted(facts.issue):
         return Answer.WAITING, f"{stopped}; {_attempts(delivery)}"
     return Answer.WAITING, _until(facts, delivery)
+
+
+def _unanswered(facts: Facts, delivery: Delivery) -> str:
+    after = after_attempt(delivery.status, Verdict.UNCERTAIN, delivery.uncertain + 1, resend=facts.resends)
+    then = "holds it for a person to decide" if after is Sending.HELD else "sends it again, so that it may come twice"
+    return f"and the sender died before it read an answer; the next run {then}"
 
 
 def _until(facts: Facts, delivery: Delivery) -> str:

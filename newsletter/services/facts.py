@@ -56,8 +56,8 @@ class Facts:
     owed: Issue | None = None
     route_paused_until: datetime | None = None
     stopped: str = ""  # why the last run could send to nobody, as with a template that does not work
-    sender_died: bool = False  # which had claimed the delivery
-    holds: bool = False  # what nobody knows the end of
+    is_sending: bool = False  # whoever has claimed deliveries is alive
+    resends: bool = True  # what nobody knows the end of
     broken: str = ""  # what is wrong with a template, so that no issue is sealed
     totals: str = ""  # of the issue: how many deliveries ended how, of those that are not kept one by one any more
     left_because: str = ""

@@ -13,7 +13,6 @@ from sqlmodel import Session
 
 from newsletter.domain.calendar import instant, local_date
 from newsletter.domain.delivery import Delivery
-from newsletter.domain.delivery import Status as Sending
 from newsletter.domain.subscriber import Status, Subscriber
 from newsletter.services import records, subscribe
 from newsletter.services.bounces import standing
@@ -36,8 +35,6 @@ from newsletter.storage import (
 )
 from newsletter.storage.fetches import Fetch
 from newsletter.storage.returns import Return
-
-_AT_WORK = {Sending.LEASED, Sending.OFFERED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,18 +159,14 @@ def _facts(
         owed=newest if is_due and newest and newest.date > (history.last_issue_on or date.min) else None,
         route_paused_until=dispatch.paused_until(session, now),
         stopped=problems.open_text(session, problems.DELIVERY),
-        sender_died=delivery is not None and delivery.status in _AT_WORK and not _sending(session, dispatch, now),
-        holds=dispatch.settings.smtp.on_uncertain == "hold",
+        is_sending=locks.any_alive(session, dispatch.database.path, now, dispatch.settings.smtp.lease),
+        resends=dispatch.settings.smtp.on_uncertain == "resend",
         broken=problems.open_text(session, TEMPLATES),
         totals=_totals(session, issue.id) if issue else "",
         left_because=str(departures.of(session, subscriber.id) or ""),
         silent=_silent(session, asked, listed_on, newsletter.zone),
         failed=_failed(asked, listed_on, newsletter.zone),
     )
-
-
-def _sending(session: Session, dispatch: Dispatch, now: datetime) -> bool:
-    return locks.any_alive(session, dispatch.database.path, now, dispatch.settings.smtp.lease)
 
 
 def _totals(session: Session, issue_id: int) -> str:

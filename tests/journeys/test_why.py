@@ -294,6 +294,9 @@ def test_waiting_for_the_next_run_where_the_sender_died(newsroom, uncertain, the
     offered = "offered to the server Wed 2026-07-15 08:10 UTC, and the sender died before it read an answer"
     answer, text = said(newsroom, ANN, f"{WED}T08:10Z")
     assert (answer, text.startswith(f"{offered}; the next run {then}")) == ("waiting", True)
+    with newsroom.app() as app, app.database.write() as session:
+        session.connection().exec_driver_sql("UPDATE deliveries SET uncertain = 2")
+    assert "the next run holds it for a person" in said(newsroom, ANN, f"{WED}T08:10Z")[1]  # after the third time
 
 
 def test_withdrawn_when_the_reader_left_and_when_the_issue_was_cancelled(newsroom):
